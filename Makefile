@@ -1,0 +1,206 @@
+# RelayOS. Targets are explained in README.md; `make run` and `make check` are all a newcomer needs.
+#
+# Layers (an include may only point down; tools/check-layers and the -I paths below enforce it):
+#   L4 relayosd.c ctl   L3 master worker ledger   L2 net policy control   L1 codec conf shm store   L0 base
+
+BUILD      ?= build
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
+DESTDIR    ?=
+FUZZ_SECONDS ?= 30
+JOBS       ?= $(shell nproc)
+VERSION := $(shell sed -n 's/^\#\# \[\{0,1\}\([0-9][0-9.]*\).*/\1/p' CHANGELOG.md 2>/dev/null | head -n 1)
+VERSION := $(if $(VERSION),$(VERSION),0.1.0)
+
+CC       = gcc
+WARNINGS = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
+           -Wmissing-prototypes -Wvla -Wswitch-enum -Wformat=2 -Werror
+HARDEN   = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+OPTIMISE = -O2 -g
+CFLAGS  += -std=gnu11 $(OPTIMISE) $(WARNINGS) $(HARDEN) $(SANITIZE)
+CPPFLAGS += -D_GNU_SOURCE -DRELAYOS_VERSION='"$(VERSION)"' -Iinclude
+LDFLAGS += -pie -Wl,-z,relro,-z,now $(SANITIZE)
+
+# What each layer may see of the others (for linking its tests), and its own libraries.
+LAYERS       := base codec conf shm store net policy control master worker ledger ctl
+USES_base    :=
+USES_codec   := base
+USES_conf    := base
+USES_shm     := base
+USES_store   := base
+USES_net     := base
+USES_policy  := codec shm base
+USES_control := base
+USES_master  := control net conf shm base
+USES_worker  := net policy codec conf shm base
+USES_ledger  := store control policy codec conf shm base
+USES_ctl     := control policy codec conf shm base
+LIBS_base    := -lcrypto
+LIBS_codec   := -lcrypto
+TEST_LIBS_codec := -lcjson
+LIBS_conf    := -lyaml
+LIBS_store   := -lsqlite3
+LIBS_net     := -lh2o-evloop -lssl -lcrypto
+LIBS_control := -lmsgpackc
+CPPFLAGS_net := -DH2O_USE_LIBUV=0
+
+libs_of = $(sort $(LIBS_$(1)) $(foreach u,$(USES_$(1)),$(LIBS_$(u)))) -lcrypto -lm -lpthread
+ars_of  = $(patsubst %,$(BUILD)/lib%.a,$(1) $(USES_$(1)))
+
+.PHONY: all run check check-build check-unit check-integration check-clients check-asan lint lint-light fuzz \
+        fuzz-build bench bench-syscalls install clean format deps deps-test deps-deep
+.SECONDARY:
+all: $(BUILD)/relayosd $(BUILD)/relayosctl $(BUILD)/mockprovider
+
+# ---- programs ----
+
+MAINS := src/ctl/relayosctl.c # its main() must not be what a unit test links
+
+define LAYER_RULES
+OBJECTS_$(1) := $$(patsubst src/%.c,$(BUILD)/obj/%.o,$$(filter-out $(MAINS),$$(wildcard src/$(1)/*.c)))
+$(BUILD)/lib$(1).a: $$(OBJECTS_$(1))
+	@rm -f $$@ && ar rcs $$@ $$^
+$(BUILD)/obj/$(1)/%.o: src/$(1)/%.c
+	@mkdir -p $$(@D)
+	@echo "  CC $$<"
+	@$(CC) $(CFLAGS) $(CPPFLAGS) $$(CPPFLAGS_$(1)) -Isrc/$(1) -MMD -MP -c -o $$@ $$<
+$(BUILD)/tests/unit/$(1)/%_test: tests/unit/$(1)/%_test.c $$(call ars_of,$(1))
+	@mkdir -p $$(@D)
+	@echo "  TEST $$<"
+	@$(CC) $(CFLAGS) $(CPPFLAGS) $$(CPPFLAGS_$(1)) -Isrc/$(1) -Itests/support -MMD -MP -o $$@ $$< \
+	    $(LDFLAGS) -Wl,--start-group $$(call ars_of,$(1)) -Wl,--end-group $$(call libs_of,$(1)) \
+	    $$(TEST_LIBS_$(1)) -lcriterion
+endef
+$(foreach layer,$(LAYERS),$(eval $(call LAYER_RULES,$(layer))))
+
+DAEMON_LAYERS := master worker ledger net policy control codec conf shm store base
+DAEMON_LIBS   := -lh2o-evloop -lssl -lcrypto -lsqlite3 -lyaml -lmsgpackc -lm -lpthread
+$(BUILD)/relayosd: src/relayosd.c $(DAEMON_LAYERS:%=$(BUILD)/lib%.a)
+	@echo "  LD $@"
+	@$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LDFLAGS) -Wl,--export-dynamic-symbol='phr_*' \
+	    -Wl,--start-group $(DAEMON_LAYERS:%=$(BUILD)/lib%.a) -Wl,--end-group $(DAEMON_LIBS)
+$(BUILD)/relayosctl: $(BUILD)/obj/ctl/relayosctl.o $(call ars_of,ctl)
+	@echo "  LD $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(call libs_of,ctl)
+$(BUILD)/mockprovider: $(wildcard tools/mock/*.c) $(wildcard tools/mock/*.h)
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@$(CC) $(CFLAGS) -D_GNU_SOURCE -o $@ $(filter %.c,$^) $(LDFLAGS) -lcjson
+$(BUILD)/loadgen: $(wildcard tools/bench/*.c) $(wildcard tools/bench/*.h)
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@$(CC) $(CFLAGS) -D_GNU_SOURCE -o $@ $(filter %.c,$^) $(LDFLAGS) -lm
+
+run: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@exec $(BUILD)/relayosd
+
+# What is missing is installed by apt; what is there costs nothing.
+deps:
+	@tools/install-packages "needed to build and run" gcc libc6-dev libh2o-evloop-dev libssl-dev \
+	    libmsgpack-dev libsqlite3-dev libyaml-dev libcjson-dev ca-certificates
+deps-test: deps
+	@tools/install-packages "needed by the tests" libcriterion-dev curl npm:npm \
+	    clang-format-14 cppcheck mandoc
+deps-deep: deps-test
+	@tools/install-packages "needed by fuzzing and benchmarks" clang-14 libclang-rt-14-dev \
+	    nginx-light:nginx strace python3
+
+# ---- tests ----
+
+UNIT_TESTS        := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
+INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/*_test.c))
+TOTALS            := $(BUILD)/tests/totals
+
+$(BUILD)/tests/support/%.o: tests/support/%.c
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS) $(CPPFLAGS) -Itests/support -MMD -MP -c -o $@ $<
+$(BUILD)/libsupport.a: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
+	@rm -f $@ && ar rcs $@ $^
+$(BUILD)/tests/integration/%_test: tests/integration/%_test.c $(BUILD)/libsupport.a $(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	@echo "  TEST $<"
+	@$(CC) $(CFLAGS) $(CPPFLAGS) -Itests/support -Isrc/worker -MMD -MP -o $@ $< $(LDFLAGS) \
+	    $(BUILD)/libsupport.a $(BUILD)/libbase.a -lcjson -lsqlite3 -lcrypto -lm -lpthread -lcriterion
+
+check: deps-test
+	@rm -f $(TOTALS)
+	@$(MAKE) --no-print-directory -j$(JOBS) check-build
+	@$(MAKE) --no-print-directory -j1 check-unit check-integration check-clients lint-light
+	@awk '{ n[$$1] += $$2; all += $$2 } END { printf "check: %d tests passed (%d unit, %d integration, %d client)\n", \
+	    all, n["unit"], n["integration"], n["client"] }' $(TOTALS)
+check-build: all $(UNIT_TESTS) $(INTEGRATION_TESTS) $(BUILD)/tests/clients/launcher
+check-unit: $(UNIT_TESTS)
+	@tools/run-tests $(TOTALS) unit $(UNIT_TESTS)
+check-integration: all $(INTEGRATION_TESTS)
+	@tools/run-tests $(TOTALS) integration $(INTEGRATION_TESTS)
+$(BUILD)/tests/clients/launcher: tests/clients/launcher.c $(BUILD)/libsupport.a $(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@$(CC) $(CFLAGS) $(CPPFLAGS) -Itests/support -o $@ $< $(LDFLAGS) $(BUILD)/libsupport.a \
+	    $(BUILD)/libbase.a -lcjson -lsqlite3 -lcrypto -lm -lpthread -lcriterion
+check-clients: all $(BUILD)/tests/clients/launcher
+	@tests/clients/run $(BUILD) $(TOTALS)
+
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+ASAN_BUILD := $(BUILD)/asan
+check-asan: deps-test
+	@rm -f $(ASAN_BUILD)/report.*; mkdir -p $(ASAN_BUILD)
+	@ASAN_OPTIONS=log_path=$(abspath $(ASAN_BUILD))/report:detect_leaks=0 \
+	    UBSAN_OPTIONS=log_path=$(abspath $(ASAN_BUILD))/report:print_stacktrace=1 \
+	    sh -c 'for jobs in "-j$(JOBS) check-build" "-j1 check-unit check-integration"; do \
+	        $(MAKE) --no-print-directory BUILD=$(ASAN_BUILD) SANITIZE="$(SANITIZERS)" HARDEN=-fPIE \
+	            OPTIMISE="-O1 -g" $$jobs || exit 1; done'
+	@if ls $(ASAN_BUILD)/report.* >/dev/null 2>&1; then cat $(ASAN_BUILD)/report.*; exit 1; fi
+
+# Each tests/fuzz/MODULE_fuzz.c, with its .dict and corpus/MODULE/ where there are any.
+FUZZ_BUILD := $(BUILD)/fuzz
+FUZZERS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/*_fuzz.c))
+$(BUILD)/tests/fuzz/%_fuzz: tests/fuzz/%_fuzz.c $(DAEMON_LAYERS:%=$(BUILD)/lib%.a)
+	@mkdir -p $(@D)
+	@echo "  FUZZ $<"
+	@$(CC) $(CFLAGS) $(CPPFLAGS) $(LAYERS:%=-Isrc/%) -o $@ $< $(LDFLAGS) -fsanitize=fuzzer \
+	    -Wl,--start-group $(DAEMON_LAYERS:%=$(BUILD)/lib%.a) -Wl,--end-group $(DAEMON_LIBS) -lcjson
+fuzz-build: $(FUZZERS)
+fuzz: deps-deep
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(FUZZ_BUILD) CC=clang-14 OPTIMISE="-O1 -g" HARDEN=-fPIE \
+	    WARNINGS="-Wall -Wextra -Wno-gnu-variable-sized-type-not-at-end" \
+	    SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" fuzz-build
+	@tools/run-fuzzers $(FUZZ_BUILD) $(FUZZ_SECONDS)
+
+lint: deps-test lint-light
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+	    --error-exitcode=1 --suppress=missingIncludeSystem -D_GNU_SOURCE -DRELAYOS_VERSION='""' \
+	    -Iinclude $(LAYERS:%=-Isrc/%) src tools/mock
+lint-light: all
+	@tools/check-layers
+	@tools/check-symbols $(BUILD)
+	@tools/check-size
+	@clang-format-14 --dry-run -Werror $(FORMATTED)
+	@mandoc -Tlint -Wwarning man/*.[1-9]
+FORMATTED = $(shell find src include tools tests -name '*.[ch]' -not -path '*/node_modules/*')
+format:
+	@clang-format-14 -i $(FORMATTED)
+
+bench: all deps-deep $(BUILD)/loadgen
+	@tools/bench/run $(BUILD)
+bench-syscalls: all deps-deep $(BUILD)/loadgen
+	@tools/bench/syscalls $(BUILD)
+
+# ---- installation ----
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SYSCONFDIR)/relayos \
+	    $(DESTDIR)$(SYSCONFDIR)/init.d $(addprefix $(DESTDIR)$(PREFIX)/share/man/man,5 7 8)
+	install $(BUILD)/relayosd $(DESTDIR)$(PREFIX)/sbin/
+	install $(BUILD)/relayosctl $(DESTDIR)$(PREFIX)/bin/
+	test -e $(DESTDIR)$(SYSCONFDIR)/relayos/relayos.yaml || \
+	    install -m 0640 etc/relayos.yaml $(DESTDIR)$(SYSCONFDIR)/relayos/
+	install etc/init.d/relayos $(DESTDIR)$(SYSCONFDIR)/init.d/
+	for page in man/*.[1-9]; do \
+	    install -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/; done
+clean:
+	rm -rf $(BUILD)
+
+-include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/tests/*/*.d $(BUILD)/tests/unit/*/*.d $(BUILD)/*.d)

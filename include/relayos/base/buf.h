@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * buf - growable bytes with a hard cap.
+ *
+ * Process:   any. Ownership: the caller owns the struct; buf_fini() frees the bytes.
+ * Failure:   appending past the cap sets `overflow`, appends nothing, and every later append is
+ *            refused too: check once at the end. Out of memory aborts (mem.h).
+ */
+#ifndef RELAYOS_BASE_BUF_H
+#define RELAYOS_BASE_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relayos/base/slice.h"
+
+struct buf {
+    char *ptr;
+    size_t len;
+    size_t capacity;
+    size_t cap; /* never holds more than this many bytes */
+    bool overflow;
+};
+
+/* Empty buffer that may grow to cap bytes; nothing is allocated yet. */
+void buf_init(struct buf *buf, size_t cap);
+void buf_fini(struct buf *buf);
+
+/* Forget the contents (and overflow), keep the memory. */
+void buf_clear(struct buf *buf);
+
+/* Free the memory if it holds nothing, so that an idle stream keeps none. */
+void buf_shrink(struct buf *buf);
+
+void buf_append(struct buf *buf, const void *ptr, size_t len);
+void buf_append_slice(struct buf *buf, struct slice s);
+void buf_append_str(struct buf *buf, const char *s);
+void buf_append_byte(struct buf *buf, char c);
+void buf_append_int(struct buf *buf, int64_t n);
+void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Room for len more bytes at ptr + len, then buf_commit(); NULL past the cap (sets overflow). */
+char *buf_reserve(struct buf *buf, size_t len);
+void buf_commit(struct buf *buf, size_t len);
+
+/* Drop len bytes from the front (memmove). */
+void buf_consume(struct buf *buf, size_t len);
+
+static inline struct slice
+buf_slice(const struct buf *buf)
+{
+    return slice_of(buf->ptr, buf->len);
+}
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * dialect - what RelayOS knows of each wire protocol: one vtable per protocol, one row each in
+ * dialects.def. Pure: bytes in, facts and edits out.
+ *
+ * On a straight path (the route speaks the caller's protocol) bodies pass through byte for byte but
+ * for a few edits: prompt caches and signatures depend on it. The neutral model that other pairs
+ * will meet in (N + M codecs) gets its place beside read_request/read_event here.
+ *
+ * Process: pure. Ownership: slices in facts and edits point into the body or into the context's
+ * scratch buffer; both must outlive them.
+ */
+#ifndef RELAYOS_CODEC_DIALECT_H
+#define RELAYOS_CODEC_DIALECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relayos/base/buf.h"
+#include "relayos/base/err.h"
+#include "relayos/base/slice.h"
+#include "relayos/base/text.h"
+#include "relayos/codec/seal.h"
+#include "relayos/codec/sse.h"
+#include "relayos/model/catalog.h"
+#include "relayos/model/usage.h"
+
+/* OPERATION(name, NAME, protocol, upstream path after the upstream's prefix) */
+#define DIALECT_OPERATIONS(OPERATION)                                                              \
+    OPERATION(chat, CHAT, PROTOCOL_OPENAI_CHAT, "/chat/completions")                               \
+    OPERATION(completion, COMPLETION, PROTOCOL_OPENAI_CHAT, "/completions")                        \
+    OPERATION(embedding, EMBEDDING, PROTOCOL_OPENAI_CHAT, "/embeddings")                           \
+    OPERATION(response, RESPONSE, PROTOCOL_OPENAI_RESPONSES, "/responses")                         \
+    OPERATION(message, MESSAGE, PROTOCOL_ANTHROPIC_MESSAGES, "/messages")                          \
+    OPERATION(count_tokens, COUNT_TOKENS, PROTOCOL_ANTHROPIC_MESSAGES, "/messages/count_tokens")
+
+enum operation {
+#define OPERATION(name, NAME, protocol, path) OPERATION_##NAME,
+    DIALECT_OPERATIONS(OPERATION)
+#undef OPERATION
+    DIALECT_N_OPERATIONS
+};
+
+/* Replace bytes [from, to) of a body by `with`. Edits are in ascending order and do not overlap. */
+struct edit {
+    size_t from, to;
+    struct slice with;
+};
+#define DIALECT_MAX_EDITS 32
+
+/*
+ * Scratch buffers need at least this cap, and room for one call's texts is made at its start: edits
+ * of one call stay good while it runs, those of an earlier call with the same buffer do not.
+ */
+#define DIALECT_SCRATCH 16384
+
+struct edits {
+    size_t n;
+    struct edit edit[DIALECT_MAX_EDITS];
+};
+
+/* Length of text after the edits; the edited text appended to out. */
+size_t edits_length(const struct edits *edits, struct slice text);
+void edits_apply(const struct edits *edits, struct slice text, struct buf *out);
+
+/* What policy needs to know of a request. */
+struct request_facts {
+    struct slice body;
+    enum operation operation;
+    struct slice model;        /* decoded */
+    struct slice model_value;  /* its raw value, quotes included: what gets replaced */
+    bool is_stream;
+    bool wants_usage;          /* chat and completions: stream_options.include_usage is true */
+    struct slice stream_options; /* raw value, empty if absent */
+    int64_t max_tokens;        /* 0 = not said */
+    int64_t n_choices;         /* 1 unless said */
+    bool is_unbounded;         /* URL images, file ids, server tools: no bound on the prompt */
+    bool has_server_tools;
+    struct slice affinity;     /* prompt_cache_key, metadata.user_id or "" */
+    struct slice service_tier; /* decoded or "" */
+    /* Ids of state kept upstream that the caller names: raw values to be unsealed and replaced. */
+    size_t n_state_ids;
+    struct slice state_ids[8];
+    char text[LIMIT_MODEL_NAME + 256]; /* room for decoded model and texts */
+};
+
+/* Why a request is refused, for the caller: detail goes into the category's sentence. */
+struct refusal_reason {
+    char detail[256];
+    char param[96]; /* field path in the caller's own request, or "" */
+};
+
+/* What rewriting an answer needs. */
+struct reply_context {
+    enum operation operation;
+    struct slice public_model;
+    struct uuid request_id;
+    struct seal *seal;     /* for ids of state kept upstream */
+    uint64_t owner_hash;
+    uint32_t route_id;
+    bool hide_usage;       /* we asked for the usage event, the caller did not */
+};
+
+/* What an answer, or one event of it, says. */
+struct reply_facts {
+    bool is_error;             /* an error body or error event */
+    enum err_category category;/* of that error: see dialect_classify() */
+    struct slice error_text;   /* upstream's words, for the operator's trace only */
+    struct slice error_param;  /* field path the upstream blames, "" if none */
+    bool is_content;           /* carries content of the answer: ends failover */
+    bool is_terminal;          /* the dialect says that the stream is complete */
+    bool has_usage;            /* usage below was updated */
+    int64_t content_bytes;     /* of text, arguments and reasoning in this event: for estimates */
+};
+
+/* One streamed answer in progress. */
+struct reply_stream {
+    struct reply_context context;
+    struct usage usage;        /* last non-null value of each counter (overwrites, never adds) */
+    int64_t content_bytes;     /* so far */
+    int64_t n_events;          /* sent to the caller */
+    int64_t next_sequence;     /* Responses: sequence_number for an event of our own */
+    bool is_complete;          /* a terminal event was seen */
+    bool has_content;
+    struct buf scratch;        /* replacement texts of the event at hand; reused */
+    struct buf answer_id;      /* Responses: the id given out, for an event of our own */
+};
+
+struct dialect {
+    const char *name;
+    enum protocol protocol;
+
+    /*
+     * Validate the body and find what policy needs. Catalogue errors: ERR_INVALID_REQUEST,
+     * ERR_UNSUPPORTED_PARAMETER, with the reason. Ranges of n, max_tokens are checked (MI-07);
+     * duplicate or escaped top-level keys cannot hide a second model (MI-06).
+     */
+    int (*read_request)(enum operation operation, struct slice body, struct request_facts *out,
+                        struct refusal_reason *why);
+
+    /*
+     * Edits that turn the caller's body into the upstream's: model, stream_options.include_usage,
+     * unsealed state ids (n_state_ids raw JSON strings, in the order of facts). scratch holds what
+     * is put in; it is appended to and must live as long as the edits.
+     */
+    void (*edit_request)(const struct request_facts *facts, struct slice upstream_model,
+                         const struct slice *state_ids, struct buf *scratch, struct edits *out);
+
+    /*
+     * A whole (not streamed) 2xx answer: edits for id, model and upstream marks, usage read into
+     * *usage. ERR_UPSTREAM_ERROR when the body is not what it should be. An error body inside 200
+     * comes back as 0 with facts->is_error.
+     */
+    int (*read_reply)(const struct reply_context *context, struct slice body, struct buf *scratch,
+                      struct edits *out_edits, struct usage *usage, struct reply_facts *facts);
+
+    /* A non-2xx answer: category, text, param (body may be anything, also empty or HTML). */
+    void (*read_error)(int status, struct slice body, struct buf *scratch,
+                       struct reply_facts *facts);
+
+    /*
+     * One event of a stream: append what the caller gets (nothing for a hidden one) to out as
+     * "event: ..\ndata: ..\n\n". ERR_UPSTREAM_ERROR for data that is not what it should be.
+     */
+    int (*read_event)(struct reply_stream *stream, const struct sse_event *event, struct buf *out,
+                      struct reply_facts *facts);
+
+    /* An error of ours, in this protocol: body of a response ... */
+    void (*write_error)(enum err_category category, struct slice message, struct slice param,
+                        struct uuid request_id, struct buf *out);
+    /* ... and as the last event of a stream that has begun. */
+    void (*write_error_event)(struct reply_stream *stream, enum err_category category,
+                              struct slice message, struct buf *out);
+    /* HTTP status of a category in this protocol. */
+    int (*error_status)(enum err_category category);
+
+    /* Header that carries our credential upstream: "authorization: Bearer " or "x-api-key: ". */
+    const char *auth_header;
+    /* Caller's headers that reach the upstream (lower case, NULL-ended); all else is ours. */
+    const char *const *request_headers;
+    /* One of those that the upstream insists on: sent when the caller gave none. NULL = none. */
+    const char *default_header_name, *default_header_value;
+};
+
+const struct dialect *dialect_of(enum protocol protocol);
+const char *dialect_operation_name(enum operation operation);
+enum protocol dialect_operation_protocol(enum operation operation);
+const char *dialect_operation_path(enum operation operation);
+/* "openai_chat" -> protocol, or ERR_MISSING (config). */
+int dialect_protocol_find(struct slice name, enum protocol *out) MUST_CHECK;
+
+void reply_stream_init(struct reply_stream *stream, const struct reply_context *context);
+void reply_stream_fini(struct reply_stream *stream);
+
+/* Finished sentence of a category: detail put where the catalogue has %s ("" reads well too). */
+void dialect_error_message(enum err_category category, const char *detail, struct buf *out);
+/* The sentence for an upstream's error: the field's path if it gave one, none of its words. */
+void dialect_upstream_message(const struct reply_facts *facts, struct buf *out);
+
+/* GET /v1/models and /v1/models/{id} in either shape. */
+void dialect_write_model(enum protocol protocol, const struct model_record *model, struct buf *out);
+void dialect_write_model_list(enum protocol protocol, const struct model_record *const *models,
+                              size_t n_models, bool has_more, struct buf *out);
+
+#endif

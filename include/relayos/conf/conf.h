@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * conf - the configuration: YAML text -> directive table -> one checked struct.
+ *
+ * Every directive is a row of src/conf/directives.def (path, kind, member, default, bounds, reload
+ * or restart, prose), those of upstreams, models, routes and keys too. Parser, validator,
+ * `relayosctl config show`, conf_diff() and the test of relayos.yaml(5) all read the table.
+ *
+ * Process:   master, relayosctl and tests. Children see the parsed struct through fork.
+ * Errors:    FILE:LINE:COLUMN: what is wrong; the nearest known key; what to do. A config with any
+ *            error yields nothing. Aliases, tags, tabs, duplicate and unknown keys are refused.
+ * Secrets:   only from the environment (key_env) or files 0600 (key_file); never in the YAML.
+ */
+#ifndef RELAYOS_CONF_CONF_H
+#define RELAYOS_CONF_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "relayos/base/buf.h"
+#include "relayos/base/err.h"
+#include "relayos/base/errmsg.h"
+#include "relayos/base/secret.h"
+#include "relayos/model/catalog.h"
+#include "relayos/model/key.h"
+
+#define CONF_PATH_SIZE 256
+
+struct conf_listener {
+    char text[CONF_PATH_SIZE]; /* as written: "127.0.0.1:8080", "[::1]:8080" */
+    char host[LIMIT_HOST];
+    uint16_t port;
+};
+
+struct conf_upstream {
+    struct upstream_record record;
+    struct secret *credential; /* NULL for upstreams that want none */
+    /* As written, for conf_show() and conf_diff(); the record holds what follows from them. */
+    char url[LIMIT_HOST + LIMIT_PATH + 32];
+    char auth[8]; /* "key", "none", "mock" */
+    char key_env[LIMIT_NAME];
+    char key_file[CONF_PATH_SIZE];
+    bool allow_plain; /* http:// to another host */
+};
+
+struct conf_model {
+    struct model_record record; /* id is not set here */
+    struct route_record routes[LIMIT_MODEL_ROUTES]; /* upstream_id = index in conf.upstreams */
+};
+
+struct conf {
+    char file[CONF_PATH_SIZE];     /* "" = the built-in default */
+    char text_sha256[65];          /* hex of the file's bytes: shown by status */
+
+    /* Identity and places. */
+    char public_url[CONF_PATH_SIZE]; /* what quickstarts print; derived from listen when "" */
+    char environment[16];            /* the <env> of sk-<env>- : [a-z0-9]{1,12} */
+    size_t n_listeners;
+    struct conf_listener listeners[LIMIT_LISTENERS];
+    bool allow_plain_listen; /* HTTP without TLS beyond loopback */
+    char run_dir[CONF_PATH_SIZE];  /* pid file, control socket */
+    char data_dir[CONF_PATH_SIZE]; /* relayos.db, pepper */
+    char pid_file[CONF_PATH_SIZE]; /* default run_dir/relayosd.pid */
+    char user[LIMIT_NAME];         /* "" = stay who we are */
+    char instance[32];             /* names the segment: relayos.<instance>; "" = by data_dir */
+    char keys_file[CONF_PATH_SIZE];/* declared keys, "" = none */
+
+    /* Log. */
+    char log_file[CONF_PATH_SIZE]; /* "" = stderr */
+    char log_level[8];
+    bool log_access;               /* one line a request */
+    char access_file[CONF_PATH_SIZE]; /* "" = with the log */
+
+    /* The master's schedule and the ledger. */
+    int64_t settle_interval_us, checkpoint_interval_us, probe_interval_us;
+    int64_t trace_retention_us;
+    int64_t stop_timeout_us, drain_timeout_us;
+    char durability[16]; /* "process" (the others come with a later release) */
+
+    /* Capacities of the segment (restart). Flights and refusals: over all workers that serve. */
+    int64_t workers; /* 0 = one per CPU */
+    int64_t capacity_keys, capacity_routes, capacity_upstreams, capacity_flights,
+        capacity_quota_cells, capacity_refusals;
+
+    /* Limits of the front. */
+    int64_t max_connections;      /* per worker */
+    int64_t max_body_bytes;
+    int64_t header_timeout_us, body_timeout_us, keepalive_timeout_us, write_stall_timeout_us;
+    int64_t heartbeat_interval_us;/* SSE comment while waiting; 0 = off */
+    int64_t stream_buffer_bytes;  /* unsent bytes of one stream before the upstream is paused */
+
+    /* Defaults of upstreams; each upstream may say its own. */
+    int64_t connect_timeout_us, tls_timeout_us, first_byte_timeout_us, idle_timeout_us,
+        total_timeout_us;
+    int64_t upstream_max_connections, upstream_max_idle;
+
+    /* Estimates. */
+    int64_t default_max_output_tokens; /* reserved where request and model say nothing */
+
+    size_t n_upstreams;
+    struct conf_upstream *upstreams;
+    size_t n_models;
+    struct conf_model *models;
+    size_t n_keys; /* from keys_file */
+    struct key_record *keys;
+};
+
+/* Where conf_load finds the environment (tests give their own); NULL = getenv. */
+typedef const char *conf_getenv(const char *name);
+
+/*
+ * Parse and check a file (and its keys_file). On success *out is a new conf.
+ * Errors: ERR_CONFIG with FILE:LINE:COLUMN in *why; ERR_IO.
+ */
+int conf_load(const char *path, conf_getenv *env, struct conf **out,
+              struct errmsg *why) MUST_CHECK;
+/* The same from bytes (name is used in messages); keys_file is still read from disk. */
+int conf_parse(const char *name, struct slice text, conf_getenv *env, struct conf **out,
+               struct errmsg *why) MUST_CHECK;
+void conf_free(struct conf **conf);
+
+/*
+ * The built-in default of `make run`: SQLite under ./var, 127.0.0.1:8080, upstreams from
+ * OPENAI_API_KEY, ANTHROPIC_API_KEY and GEMINI_API_KEY where set, else the mock providers at
+ * mock_url ("http://127.0.0.1:PORT"). Written to out as YAML with comments, to be parsed like any
+ * other file. *out_uses_mock says whether any provider is a mock.
+ */
+void conf_write_default(conf_getenv *env, const char *mock_url, struct buf *out,
+                        bool *out_uses_mock);
+
+/* Effective configuration as YAML, secrets as "(set)". */
+void conf_show(const struct conf *conf, struct buf *out);
+
+/*
+ * What a reload from a to b would change, one line each ("models.claude-sonnet-4.price.input: 3.00
+ * -> 2.50", "workers: 2 -> 4 (needs a restart)"). Returns the number of changes; *out_n_restart
+ * those that need a restart and are not applied.
+ */
+size_t conf_diff(const struct conf *a, const struct conf *b, struct buf *out,
+                 size_t *out_n_restart);
+
+#define CONF_REQUIRED "(required)"
+
+/* The directive table, for the man page test and `relayosctl config`. */
+struct conf_directive {
+    const char *path;    /* "ledger.settle_interval", "models.*.price.input" */
+    const char *type;    /* "duration", "size", "count", "text", "bool", "money", ... */
+    const char *unit;
+    const char *initial; /* default as written, "" = none; or CONF_REQUIRED */
+    bool is_reloadable;
+    const char *prose;
+};
+size_t conf_directives(const struct conf_directive **out);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * heritage - everything a child inherits from the master through fork, and nothing else.
+ */
+#ifndef RELAYOS_HERITAGE_H
+#define RELAYOS_HERITAGE_H
+
+#include <stdint.h>
+
+#include "relayos/base/secret.h"
+#include "relayos/conf/conf.h"
+#include "relayos/shm/catalog.h"
+#include "relayos/shm/segment.h"
+
+struct heritage {
+    const struct conf *conf;        /* as of the fork; models, routes, prices are in the catalog */
+    struct segment *segment;
+    struct catalog *catalog;
+    const struct secret *pepper;
+    size_t n_listeners;
+    int listener_fds[LIMIT_LISTENERS]; /* bound, listening, non-blocking */
+    uint32_t slot;                  /* process slot to claim ... */
+    uint32_t generation;            /* ... with this generation (shm/proc_slot.h) */
+    int ready_fd;                   /* write one byte when ready to serve, then close */
+    int control_fd;                 /* ledger: stream socket to the master (control/frame.h); else -1 */
+    int nudge_fd;                   /* eventfd: a worker writes when its outbox is a quarter full, the
+                                       ledger reads; shared by all */
+    bool is_test;                   /* test build: named crash points may be armed */
+};
+
+/*
+ * Child entries; they do not return but to end the process with that exit status.
+ *
+ * They begin in their own process group, rights dropped, log_init() and log_open() done, the
+ * master's descriptors closed, dispositions default but SIGPIPE ignored, and with TERM, QUIT, INT, HUP,
+ * USR1, USR2, WINCH, CHLD still blocked so that none is lost before they listen (signalfd, or
+ * handlers and then unblock). What the master sends:
+ *   worker  TERM, QUIT  stop accepting, finish what runs, exit 0 (the master holds the deadline)
+ *   both    USR1        reopen logs
+ * The ledger ends by the `stop` command; TERM asks the same of it when there is no master. INT and
+ * HUP are not for children. The end of the control socket is no reason to end: accounting goes on
+ * without a master.
+ */
+int worker_main(const struct heritage *heritage);
+int ledger_main(const struct heritage *heritage);
+
+#endif

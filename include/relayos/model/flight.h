@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * flight - the life of one request as one fixed record: who, what, reservations, attempts, stages
+ * with their times, usage and how it ended. It is the reservation, the trace and the outbox row.
+ * Plain records, no code. States and their legal moves: shm/flight.h.
+ */
+#ifndef RELAYOS_MODEL_FLIGHT_H
+#define RELAYOS_MODEL_FLIGHT_H
+
+#include <stdint.h>
+
+#include "relayos/base/limits.h"
+#include "relayos/base/text.h"
+#include "relayos/model/usage.h"
+
+/* STAGE(name, NAME): in the order they happen; times are clock_mono_us(), 0 = not reached. */
+#define FLIGHT_STAGES(STAGE)                                                                       \
+    STAGE(accepted, ACCEPTED)             /* request read and framed */                            \
+    STAGE(key_checked, KEY_CHECKED)                                                                \
+    STAGE(quota_checked, QUOTA_CHECKED)   /* rate and quota reserved */                            \
+    STAGE(route_selected, ROUTE_SELECTED)                                                          \
+    STAGE(dispatched, DISPATCHED)         /* first byte to the upstream */                         \
+    STAGE(first_byte, FIRST_BYTE)         /* upstream's response head */                           \
+    STAGE(first_token, FIRST_TOKEN)       /* first content byte */                                 \
+    STAGE(completed, COMPLETED)           /* last byte, error or client gone */                    \
+    STAGE(settled, SETTLED)               /* ledger row committed (written by the ledger) */
+
+enum flight_stage {
+#define STAGE(name, NAME) FLIGHT_STAGE_##NAME,
+    FLIGHT_STAGES(STAGE)
+#undef STAGE
+    FLIGHT_N_STAGES
+};
+
+struct flight_hold {
+    uint32_t cell_idx; /* quota cell */
+    uint32_t generation; /* of the cell: a recycled one is refused */
+    int64_t amount;    /* in the cell's unit */
+};
+
+enum attempt_outcome {
+    ATTEMPT_NONE,
+    ATTEMPT_RUNNING,
+    ATTEMPT_OK,
+    ATTEMPT_FAILED,    /* known to have produced nothing */
+    ATTEMPT_UNCERTAIN, /* sent, then lost: may have been served */
+    ATTEMPT_CANCELLED, /* client gone */
+};
+
+struct flight_attempt {
+    uint32_t route_id;
+    uint16_t status;      /* upstream HTTP status, 0 = none */
+    uint8_t outcome;      /* enum attempt_outcome */
+    uint8_t category;     /* enum err_category, 0 = none */
+    uint8_t is_reused;    /* on a pooled connection */
+    uint8_t n_redials;    /* stale connections replaced before anything was answered */
+    uint8_t pad[2];
+    int64_t start_us, connected_us, first_byte_us, end_us; /* clock_mono_us */
+    char upstream[LIMIT_NAME];          /* operator's trace only */
+    char upstream_model[LIMIT_MODEL_NAME];
+    char upstream_request_id[48];       /* operator's trace only */
+    char note[128];                     /* upstream's error text, redacted; operator's trace only */
+};
+
+/*
+ * What every request touches comes first, in whole cache lines; texts and attempts, which most
+ * readers never look at, come last.
+ */
+struct flight_record {
+    /* Identity, written before INTENT. */
+    struct uuid request_id;
+    uint64_t key_id;
+    uint32_t key_row;
+    uint32_t model_id;
+    uint8_t endpoint; /* row of endpoints.def */
+    uint8_t protocol; /* enum protocol of the caller */
+    uint8_t is_stream;
+    uint8_t pad0;
+    uint32_t period_id; /* 202611: pinned at admission */
+    int64_t accepted_real_us;
+    int64_t body_bytes;
+
+    /* Reservation, written before INTENT. */
+    uint32_t n_holds;
+    uint32_t n_attempts; /* progress, but it fills the line */
+    struct flight_hold holds[LIMIT_FLIGHT_HOLDS];
+    int64_t reserved_nusd;   /* estimate in money, whether or not a quota counts it */
+    int64_t reserved_tokens; /* estimate taken from the tokens-a-minute cell */
+
+    /* Progress. */
+    int64_t stage_us[FLIGHT_N_STAGES];
+    int64_t bytes_out; /* body bytes sent to the caller */
+    int64_t n_events;  /* stream events sent to the caller */
+
+    /* Settlement, written before DONE. */
+    int64_t charge_nusd;
+    int64_t cost_nusd;
+    uint16_t status;    /* HTTP status the caller got, 0 = none */
+    uint8_t category;   /* enum err_category: ERR_CATEGORY_NONE = success */
+    uint8_t provenance; /* enum usage_provenance */
+    uint8_t stop;       /* reserved for finish reasons */
+    uint8_t pad1[3];
+    struct usage usage; /* final; while it streams, see flight_note_usage() */
+    struct price price; /* pinned at admission: a price change never rewrites a running request */
+    struct price cost;  /* of the attempt's route */
+
+    /* Texts, written before INTENT. */
+    char model[LIMIT_MODEL_NAME]; /* public name: as resolved */
+    char client_address[48];
+    char client_request_id[64]; /* the caller's own X-Request-Id, only stored */
+    char user_agent[64];
+
+    struct flight_attempt attempts[LIMIT_ATTEMPTS]; /* [0 .. n_attempts) */
+};
+
+/* A call refused before a flight existed: lossy, counted (shm/refusal.h). */
+struct refusal_record {
+    struct uuid request_id;
+    uint64_t key_id; /* 0 = unknown key */
+    int64_t accepted_real_us;
+    int64_t elapsed_us;
+    uint8_t endpoint;
+    uint8_t protocol;
+    uint8_t category; /* enum err_category */
+    uint8_t step;     /* enum flight_stage reached last */
+    uint16_t status;
+    uint16_t pad;
+    char model[LIMIT_MODEL_NAME]; /* as asked, cut to fit, printable ASCII only */
+    char client_address[48];
+    char client_request_id[64];
+    char user_agent[64];
+};
+
+#endif

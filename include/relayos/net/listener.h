@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * listener - sockets bound in the master before it forks (no library call: the master stays free of
+ * libh2o). TCP_NODELAY and close-on-exec are set here and inherited by what is accepted.
+ */
+#ifndef RELAYOS_NET_LISTENER_H
+#define RELAYOS_NET_LISTENER_H
+
+#include <stdint.h>
+
+#include "relayos/base/err.h"
+#include "relayos/base/errmsg.h"
+
+/* Bind and listen, non-blocking; port 0 takes a free one, see *out_port. ERR_IO says what to do
+ * ("address in use: ..."). host is a numeric address or a name resolved once. */
+int listener_open(const char *host, uint16_t port, int *out_fd, uint16_t *out_port,
+                  struct errmsg *why) MUST_CHECK;
+
+#endif

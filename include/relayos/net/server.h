@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * server - the HTTP/1.1 front: listeners in, exchanges out. All of libh2o's server side is behind
+ * this adapter (request in, respond/start/write/abort out, gone as an event), so that the library
+ * can be replaced. Framing that the library is lax about is refused before a handler sees it
+ * (guard.h).
+ *
+ * Process:   worker (and later console).
+ * Ownership: an exchange lives from on_request to on_end, which is called exactly once in every
+ *            ending (response complete, client gone, aborted); nothing of it may be used after.
+ *            Slices of the request are good until then. exchange_alloc() memory goes with it.
+ * Back-pressure: one write is in flight at a time; on_writable says when the next may come.
+ */
+#ifndef RELAYOS_NET_SERVER_H
+#define RELAYOS_NET_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "relayos/base/buf.h"
+#include "relayos/base/err.h"
+#include "relayos/base/errmsg.h"
+#include "relayos/base/slice.h"
+#include "relayos/net/loop.h"
+
+struct server;
+struct exchange;
+
+struct http_header {
+    struct slice name; /* lower case */
+    struct slice value;
+};
+
+/* A request as it came, framing proven. */
+struct http_request {
+    struct slice method;
+    struct slice target; /* as sent: path and query */
+    struct slice path;   /* up to '?', not normalised, not decoded */
+    struct slice query;  /* after '?', or "" */
+    struct slice body;
+    const struct http_header *headers;
+    size_t n_headers;
+    char client_address[48]; /* numeric, without port */
+    int64_t accepted_us;     /* clock_mono_us when its last byte was read */
+    bool is_tls;
+};
+
+struct server_handler {
+    void *ctx;
+    /* A request is whole. The handler must answer it, now or later. */
+    void (*on_request)(void *ctx, struct exchange *exchange, const struct http_request *request);
+    /*
+     * The guard or the library refused bytes before there was a request (400, 405, 408, 413, 431,
+     * 417): write the JSON body for it. category is the catalogue's word for it, detail a static
+     * phrase for its sentence. *out_headers: header lines, each "name: value\r\n", content-type
+     * among them; they are copied when this returns. The connection is closed after it.
+     */
+    void (*on_refused)(void *ctx, enum err_category category, const char *detail,
+                       const char *client_address, struct buf *out_body, struct slice *out_headers);
+};
+
+struct server_conf {
+    struct loop *loop;
+    struct server_handler handler;
+    size_t max_body_bytes;
+    uint32_t max_connections; /* above: the listener is not read until some close */
+    int64_t header_timeout_us, body_timeout_us, keepalive_timeout_us, write_stall_timeout_us;
+    const int *listener_fds; /* listening, non-blocking; the server closes them (drain, free) */
+    size_t n_listeners;
+};
+
+/* Events of one exchange, set by the handler with exchange_bind(). */
+struct exchange_events {
+    /* The write before is with the kernel; another may come. */
+    void (*on_writable)(void *data);
+    /* Once, at the very end; is_complete: every byte was handed to the kernel and the response was
+     * ended by us. false: the client went away (a half-close counts as that), stalled past the
+     * limit, or we aborted. */
+    void (*on_end)(void *data, bool is_complete);
+};
+
+/* NULL with *why when the self-test of the framing guard fails (guard.h): the worker must not run.
+ */
+struct server *server_new(const struct server_conf *conf, struct errmsg *why);
+void server_free(struct server **server);
+/* Stop accepting, close idle connections, answer the rest with Connection: close. */
+void server_drain(struct server *server);
+/* Connections still open; 0 after a drain means done. */
+uint32_t server_n_connections(const struct server *server);
+uint64_t server_n_accepted(const struct server *server);
+/* Requests refused before a handler saw them (guard, limits, deadlines). */
+uint64_t server_n_refused(const struct server *server);
+
+/* Header by lower-case name, empty slice if absent (the first one if repeated). */
+struct slice http_header_find(const struct http_request *request, const char *name);
+size_t http_header_count(const struct http_request *request, const char *name);
+
+void exchange_bind(struct exchange *exchange, const struct exchange_events *events, void *data);
+/* Zeroed memory freed with the exchange (after on_end). */
+void *exchange_alloc(struct exchange *exchange, size_t size);
+
+/*
+ * The request's bytes are no longer needed: its slices, body included, are void from now on. A held
+ * stream that calls this keeps no input buffer (8 KiB at least, the whole body at most). Not before
+ * upstream_is_sent() if a call sends parts of it.
+ */
+void exchange_release_request(struct exchange *exchange);
+
+/*
+ * Whole response in one write. status_text is ours. Headers and body are copied or kept as said:
+ * body bytes must stay until on_end. Content-Length is set; HEAD sends no body.
+ */
+void exchange_respond(struct exchange *exchange, int status, const struct http_header *headers,
+                      size_t n_headers, struct slice body);
+
+/*
+ * Begin a streamed response (chunked). Nothing is on the wire until the first write. Any status but
+ * 200 costs the connection (the library frames no other).
+ */
+void exchange_start(struct exchange *exchange, int status, const struct http_header *headers,
+                    size_t n_headers);
+/*
+ * Next bytes; they must stay until on_writable (or on_end). is_last ends the response well.
+ * Only when none is in flight: exchange_is_writable().
+ */
+void exchange_write(struct exchange *exchange, struct slice bytes, bool is_last);
+bool exchange_is_writable(const struct exchange *exchange);
+/* Break the connection without a well-formed end. on_end(false) follows (perhaps at once). */
+void exchange_abort(struct exchange *exchange);
+
+#endif

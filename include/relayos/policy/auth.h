@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * auth - from a request's headers to the key it carries. One answer for all that is wrong with a
+ * key: ERR_INVALID_KEY (unknown, malformed, expired, disabled, revoked).
+ *
+ * Process: workers. Order of headers: Authorization: Bearer, then x-api-key, then api-key; the same
+ * on every path.
+ */
+#ifndef RELAYOS_POLICY_AUTH_H
+#define RELAYOS_POLICY_AUTH_H
+
+#include <stdint.h>
+
+#include "relayos/base/hash.h"
+#include "relayos/base/slice.h"
+#include "relayos/shm/key_table.h"
+
+/* The key text out of the three header values (empty = absent); empty slice if there is none. */
+struct slice auth_token(struct slice authorization, struct slice x_api_key, struct slice api_key);
+
+/* Copy of the key's view, checked at now (real time). On ERR_INVALID_KEY of a known key (expired,
+ * disabled, revoked) out->key_id says whose it was, else it is 0: for the trace alone. */
+int auth_check(const struct segment *segment, struct hash_hmac *pepper, struct slice token,
+               int64_t now_real_us, struct key_view *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * quota - spending limits: one cell per limit and period, shared by workers and the ledger.
+ *
+ * Process:   reserve and release in workers (release also in the ledger); the rest in the ledger.
+ * Units:     a cell counts nano-USD, tokens or concurrent requests, never negative.
+ * Failure:   no locks, so a dead worker blocks nobody. What it had reserved stands in its flights;
+ *            the ledger's reconcile gives it back.
+ * Order:     an admission loads word (acquire), then used, then CAS; the ledger adds to used first,
+ *            then takes the reservation off: an admission in between can only be too strict.
+ */
+#ifndef RELAYOS_SHM_QUOTA_H
+#define RELAYOS_SHM_QUOTA_H
+
+#include <stdint.h>
+
+#include "relayos/base/err.h"
+#include "relayos/shm/segment.h"
+
+struct quota_cell; /* layout: src/shm/layout.h, private to the shm layer */
+
+/* The cell at idx if it is still of this generation, else NULL (it was recycled). */
+struct quota_cell *quota_cell_at(const struct segment *segment, uint32_t idx, uint32_t generation);
+
+/*
+ * Reserve amount before a request goes upstream.
+ * Returns 0, or ERR_QUOTA_EXCEEDED if used + reserved + amount would pass the limit (nothing is
+ * changed). Each reservation is ended by exactly one quota_release().
+ */
+int quota_reserve(struct quota_cell *cell, int64_t amount) MUST_CHECK;
+
+/* End a reservation. After a charge, call quota_charge() first: see there. */
+void quota_release(struct quota_cell *cell, int64_t amount);
+
+/* Add what a committed ledger row says was used. Ledger only: used has one writer. */
+void quota_charge(struct quota_cell *cell, int64_t used);
+
+/* What people see: used, reserved, limit. Any process. */
+struct quota_view {
+    int64_t used, reserved, limit;
+    uint32_t period_id;
+    uint8_t unit;
+};
+void quota_view(const struct quota_cell *cell, struct quota_view *out);
+
+/*
+ * Ledger: the cell of (key, unit, period), with this limit and what is used already. The one that
+ * is open stays (a ledger that takes over finds its predecessor's); else a free one is taken.
+ * ERR_FULL.
+ */
+int quota_cell_open(struct segment *segment, uint64_t key_id, uint8_t unit, uint32_t period_id,
+                    int64_t limit, int64_t used, uint32_t *out_idx,
+                    uint32_t *out_generation) MUST_CHECK;
+void quota_set_limit(struct quota_cell *cell, int64_t limit);
+/* Ledger, at start: what the store says was used. */
+void quota_set_used(struct quota_cell *cell, int64_t used);
+/* Walk, for a ledger that takes over a living segment: whose cell idx (< capacity.quota_cells) is.
+ * ERR_MISSING if it is free. */
+struct quota_cell_info {
+    uint64_t key_id;
+    uint32_t generation, period_id;
+    uint8_t unit;
+};
+int quota_cell_info(const struct segment *segment, uint32_t idx,
+                    struct quota_cell_info *out) MUST_CHECK;
+/* Ledger: give a cell back once nothing is reserved on it; ERR_BUSY while something is. */
+int quota_cell_close(struct segment *segment, uint32_t idx) MUST_CHECK;
+
+/*
+ * Ledger: make reserved equal the sum over all flights that hold on this cell, where the truth is
+ * uncertain (a worker died in INTENT or RELEASING). Lock-free: reads word, sums, CAS on word with
+ * its version, retries while a living worker is in the middle of a move (bounded). ERR_BUSY when
+ * a living worker stays there (stopped): try again later, the reservation stays too high till then.
+ */
+int quota_reconcile(struct segment *segment, uint32_t cell_idx) MUST_CHECK;
+/*
+ * The same for every open cell in one pass over the flights: at each ledger start, and after the
+ * flights of a dead worker were buried or voided. ERR_BUSY as above: call again later.
+ */
+int quota_reconcile_all(struct segment *segment) MUST_CHECK;
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * store_ledger - one row per settled request, written once and never changed, and the usage sums
+ * that follow from it in the same batch.
+ *
+ * Process: the ledger, inside a batch. relayos-ledger(5) documents the tables.
+ */
+#ifndef RELAYOS_STORE_STORE_LEDGER_H
+#define RELAYOS_STORE_STORE_LEDGER_H
+
+#include <stdint.h>
+
+#include "relayos/base/err.h"
+#include "relayos/model/flight.h"
+#include "relayos/store/store.h"
+
+/* What the store needs to know of a flight beside its record. */
+struct store_settlement {
+    const struct flight_record *flight;
+    int64_t quota_tokens; /* what counts against token quotas */
+    int64_t now_us;       /* clock_mono_us: the trace's last stage */
+};
+
+enum store_insert {
+    STORE_INSERT_NEW,      /* the row is new, usage was added */
+    STORE_INSERT_SAME,     /* it was there already, word for word: nothing changed */
+    STORE_INSERT_CONFLICT, /* another row has this request id: nothing changed, raise the alarm */
+};
+
+/* Ledger row, usage, trace and attempts of a finished flight: all of them, or none if not new. */
+int store_ledger_insert(struct store *store, const struct store_settlement *settlement,
+                        enum store_insert *out) MUST_CHECK;
+
+/* Recompute the usage sums of a period from the ledger rows: ERR_STORE with the first difference.
+ */
+int store_ledger_verify(struct store *store, uint32_t period_id, struct errmsg *why) MUST_CHECK;
+
+#endif

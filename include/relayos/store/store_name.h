@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * store_name - names for small numbers. The database holds names: what a row means must not hang on
+ * the order of a table in some version of the code. People read the same names.
+ *
+ * Process: any; pure.
+ */
+#ifndef RELAYOS_STORE_STORE_NAME_H
+#define RELAYOS_STORE_STORE_NAME_H
+
+#include <stdint.h>
+
+#include "relayos/base/err.h"
+#include "relayos/base/slice.h"
+
+enum store_name_kind {
+    STORE_NAME_TOOL,       /* enum key_tool: "claude-code" */
+    STORE_NAME_SOURCE,     /* enum key_source: "store", "file" */
+    STORE_NAME_UNIT,       /* enum limit_unit: "usd", "tokens", "concurrent" */
+    STORE_NAME_PERIOD,     /* enum limit_period: "month", "total" */
+    STORE_NAME_PROVENANCE, /* enum usage_provenance: "reported", "estimated", ... */
+    STORE_NAME_OUTCOME,    /* enum attempt_outcome: "ok", "failed", ... */
+    STORE_NAME_PROTOCOL,   /* enum protocol: "openai_chat", ... */
+    STORE_NAME_ENDPOINT,   /* row of endpoints.def: its path */
+    STORE_NAME_N_KINDS
+};
+
+/* Name of a value; "unknown" for one that has none. */
+const char *store_name(enum store_name_kind kind, uint8_t value);
+/* Value of a name, or ERR_MISSING. */
+int store_name_find(enum store_name_kind kind, struct slice name, uint8_t *out) MUST_CHECK;
+/* Value of a name; 255 (whose name is "unknown") if there is none. */
+uint8_t store_name_value(enum store_name_kind kind, const char *name);
+
+#endif

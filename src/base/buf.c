@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * buf - see the header. The memory doubles up to the cap, so n appends cost O(n) copies.
+ */
+#include "relayos/base/buf.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "relayos/base/mem.h"
+
+#define BUF_FIRST_SIZE 256
+
+void
+buf_init(struct buf *buf, size_t cap)
+{
+    *buf = (struct buf){.cap = cap};
+}
+
+void
+buf_fini(struct buf *buf)
+{
+    free(buf->ptr);
+    buf_init(buf, buf->cap);
+}
+
+void
+buf_clear(struct buf *buf)
+{
+    buf->len = 0;
+    buf->overflow = false;
+}
+
+void
+buf_shrink(struct buf *buf)
+{
+    if (buf->len == 0) {
+        free(buf->ptr);
+        buf->ptr = NULL;
+        buf->capacity = 0;
+    }
+}
+
+char *
+buf_reserve(struct buf *buf, size_t len)
+{
+    assert(buf->len <= buf->capacity && buf->capacity <= buf->cap);
+
+    if (buf->overflow || len > buf->cap - buf->len) {
+        buf->overflow = true;
+        return NULL;
+    }
+    if (buf->ptr == NULL || len > buf->capacity - buf->len) {
+        size_t size = buf->capacity == 0 ? BUF_FIRST_SIZE : buf->capacity;
+
+        while (size < buf->len + len && size < buf->cap)
+            size = size > buf->cap / 2 ? buf->cap : size * 2;
+        if (size > buf->cap)
+            size = buf->cap;
+        buf->ptr = mem_realloc(buf->ptr, size);
+        buf->capacity = size;
+    }
+    return buf->ptr + buf->len;
+}
+
+void
+buf_commit(struct buf *buf, size_t len)
+{
+    assert(len <= buf->capacity - buf->len);
+
+    buf->len += len;
+}
+
+void
+buf_append(struct buf *buf, const void *ptr, size_t len)
+{
+    if (len == 0)
+        return;
+
+    char *room = buf_reserve(buf, len);
+
+    if (room != NULL) {
+        memcpy(room, ptr, len);
+        buf->len += len;
+    }
+}
+
+void
+buf_append_slice(struct buf *buf, struct slice s)
+{
+    buf_append(buf, s.ptr, s.len);
+}
+
+void
+buf_append_str(struct buf *buf, const char *s)
+{
+    buf_append(buf, s, strlen(s));
+}
+
+void
+buf_append_byte(struct buf *buf, char c)
+{
+    buf_append(buf, &c, 1);
+}
+
+void
+buf_append_int(struct buf *buf, int64_t n)
+{
+    char digits[20]; /* INT64_MIN has 19 and a sign */
+    size_t at = sizeof(digits);
+    uint64_t rest = n < 0 ? -(uint64_t)n : (uint64_t)n;
+
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (n < 0)
+        digits[--at] = '-';
+    buf_append(buf, digits + at, sizeof(digits) - at);
+}
+
+void
+buf_printf(struct buf *buf, const char *format, ...)
+{
+    char small[512];
+    va_list args;
+
+    va_start(args, format);
+    int len = vsnprintf(small, sizeof(small), format, args);
+    va_end(args);
+    assert(len >= 0);
+    if ((size_t)len < sizeof(small)) {
+        buf_append(buf, small, (size_t)len);
+        return;
+    }
+
+    /* Not formatted in place: vsnprintf() wants room for a NUL that the cap may not leave. */
+    char *large = mem_alloc((size_t)len + 1);
+
+    va_start(args, format);
+    vsnprintf(large, (size_t)len + 1, format, args);
+    va_end(args);
+    buf_append(buf, large, (size_t)len);
+    free(large);
+}
+
+void
+buf_consume(struct buf *buf, size_t len)
+{
+    assert(len <= buf->len);
+
+    buf->len -= len;
+    if (buf->len > 0)
+        memmove(buf->ptr, buf->ptr + len, buf->len);
+}

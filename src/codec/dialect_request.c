@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Requests: a table says which top-level fields mean something in which operation; all others pass.
+ * Prefix: dialect_.
+ */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "dialect_parts.h"
+#include "relayos/codec/json_out.h"
+
+enum {
+    MAX_CHOICES = 128,
+    MAX_PROMPTS = 2048,
+    MAX_AFFINITY = 192, /* of facts.text, behind the model's name; more is cut off */
+    MAX_TIER = 32,
+};
+
+struct reading {
+    struct request_facts *facts;
+    struct refusal_reason *why;
+    size_t text_len;   /* of facts->text */
+    int64_t n_prompts; /* completions take several */
+    bool has_subject;  /* messages, input or prompt */
+    bool has_max_tokens;
+};
+
+struct field;
+typedef int field_fn(struct reading *r, const struct field *field, const struct json_member *m);
+
+struct field {
+    struct slice name;
+    unsigned operations;
+    field_fn *read;
+    const char *detail; /* for field_unowned() */
+};
+
+static field_fn field_model, field_stream, field_choices, field_max_tokens, field_stream_options,
+    field_tier, field_affinity, field_metadata, field_messages, field_input, field_prompt,
+    field_state_id, field_conversation, field_unowned, field_container, field_background,
+    field_unsupported, field_server_tools;
+
+#define CHAT    OPERATION_BIT(CHAT)
+#define TEXT    OPERATION_BIT(COMPLETION)
+#define EMBED   OPERATION_BIT(EMBEDDING)
+#define RESPOND OPERATION_BIT(RESPONSE)
+#define MESSAGE OPERATION_BIT(MESSAGE)
+#define COUNT   OPERATION_BIT(COUNT_TOKENS)
+#define EVERY   (CHAT | TEXT | EMBED | RESPOND | MESSAGE | COUNT)
+#define NAME(s)                                                                                    \
+    {                                                                                              \
+        (s), sizeof(s) - 1                                                                         \
+    }
+
+/* In the order a request is likely to have them. A null is as good as absent. */
+static const struct field fields[] = {
+    {NAME("model"), EVERY, field_model, NULL},
+    {NAME("messages"), CHAT | MESSAGE | COUNT, field_messages, NULL},
+    {NAME("input"), EMBED | RESPOND, field_input, NULL},
+    {NAME("prompt"), TEXT, field_prompt, NULL},
+    {NAME("stream"), CHAT | TEXT | RESPOND | MESSAGE, field_stream, NULL},
+    {NAME("stream_options"), CHAT | TEXT, field_stream_options, NULL},
+    {NAME("max_tokens"), CHAT | TEXT | MESSAGE, field_max_tokens, NULL},
+    {NAME("max_completion_tokens"), CHAT, field_max_tokens, NULL},
+    {NAME("max_output_tokens"), RESPOND, field_max_tokens, NULL},
+    {NAME("n"), CHAT | TEXT, field_choices, NULL},
+    {NAME("best_of"), TEXT, field_choices, NULL},
+    {NAME("service_tier"), CHAT | TEXT | RESPOND | MESSAGE, field_tier, NULL},
+    {NAME("prompt_cache_key"), CHAT | RESPOND, field_affinity, NULL},
+    {NAME("metadata"), MESSAGE, field_metadata, NULL},
+    {NAME("previous_response_id"), RESPOND, field_state_id, NULL},
+    {NAME("conversation"), RESPOND, field_conversation, NULL},
+    {NAME("prompt"), RESPOND, field_unowned, "The prompt"},
+    {NAME("container"), MESSAGE | COUNT, field_container, "The container"},
+    {NAME("background"), RESPOND, field_background, NULL},
+    {NAME("web_search_options"), CHAT, field_server_tools, NULL},
+    {NAME("mcp_servers"), MESSAGE | COUNT, field_server_tools, NULL},
+    /* Other models than the one that was checked and is charged. */
+    {NAME("fallbacks"), MESSAGE | COUNT, field_unsupported, NULL},
+    {NAME("models"), EVERY, field_unsupported, NULL},
+};
+
+static int read_fields(struct reading *r, const struct json_object *body);
+static const struct field *field_of(enum operation operation, const struct json_member *member);
+static int check_required(struct reading *r);
+static int refuse_type(struct reading *r, const struct field *field, const char *kind);
+static int read_count(struct reading *r, const struct field *field, struct slice value,
+                      int64_t limits[2]);
+static struct slice keep_text(struct reading *r, struct slice value, size_t size);
+static struct slice model_text(struct slice upstream_model, bool with_usage, struct buf *scratch);
+static void ask_for_usage(const struct request_facts *facts, struct edits *out);
+static void replace(const struct request_facts *facts, struct slice old, struct slice with,
+                    struct edits *out);
+
+int
+dialect_read_request(enum operation operation, struct slice body, struct request_facts *out,
+                     struct refusal_reason *why)
+{
+    struct json_object object;
+    struct json_error error;
+    struct reading r = {.facts = out, .why = why, .n_prompts = 1};
+
+    /* Not the text: it is room, and large. */
+    memset(out, 0, offsetof(struct request_facts, text));
+    out->body = body;
+    out->operation = operation;
+    out->n_choices = 1;
+    if (json_scan_object(body, &object, &error) != 0)
+        return dialect_refuse(why, ERR_INVALID_REQUEST, "", "invalid JSON at byte %zu: %s",
+                              error.offset, error.reason);
+    int err = read_fields(&r, &object);
+    if (err == 0)
+        err = check_required(&r);
+    if (err == 0)
+        err = dialect_check_state(&object, out, why);
+    out->n_choices *= r.n_prompts;
+    return err;
+}
+
+static int
+read_fields(struct reading *r, const struct json_object *body)
+{
+    for (size_t i = 0; i < body->n_members; i++) {
+        const struct json_member *member = &body->members[i];
+        const struct field *field = field_of(r->facts->operation, member);
+
+        if (field == NULL || (member->type == JSON_NULL && field->read != field_stream_options))
+            continue;
+        int err = field->read(r, field, member);
+        if (err != 0)
+            return err;
+    }
+    return 0;
+}
+
+static const struct field *
+field_of(enum operation operation, const struct json_member *member)
+{
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        const struct field *field = &fields[i];
+
+        if ((field->operations >> operation & 1) == 0)
+            continue;
+        if (dialect_key_is(member, field->name))
+            return field;
+    }
+    return NULL;
+}
+
+static int
+check_required(struct reading *r)
+{
+    static const char *const subjects[] = {
+        [OPERATION_CHAT] = "messages",    [OPERATION_COMPLETION] = "prompt",
+        [OPERATION_EMBEDDING] = "input",  [OPERATION_RESPONSE] = "input",
+        [OPERATION_MESSAGE] = "messages", [OPERATION_COUNT_TOKENS] = "messages",
+    };
+    const char *subject = subjects[r->facts->operation];
+    bool goes_on = r->facts->n_state_ids > 0; /* an answer kept upstream may need no more input */
+
+    if (r->facts->model.len == 0)
+        return dialect_refuse(r->why, ERR_INVALID_REQUEST, "model", "model is required");
+    if (!r->has_subject && !goes_on)
+        return dialect_refuse(r->why, ERR_INVALID_REQUEST, subject, "%s is required", subject);
+    if (r->facts->operation == OPERATION_MESSAGE && !r->has_max_tokens)
+        return dialect_refuse(r->why, ERR_INVALID_REQUEST, "max_tokens", "max_tokens is required");
+    return 0;
+}
+
+int
+dialect_refuse(struct refusal_reason *why, int err, const char *param, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(why->detail, sizeof(why->detail), format, args);
+    va_end(args);
+    snprintf(why->param, sizeof(why->param), "%s", param);
+    return err;
+}
+
+static int
+refuse_type(struct reading *r, const struct field *field, const char *kind)
+{
+    return dialect_refuse(r->why, ERR_INVALID_REQUEST, field->name.ptr, "%s must be %s",
+                          field->name.ptr, kind);
+}
+
+static int
+field_model(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    struct request_facts *facts = r->facts;
+
+    if (m->type != JSON_STRING || m->value.len == 2)
+        return refuse_type(r, field, "a model's name");
+    int err = json_string_view(m->value, facts->text, LIMIT_MODEL_NAME - 1, &facts->model);
+    if (err != 0 || facts->model.len >= LIMIT_MODEL_NAME)
+        return dialect_refuse(r->why, ERR_NOT_FOUND, "model", "The model");
+    facts->model_value = m->value;
+    return 0;
+}
+
+static int
+field_stream(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    if (m->type != JSON_TRUE && m->type != JSON_FALSE)
+        return refuse_type(r, field, "true or false");
+    r->facts->is_stream = m->type == JSON_TRUE;
+    return 0;
+}
+
+static int
+field_stream_options(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    struct json_object options;
+    struct json_error error;
+
+    r->facts->stream_options = m->value; /* also a null: it is what an edit has to replace */
+    if (m->type == JSON_NULL)
+        return 0;
+    if (m->type != JSON_OBJECT || json_scan_object(m->value, &options, &error) != 0)
+        return refuse_type(r, field, "an object without duplicate members");
+    const struct json_member *usage = json_find(&options, "include_usage");
+    if (usage == NULL || usage->type == JSON_NULL || usage->type == JSON_FALSE)
+        return 0;
+    if (usage->type != JSON_TRUE)
+        return dialect_refuse(r->why, ERR_INVALID_REQUEST, "stream_options.include_usage",
+                              "stream_options.include_usage must be true or false");
+    r->facts->wants_usage = true;
+    return 0;
+}
+
+static int
+field_max_tokens(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    /* Messages: 0 only warms the cache. */
+    int64_t value[] = {r->facts->operation == OPERATION_MESSAGE ? 0 : 1, INT32_MAX};
+    int err = read_count(r, field, m->value, value);
+
+    if (err != 0)
+        return err;
+    r->has_max_tokens = true;
+    if (value[0] > r->facts->max_tokens)
+        r->facts->max_tokens = value[0];
+    return 0;
+}
+
+/* n and best_of: the provider generates, and charges, the larger. */
+static int
+field_choices(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    int64_t value[] = {1, MAX_CHOICES};
+    int err = read_count(r, field, m->value, value);
+
+    if (err == 0 && value[0] > r->facts->n_choices)
+        r->facts->n_choices = value[0];
+    return err;
+}
+
+/* An integer from limits[0] to limits[1]; it comes back in limits[0]. */
+static int
+read_count(struct reading *r, const struct field *field, struct slice value, int64_t limits[2])
+{
+    int64_t count;
+
+    if (json_int(value, &count) != 0 || count < limits[0] || count > limits[1])
+        return dialect_refuse(r->why, ERR_INVALID_REQUEST, field->name.ptr,
+                              "%s must be an integer from %lld to %lld", field->name.ptr,
+                              (long long)limits[0], (long long)limits[1]);
+    limits[0] = count;
+    return 0;
+}
+
+static int
+field_tier(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    if (m->type != JSON_STRING)
+        return refuse_type(r, field, "a string");
+    r->facts->service_tier = keep_text(r, m->value, MAX_TIER);
+    return 0;
+}
+
+static int
+field_affinity(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    if (m->type != JSON_STRING)
+        return refuse_type(r, field, "a string");
+    r->facts->affinity = keep_text(r, m->value, MAX_AFFINITY);
+    return 0;
+}
+
+static int
+field_metadata(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    struct json_member user;
+
+    (void)field;
+    if (json_find_in(m->value, "user_id", &user) && user.type == JSON_STRING)
+        r->facts->affinity = keep_text(r, user.value, MAX_AFFINITY);
+    return 0;
+}
+
+/* Text of a string value, cut at size bytes; "" if it has escapes and is too long. */
+static struct slice
+keep_text(struct reading *r, struct slice value, size_t size)
+{
+    char *room = r->facts->text + LIMIT_MODEL_NAME + r->text_len;
+    struct slice text = {0};
+
+    assert(LIMIT_MODEL_NAME + r->text_len + size <= sizeof(r->facts->text));
+    if (json_string_view(value, room, size, &text) != 0)
+        return text;
+    if (text.ptr == room)
+        r->text_len += text.len;
+    return slice_sub(text, 0, text.len < size ? text.len : size);
+}
+
+static int
+field_messages(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    if (m->type != JSON_ARRAY)
+        return refuse_type(r, field, "an array");
+    r->has_subject = true;
+    return 0;
+}
+
+static int
+field_input(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    if (m->type != JSON_ARRAY && m->type != JSON_STRING)
+        return refuse_type(r, field, "a string or an array");
+    r->has_subject = true;
+    return 0;
+}
+
+/* A string, an array of strings or of token arrays: each is answered; or one array of tokens. */
+static int
+field_prompt(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    size_t cursor = 0;
+    struct slice prompt;
+    enum json_type type;
+    int64_t n = 0;
+
+    if (m->type == JSON_ARRAY) {
+        while (json_array_next(m->value, &cursor, &prompt, &type))
+            n += type == JSON_STRING || type == JSON_ARRAY;
+    }
+    if (n > MAX_PROMPTS)
+        return refuse_type(r, field, "at most 2048 prompts");
+    r->n_prompts = n > 0 ? n : 1;
+    return field_input(r, field, m);
+}
+
+static int
+field_state_id(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    struct request_facts *facts = r->facts;
+
+    if (m->type != JSON_STRING)
+        return refuse_type(r, field, "a string");
+    assert(facts->n_state_ids < sizeof(facts->state_ids) / sizeof(facts->state_ids[0]));
+    facts->state_ids[facts->n_state_ids++] = m->value;
+    return 0;
+}
+
+static int
+field_conversation(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    struct json_object conversation;
+    struct json_error error;
+
+    if (m->type != JSON_OBJECT)
+        return field_state_id(r, field, m);
+    /* Scanned as a whole: of two ids the provider might take the one that was not checked. */
+    const struct json_member *id = NULL;
+    if (json_scan_object(m->value, &conversation, &error) == 0)
+        id = json_find(&conversation, "id");
+    return id == NULL ? refuse_type(r, field, "an id or an object with one")
+                      : field_state_id(r, field, id);
+}
+
+/* State in an account that many share, of a kind that we have given nobody an id for. */
+static int
+field_unowned(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    (void)m;
+    return dialect_refuse(r->why, ERR_NOT_FOUND, field->name.ptr, "%s", field->detail);
+}
+
+/* An id, or an object that may name one or the account's own skills; else a fresh container. */
+static int
+field_container(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    struct json_object container;
+    struct json_error error;
+
+    r->facts->has_server_tools = true;
+    r->facts->is_unbounded = true;
+    if (m->type != JSON_OBJECT || json_scan_object(m->value, &container, &error) != 0)
+        return field_unowned(r, field, m);
+    const struct json_member *id = json_find(&container, "id");
+    if (id != NULL && id->type != JSON_NULL)
+        return field_unowned(r, field, m);
+    return 0;
+}
+
+static int
+field_background(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    return m->type == JSON_FALSE ? 0 : field_unsupported(r, field, m);
+}
+
+static int
+field_unsupported(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    (void)m;
+    return dialect_refuse(r->why, ERR_UNSUPPORTED_PARAMETER, field->name.ptr, "%s",
+                          field->name.ptr);
+}
+
+static int
+field_server_tools(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    (void)field;
+    (void)m;
+    r->facts->has_server_tools = true;
+    r->facts->is_unbounded = true;
+    return 0;
+}
+
+void
+dialect_edit_request(const struct request_facts *facts, struct slice upstream_model,
+                     const struct slice *state_ids, struct buf *scratch, struct edits *out)
+{
+    bool is_chat = ((CHAT | TEXT) >> facts->operation & 1) != 0;
+    bool must_ask = is_chat && facts->is_stream && !facts->wants_usage;
+    bool has_options = facts->stream_options.len > 0;
+
+    out->n = 0;
+    replace(facts, facts->model_value,
+            model_text(upstream_model, must_ask && !has_options, scratch), out);
+    if (must_ask && has_options)
+        ask_for_usage(facts, out);
+    for (size_t i = 0; i < facts->n_state_ids; i++)
+        replace(facts, facts->state_ids[i], state_ids[i], out);
+}
+
+/* The model's value, with the options that ask for usage behind it if the caller has none. */
+static struct slice
+model_text(struct slice upstream_model, bool with_usage, struct buf *scratch)
+{
+    size_t from = scratch->len;
+
+    buf_append_byte(scratch, '"');
+    json_escape(scratch, upstream_model);
+    buf_append_byte(scratch, '"');
+    if (with_usage)
+        buf_append_slice(scratch, SLICE_LIT(",\"stream_options\":{\"include_usage\":true}"));
+    assert(!scratch->overflow); /* a model's name is bounded, see DIALECT_SCRATCH */
+    return slice_of(scratch->ptr + from, scratch->len - from);
+}
+
+/* There are options that do not ask: an object gets or changes one member, a null is replaced. */
+static void
+ask_for_usage(const struct request_facts *facts, struct edits *out)
+{
+    struct slice options = facts->stream_options;
+    struct json_object object;
+    struct json_error error;
+    const struct json_member *usage;
+
+    if (json_scan_object(options, &object, &error) != 0 || object.n_members == 0)
+        replace(facts, options, SLICE_LIT("{\"include_usage\":true}"), out);
+    else if ((usage = json_find(&object, "include_usage")) != NULL)
+        replace(facts, usage->value, SLICE_LIT("true"), out);
+    else
+        replace(facts, slice_sub(options, 1, 1), SLICE_LIT("\"include_usage\":true,"), out);
+}
+
+static void
+replace(const struct request_facts *facts, struct slice old, struct slice with, struct edits *out)
+{
+    size_t from = (size_t)(old.ptr - facts->body.ptr);
+    int err = edits_add(out, (struct edit){from, from + old.len, with});
+
+    assert(err == 0); /* at most a model, two options and the state ids */
+}

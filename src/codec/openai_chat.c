@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * openai_chat - OpenAI's chat completions, completions and embeddings.
+ */
+#include "dialect_parts.h"
+
+static int read_event(struct reply_stream *stream, const struct sse_event *event, struct buf *out,
+                      struct reply_facts *facts);
+static void read_usage(struct reply_stream *stream, const struct json_object *object,
+                       struct reply_facts *facts);
+static bool is_usage_alone(const struct json_object *object);
+static void write_error_event(struct reply_stream *stream, enum err_category category,
+                              struct slice message, struct buf *out);
+
+static const char *const request_headers[] = {NULL};
+
+const struct dialect openai_chat_dialect = {
+    .name = "openai_chat",
+    .protocol = PROTOCOL_OPENAI_CHAT,
+    .read_request = dialect_read_request,
+    .edit_request = dialect_edit_request,
+    .read_reply = dialect_read_reply,
+    .read_error = dialect_read_error,
+    .read_event = read_event,
+    .write_error = dialect_write_openai_error,
+    .write_error_event = write_error_event,
+    .error_status = dialect_openai_status,
+    .auth_header = "authorization: Bearer ",
+    .request_headers = request_headers,
+};
+
+static int
+read_event(struct reply_stream *stream, const struct sse_event *event, struct buf *out,
+           struct reply_facts *facts)
+{
+    struct json_object object;
+    struct json_error error;
+    struct rewrite rewrite;
+    struct edits edits = {.n = 0};
+
+    *facts = (struct reply_facts){0};
+    if (slice_eq(event->data, SLICE_LIT("[DONE]"))) {
+        facts->is_terminal = true;
+        dialect_note(stream, facts);
+        dialect_emit(stream, event, (struct slice){0}, &edits, out);
+        return 0;
+    }
+    bool is_array = event->data.len > 0 && event->data.ptr[0] == '['; /* Gemini's errors */
+    if (!is_array && json_scan_object(event->data, &object, &error) != 0)
+        return ERR_UPSTREAM_ERROR;
+    if (is_array || dialect_is_error(json_find(&object, "error"))) {
+        dialect_read_error(0, event->data, &stream->scratch, facts);
+        return 0;
+    }
+
+    read_usage(stream, &object, facts);
+    const struct json_member *choices = json_find(&object, "choices");
+    if (choices != NULL)
+        dialect_measure(choices->value, facts);
+    dialect_note(stream, facts);
+    if (stream->context.hide_usage && is_usage_alone(&object))
+        return 0;
+    dialect_rewrite_begin(&rewrite, &stream->context, event->data, &stream->scratch, &edits);
+    rewrite.hide_usage = stream->context.hide_usage;
+    int err = dialect_rewrite_object(&rewrite, &object);
+    if (err == 0)
+        dialect_emit(stream, event, (struct slice){0}, &edits, out);
+    return err;
+}
+
+/* Most providers say it once and last; some on every chunk: what is said last counts. */
+static void
+read_usage(struct reply_stream *stream, const struct json_object *object, struct reply_facts *facts)
+{
+    const struct json_member *usage = json_find(object, "usage");
+
+    if (usage == NULL || usage->type == JSON_NULL)
+        return;
+    dialect_usage_read(stream->context.operation, usage->value, &stream->usage);
+    dialect_usage_read_tier(stream->context.operation, object, &stream->usage);
+    facts->has_usage = true;
+}
+
+/* The event that was asked for by include_usage: figures and no choice. */
+static bool
+is_usage_alone(const struct json_object *object)
+{
+    const struct json_member *usage = json_find(object, "usage");
+    const struct json_member *choices = json_find(object, "choices");
+    size_t cursor = 0;
+    struct slice choice;
+    enum json_type type;
+
+    return usage != NULL && usage->type == JSON_OBJECT && choices != NULL &&
+           choices->type == JSON_ARRAY && !json_array_next(choices->value, &cursor, &choice, &type);
+}
+
+/* No [DONE] behind it: the answer did not end well. */
+static void
+write_error_event(struct reply_stream *stream, enum err_category category, struct slice message,
+                  struct buf *out)
+{
+    buf_append_slice(out, SLICE_LIT("data: "));
+    dialect_write_openai_error(category, message, (struct slice){0}, stream->context.request_id,
+                               out);
+    buf_append_slice(out, SLICE_LIT("\n\n"));
+    stream->n_events++;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * conf - see the header. Here: the order of things; what a directive may be is its kind's matter.
+ */
+#include "relayos/conf/conf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf_keys.h"
+#include "conf_listen.h"
+#include "conf_upstream.h"
+#include "directive.h"
+#include "relayos/base/fdio.h"
+#include "relayos/base/hash.h"
+#include "relayos/base/mem.h"
+#include "relayos/base/text.h"
+
+#define CONF_FILE_SIZE (8 * 1024 * 1024)
+
+static const char *process_env(const char *name);
+static int read_conf(struct conf_reader *reader, struct slice text);
+static void derive_places(struct conf *conf);
+
+int
+conf_load(const char *path, conf_getenv *env, struct conf **out, struct errmsg *why)
+{
+    struct buf text;
+
+    buf_init(&text, CONF_FILE_SIZE);
+
+    int err = fdio_read_file(path, &text, why);
+
+    if (err == 0)
+        err = conf_parse(path, buf_slice(&text), env, out, why);
+    else if (err == ERR_TOO_LARGE)
+        err = ERR_CONFIG;
+    buf_fini(&text);
+    return err;
+}
+
+int
+conf_parse(const char *name, struct slice text, conf_getenv *env, struct conf **out,
+           struct errmsg *why)
+{
+    struct conf *conf = mem_zalloc(sizeof(*conf));
+    struct conf_reader reader = {.file = name[0] == '\0' ? "default" : name,
+                                 .conf = conf,
+                                 .env = env == NULL ? process_env : env,
+                                 .why = why};
+
+    snprintf(conf->file, sizeof(conf->file), "%s", name);
+
+    int err = read_conf(&reader, text);
+
+    if (err == 0 && conf->keys_file[0] != '\0')
+        err = conf_keys_load(&reader);
+    if (err == 0)
+        *out = conf;
+    else
+        conf_free(&conf);
+    return err;
+}
+
+static const char *
+process_env(const char *name)
+{
+    return getenv(name);
+}
+
+static int
+read_conf(struct conf_reader *reader, struct slice text)
+{
+    struct conf *conf = reader->conf;
+    uint8_t digest[HASH_DIGEST_SIZE];
+    struct conf_yaml yaml;
+    int err = conf_yaml_parse(reader->file, text, &yaml, reader->why);
+
+    if (err != 0)
+        return err;
+    hash_sha256(text, digest);
+    text_hex(digest, sizeof(digest), conf->text_sha256);
+    directive_defaults(DIRECTIVE_SET_CONF, conf);
+    if (yaml.root == NULL) {
+        errmsg_set(reader->why, "%s:1:1: is empty: it needs 'upstreams' and 'models'",
+                   reader->file);
+        err = ERR_CONFIG;
+    } else {
+        err = directive_read(reader, DIRECTIVE_SET_CONF, yaml.root, conf);
+    }
+    if (err == 0)
+        err = conf_listen_check(reader, yaml.root);
+    if (err == 0)
+        derive_places(conf);
+    conf_yaml_free(&yaml);
+    return err;
+}
+
+static void
+derive_places(struct conf *conf)
+{
+    const struct conf_listener *first = &conf->listeners[0];
+
+    if (conf->pid_file[0] == '\0')
+        snprintf(conf->pid_file, sizeof(conf->pid_file), "%.*s/relayosd.pid",
+                 (int)sizeof(conf->pid_file) - 16, conf->run_dir);
+    if (conf->public_url[0] == '\0') {
+        bool is_any = strcmp(first->host, "0.0.0.0") == 0 || strcmp(first->host, "::") == 0;
+
+        if (is_any)
+            snprintf(conf->public_url, sizeof(conf->public_url), "http://127.0.0.1:%u",
+                     first->port);
+        else
+            snprintf(conf->public_url, sizeof(conf->public_url), "http://%.*s",
+                     (int)sizeof(conf->public_url) - 8, first->text);
+    }
+}
+
+void
+conf_free(struct conf **conf)
+{
+    struct conf *old = *conf;
+
+    if (old == NULL)
+        return;
+    for (size_t i = 0; i < old->n_upstreams; i++)
+        conf_upstream_fini(&old->upstreams[i]);
+    for (size_t i = 0; i < old->n_keys; i++)
+        conf_keys_fini(&old->keys[i]);
+    free(old->upstreams);
+    free(old->models);
+    free(old->keys);
+    free(old);
+    *conf = NULL;
+}
+
+size_t
+conf_directives(const struct conf_directive **out)
+{
+    return directive_infos(out);
+}

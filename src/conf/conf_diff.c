@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * conf_diff - what a reload would change: two configurations, compared row by row as text.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf_keys.h"
+#include "conf_kind.h"
+#include "conf_model.h"
+#include "conf_upstream.h"
+#include "directive.h"
+#include "relayos/base/mem.h"
+
+#define VALUE_SIZE (128 * 1024) /* a key's scope of a thousand names */
+
+struct diff {
+    struct buf *out;
+    size_t n_changes, n_restart;
+    struct buf old, new; /* scratch */
+};
+
+static void diff_set(struct diff *diff, enum directive_set set, const char *prefix,
+                     const void *pair[2]);
+static void note_value(struct diff *diff, const struct directive *row, const char *prefix);
+static void note(struct diff *diff, const char *section, const char *name, const char *what);
+static void diff_upstreams(struct diff *diff, const struct conf *a, const struct conf *b);
+static void diff_credential(struct diff *diff, const struct conf_upstream *a,
+                            const struct conf_upstream *b);
+static void diff_models(struct diff *diff, const struct conf *a, const struct conf *b);
+static void diff_routes(struct diff *diff, const struct conf_model *a, const struct conf_model *b,
+                        const struct conf *conf[2]);
+static const struct route_record *find_route(const struct conf_model *model, uint32_t id);
+static void diff_keys(struct diff *diff, const struct conf *a, const struct conf *b);
+static const struct key_record **sort_keys(const struct conf *conf);
+static void diff_key(struct diff *diff, const struct key_record *a, const struct key_record *b);
+
+size_t
+conf_diff(const struct conf *a, const struct conf *b, struct buf *out, size_t *out_n_restart)
+{
+    struct diff diff = {.out = out};
+    const void *pair[] = {a, b};
+
+    buf_init(&diff.old, VALUE_SIZE);
+    buf_init(&diff.new, VALUE_SIZE);
+    diff_set(&diff, DIRECTIVE_SET_CONF, "", pair);
+    diff_upstreams(&diff, a, b);
+    diff_models(&diff, a, b);
+    diff_keys(&diff, a, b);
+    buf_fini(&diff.old);
+    buf_fini(&diff.new);
+    *out_n_restart = diff.n_restart;
+    return diff.n_changes;
+}
+
+static void
+diff_set(struct diff *diff, enum directive_set set, const char *prefix, const void *pair[2])
+{
+    for (const struct directive *row = NULL; (row = directive_next(set, row)) != NULL;) {
+        buf_clear(&diff->old);
+        buf_clear(&diff->new);
+        directive_format(row, pair[0], &diff->old);
+        directive_format(row, pair[1], &diff->new);
+        if (!slice_eq(buf_slice(&diff->old), buf_slice(&diff->new)))
+            note_value(diff, row, prefix);
+    }
+}
+
+static void
+note_value(struct diff *diff, const struct directive *row, const char *prefix)
+{
+    bool is_reloadable = directive_is_reloadable(row);
+
+    buf_printf(diff->out, "%s%s: ", prefix, directive_name(row));
+    buf_append_slice(diff->out, diff->old.len > 0 ? buf_slice(&diff->old) : SLICE_LIT("(unset)"));
+    buf_append_str(diff->out, " -> ");
+    buf_append_slice(diff->out, diff->new.len > 0 ? buf_slice(&diff->new) : SLICE_LIT("(unset)"));
+    buf_append_str(diff->out, is_reloadable ? "\n" : " (needs a restart)\n");
+    diff->n_changes++;
+    diff->n_restart += !is_reloadable;
+}
+
+/* A line without values: "models.gpt-4.1-mini: added". */
+static void
+note(struct diff *diff, const char *section, const char *name, const char *what)
+{
+    buf_printf(diff->out, "%s%s: %s\n", section, name, what);
+    diff->n_changes++;
+}
+
+static void
+diff_upstreams(struct diff *diff, const struct conf *a, const struct conf *b)
+{
+    for (size_t i = 0; i < a->n_upstreams; i++) {
+        const struct conf_upstream *old = &a->upstreams[i];
+        long at = conf_upstream_find(b, old->record.name);
+        char prefix[LIMIT_NAME + 16];
+
+        if (at < 0) {
+            note(diff, "upstreams.", old->record.name, "removed");
+            continue;
+        }
+        snprintf(prefix, sizeof(prefix), "upstreams.%s.", old->record.name);
+        diff_set(diff, DIRECTIVE_SET_UPSTREAM, prefix, (const void *[]){old, &b->upstreams[at]});
+        diff_credential(diff, old, &b->upstreams[at]);
+    }
+    for (size_t i = 0; i < b->n_upstreams; i++) {
+        if (conf_upstream_find(a, b->upstreams[i].record.name) < 0)
+            note(diff, "upstreams.", b->upstreams[i].record.name, "added");
+    }
+}
+
+static void
+diff_credential(struct diff *diff, const struct conf_upstream *a, const struct conf_upstream *b)
+{
+    struct slice old = a->credential == NULL ? slice_of(NULL, 0) : secret_expose(a->credential);
+    struct slice new = b->credential == NULL ? slice_of(NULL, 0) : secret_expose(b->credential);
+
+    if (!slice_eq(old, new))
+        note(diff, "upstreams.", a->record.name, "key changed");
+}
+
+static void
+diff_models(struct diff *diff, const struct conf *a, const struct conf *b)
+{
+    for (size_t i = 0; i < a->n_models; i++) {
+        const struct conf_model *old = &a->models[i];
+        const struct conf_model *new = conf_model_find(b, old->record.name);
+        char prefix[LIMIT_MODEL_NAME + 16];
+
+        if (new == NULL) {
+            note(diff, "models.", old->record.name, "removed");
+            continue;
+        }
+        snprintf(prefix, sizeof(prefix), "models.%s.", old->record.name);
+        diff_set(diff, DIRECTIVE_SET_MODEL, prefix, (const void *[]){old, new});
+        diff_routes(diff, old, new, (const struct conf *[]){a, b});
+    }
+    for (size_t i = 0; i < b->n_models; i++) {
+        if (conf_model_find(a, b->models[i].record.name) == NULL)
+            note(diff, "models.", b->models[i].record.name, "added");
+    }
+}
+
+/* Routes have no names; upstream and upstream model are what a person knows them by. */
+static void
+route_label(const struct conf *conf, const struct conf_model *model,
+            const struct route_record *route, char *out, size_t size)
+{
+    snprintf(out, size, "models.%s.routes[%s %s]", model->record.name,
+             conf->upstreams[route->upstream_id].record.name, route->upstream_model);
+}
+
+static void
+diff_routes(struct diff *diff, const struct conf_model *a, const struct conf_model *b,
+            const struct conf *conf[2])
+{
+    char label[2 * LIMIT_MODEL_NAME + LIMIT_NAME + 32], prefix[sizeof(label) + 1];
+
+    for (uint32_t i = 0; i < a->record.n_routes; i++) {
+        const struct route_record *old = &a->routes[i], *new = find_route(b, old->id);
+
+        route_label(conf[0], a, old, label, sizeof(label));
+        snprintf(prefix, sizeof(prefix), "%s.", label);
+        if (new == NULL)
+            note(diff, label, "", "removed");
+        else
+            diff_set(diff, DIRECTIVE_SET_ROUTE, prefix, (const void *[]){old, new});
+    }
+    for (uint32_t i = 0; i < b->record.n_routes; i++) {
+        if (find_route(a, b->routes[i].id) != NULL)
+            continue;
+        route_label(conf[1], b, &b->routes[i], label, sizeof(label));
+        note(diff, label, "", "added");
+    }
+}
+
+static const struct route_record *
+find_route(const struct conf_model *model, uint32_t id)
+{
+    for (uint32_t i = 0; i < model->record.n_routes; i++) {
+        if (model->routes[i].id == id)
+            return &model->routes[i];
+    }
+    return NULL;
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+    const struct key_record *const *x = a, *const *y = b;
+
+    return strcmp((*x)->name, (*y)->name);
+}
+
+/* Two sorted lists side by side, as a file may declare a hundred thousand keys. */
+static void
+diff_keys(struct diff *diff, const struct conf *a, const struct conf *b)
+{
+    const struct key_record **old = sort_keys(a), **new = sort_keys(b);
+    size_t i = 0, j = 0;
+
+    while (i < a->n_keys || j < b->n_keys) {
+        int order = i == a->n_keys ? 1 : j == b->n_keys ? -1 : strcmp(old[i]->name, new[j]->name);
+
+        if (order < 0)
+            note(diff, "keys.", old[i]->name, "removed");
+        else if (order > 0)
+            note(diff, "keys.", new[j]->name, "added");
+        else
+            diff_key(diff, old[i], new[j]);
+        i += order <= 0;
+        j += order >= 0;
+    }
+    free(old);
+    free(new);
+}
+
+static const struct key_record **
+sort_keys(const struct conf *conf)
+{
+    const struct key_record **keys = mem_array(NULL, conf->n_keys, sizeof(*keys));
+
+    for (size_t i = 0; i < conf->n_keys; i++)
+        keys[i] = &conf->keys[i];
+    qsort(keys, conf->n_keys, sizeof(*keys), compare_keys);
+    return keys;
+}
+
+static void
+diff_key(struct diff *diff, const struct key_record *a, const struct key_record *b)
+{
+    const struct conf_key_draft old = conf_keys_draft(a), new = conf_keys_draft(b);
+    char prefix[LIMIT_NAME + 16];
+
+    snprintf(prefix, sizeof(prefix), "keys.%s.", a->name);
+    diff_set(diff, DIRECTIVE_SET_KEY, prefix, (const void *[]){&old, &new});
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * conf_keys - see the header.
+ */
+#include "conf_keys.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf_kind.h"
+#include "conf_model.h"
+#include "relayos/base/fdio.h"
+#include "relayos/base/mem.h"
+
+#define KEYS_FILE_SIZE (64 * 1024 * 1024)
+
+static const char *const tool_names[KEY_N_TOOLS] = KEY_TOOL_NAMES;
+static const char *const period_names[] = {
+    [LIMIT_PERIOD_MONTH] = "month", [LIMIT_PERIOD_TOTAL] = "total"};
+
+/* A key and where it stands, to find the pairs that must not be. */
+struct place {
+    const struct key_record *key;
+    const struct conf_node *node;
+};
+
+static int read_key(struct conf_reader *reader, const struct conf_node *node,
+                    struct key_record *out);
+static void add_limit(struct key_record *key, enum limit_unit unit, uint8_t period, int64_t amount);
+static int read_model(struct conf_reader *reader, const struct directive *row,
+                      const struct conf_node *node, struct key_record *key);
+static int check_unique(struct conf_reader *reader, const struct conf_node *node);
+
+int
+conf_keys_load(struct conf_reader *reader)
+{
+    struct conf_reader inner = *reader;
+    struct conf_yaml yaml;
+    struct buf text;
+
+    inner.file = reader->conf->keys_file;
+    buf_init(&text, KEYS_FILE_SIZE);
+
+    int err = fdio_read_file(inner.file, &text, reader->why);
+
+    if (err == 0)
+        err = conf_yaml_parse(inner.file, buf_slice(&text), &yaml, reader->why);
+    buf_fini(&text);
+    if (err != 0)
+        return err;
+    if (yaml.root == NULL) {
+        errmsg_set(reader->why, "%s:1:1: is empty: a keys file without keys says 'keys: []'",
+                   inner.file);
+        err = ERR_CONFIG;
+    } else {
+        err = directive_read(&inner, DIRECTIVE_SET_KEYS, yaml.root, reader->conf);
+    }
+    conf_yaml_free(&yaml);
+    return err;
+}
+
+int
+conf_keys_read_all(struct conf_reader *reader, const struct directive *row,
+                   const struct conf_node *node, void *base)
+{
+    struct conf *conf = base;
+
+    (void)row;
+    if (node->kind != CONF_NODE_LIST)
+        return directive_fail(reader, node, "'keys' must be a list of {name: ..., digest: ...}");
+    if (node->n_children > conf->capacity_keys)
+        return directive_fail_key(reader, node, "%u keys are more than capacity.keys (%lld)",
+                                  node->n_children, (long long)conf->capacity_keys);
+    conf->keys = mem_zalloc(node->n_children * sizeof(*conf->keys));
+    for (const struct conf_node *item = node->first; item != NULL; item = item->next) {
+        if (read_key(reader, item, &conf->keys[conf->n_keys++]) != 0)
+            return ERR_CONFIG;
+    }
+    return check_unique(reader, node);
+}
+
+static int
+read_key(struct conf_reader *reader, const struct conf_node *node, struct key_record *out)
+{
+    struct conf_key_draft draft = {.quota_nusd = -1, .quota_tokens = -1};
+
+    directive_defaults(DIRECTIVE_SET_KEY, &draft);
+
+    int err = directive_read(reader, DIRECTIVE_SET_KEY, node, &draft);
+
+    if (draft.quota_nusd >= 0)
+        add_limit(&draft.record, LIMIT_UNIT_NUSD, draft.period, draft.quota_nusd);
+    if (draft.quota_tokens >= 0)
+        add_limit(&draft.record, LIMIT_UNIT_TOKENS, draft.period, draft.quota_tokens);
+    if (draft.is_disabled)
+        draft.record.flags |= KEY_DISABLED;
+    draft.record.source = KEY_SOURCE_FILE;
+    *out = draft.record; /* on failure too: the conf owns the names read so far */
+    return err;
+}
+
+static void
+add_limit(struct key_record *key, enum limit_unit unit, uint8_t period, int64_t amount)
+{
+    assert(key->n_limits < LIMIT_KEY_LIMITS);
+
+    key->limits[key->n_limits++] =
+        (struct key_limit){.unit = (uint8_t)unit, .period = period, .amount = amount};
+}
+
+struct conf_key_draft
+conf_keys_draft(const struct key_record *key)
+{
+    struct conf_key_draft draft = {.record = *key, .quota_nusd = -1, .quota_tokens = -1};
+
+    for (int i = 0; i < key->n_limits; i++) {
+        if (key->limits[i].unit == LIMIT_UNIT_NUSD)
+            draft.quota_nusd = key->limits[i].amount;
+        else
+            draft.quota_tokens = key->limits[i].amount;
+        draft.period = key->limits[i].period;
+    }
+    draft.is_disabled = (key->flags & KEY_DISABLED) != 0;
+    return draft;
+}
+
+int
+conf_keys_read_tool(struct conf_reader *reader, const struct directive *row,
+                    const struct conf_node *node, void *base)
+{
+    uint8_t *tool = conf_kind_member(row, base);
+    const char *text = conf_kind_scalar(reader, row, node, "a word");
+
+    if (text == NULL)
+        return ERR_CONFIG;
+    for (int i = 0; i < KEY_N_TOOLS; i++) {
+        if (strcmp(tool_names[i], text) != 0)
+            continue;
+        *tool = (uint8_t)i;
+        return 0;
+    }
+    return directive_fail(reader, node, "'tool' must be one of: %s; not '%.64s'", row->unit, text);
+}
+
+void
+conf_keys_write_tool(const struct directive *row, const void *base, struct buf *out)
+{
+    const uint8_t *tool = conf_kind_const_member(row, base);
+
+    assert(*tool < KEY_N_TOOLS);
+    buf_append_str(out, tool_names[*tool]);
+}
+
+int
+conf_keys_read_period(struct conf_reader *reader, const struct directive *row,
+                      const struct conf_node *node, void *base)
+{
+    uint8_t *period = conf_kind_member(row, base);
+    const char *text = conf_kind_scalar(reader, row, node, "a word");
+
+    if (text == NULL)
+        return ERR_CONFIG;
+    if (strcmp(text, period_names[LIMIT_PERIOD_MONTH]) == 0)
+        *period = LIMIT_PERIOD_MONTH;
+    else if (strcmp(text, period_names[LIMIT_PERIOD_TOTAL]) == 0)
+        *period = LIMIT_PERIOD_TOTAL;
+    else
+        return directive_fail(reader, node, "'quota.period' must be month or total, not '%.64s'",
+                              text);
+    return 0;
+}
+
+void
+conf_keys_write_period(const struct directive *row, const void *base, struct buf *out)
+{
+    const uint8_t *period = conf_kind_const_member(row, base);
+
+    buf_append_str(out, period_names[*period]);
+}
+
+int
+conf_keys_read_scope(struct conf_reader *reader, const struct directive *row,
+                     const struct conf_node *node, void *base)
+{
+    struct key_record *key = conf_kind_member(row, base);
+
+    key->flags &= ~(uint32_t)KEY_ALL_MODELS; /* the default's */
+    if (node->kind == CONF_NODE_SCALAR && strcmp(node->text, "all") == 0) {
+        key->flags |= KEY_ALL_MODELS;
+        return 0;
+    }
+    if (node->kind != CONF_NODE_LIST || node->n_children == 0 || node->n_children > LIMIT_MODELS)
+        return directive_fail(reader, node, "'models' must be all, or a list such as [%s]",
+                              reader->conf->models[0].record.name);
+    key->models = mem_array(NULL, node->n_children, sizeof(*key->models));
+    for (const struct conf_node *item = node->first; item != NULL; item = item->next) {
+        if (read_model(reader, row, item, key) != 0)
+            return ERR_CONFIG;
+    }
+    return 0;
+}
+
+static int
+read_model(struct conf_reader *reader, const struct directive *row, const struct conf_node *node,
+           struct key_record *key)
+{
+    const char *name = conf_kind_scalar(reader, row, node, "the name of a model");
+
+    if (name == NULL)
+        return ERR_CONFIG;
+
+    const struct conf_model *model = conf_model_find(reader->conf, name);
+    const char *nearest = model == NULL ? conf_model_nearest(reader->conf, name) : NULL;
+
+    if (nearest != NULL)
+        return directive_fail(reader, node, "no model '%.96s' - did you mean '%s'?", name, nearest);
+    if (model == NULL)
+        return directive_fail(reader, node, "no model '%.96s' in the configuration", name);
+    memcpy(key->models[key->n_models++], model->record.name, LIMIT_MODEL_NAME);
+    return 0;
+}
+
+void
+conf_keys_write_scope(const struct directive *row, const void *base, struct buf *out)
+{
+    const struct key_record *key = conf_kind_const_member(row, base);
+
+    if (key->flags & KEY_ALL_MODELS) {
+        buf_append_str(out, "all");
+        return;
+    }
+    buf_append_byte(out, '[');
+    for (uint32_t i = 0; i < key->n_models; i++) {
+        buf_append_str(out, i > 0 ? ", " : "");
+        conf_kind_write_text(key->models[i], out);
+    }
+    buf_append_byte(out, ']');
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+    int order = strcmp(x->key->name, y->key->name);
+
+    return order != 0 ? order : (x->node->line > y->node->line) - (x->node->line < y->node->line);
+}
+
+static int
+compare_digests(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+    int order = memcmp(x->key->digest, y->key->digest, KEY_DIGEST_SIZE);
+
+    return order != 0 ? order : (x->node->line > y->node->line) - (x->node->line < y->node->line);
+}
+
+/* By sorting: a file may declare a hundred thousand. */
+static int
+check_unique(struct conf_reader *reader, const struct conf_node *node)
+{
+    const struct conf *conf = reader->conf;
+    struct place *places = mem_array(NULL, conf->n_keys, sizeof(*places));
+    const struct conf_node *item = node->first;
+    int err = 0;
+
+    for (size_t i = 0; i < conf->n_keys; i++, item = item->next)
+        places[i] = (struct place){&conf->keys[i], item};
+    qsort(places, conf->n_keys, sizeof(*places), compare_names);
+    for (size_t i = 1; i < conf->n_keys && err == 0; i++) {
+        if (strcmp(places[i].key->name, places[i - 1].key->name) == 0)
+            err = directive_fail(reader, places[i].node,
+                                 "the name '%s' stands in line %u already: names are unique",
+                                 places[i].key->name, places[i - 1].node->line);
+    }
+    qsort(places, conf->n_keys, sizeof(*places), compare_digests);
+    for (size_t i = 1; i < conf->n_keys && err == 0; i++) {
+        if (memcmp(places[i].key->digest, places[i - 1].key->digest, KEY_DIGEST_SIZE) == 0)
+            err = directive_fail(reader, places[i].node,
+                                 "'%s' has the digest of '%s' in line %u: two names for one key",
+                                 places[i].key->name, places[i - 1].key->name,
+                                 places[i - 1].node->line);
+    }
+    free(places);
+    return err;
+}
+
+void
+conf_keys_fini(struct key_record *key)
+{
+    free(key->models);
+    key->models = NULL;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * conf_model - the section `models`: names, prices, routes.
+ */
+#ifndef CONF_CONF_MODEL_H
+#define CONF_CONF_MODEL_H
+
+#include "directive.h"
+
+/* For conf_kind_models (base: struct conf), _routes (struct conf_model), _upstream (a route). */
+int conf_model_read_all(struct conf_reader *reader, const struct directive *row,
+                        const struct conf_node *node, void *base);
+int conf_model_read_routes(struct conf_reader *reader, const struct directive *row,
+                           const struct conf_node *node, void *base);
+int conf_model_read_upstream(struct conf_reader *reader, const struct directive *row,
+                             const struct conf_node *node, void *base);
+
+/* The model of that name, or NULL; the name most like it, or NULL. */
+const struct conf_model *conf_model_find(const struct conf *conf, const char *name);
+const char *conf_model_nearest(const struct conf *conf, const char *name);
+
+#endif

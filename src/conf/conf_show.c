@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * conf_show - a configuration as YAML again: what conf_load() reads, with every value in force.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "conf_kind.h"
+#include "directive.h"
+
+static void show_set(enum directive_set set, const void *base, int indent, struct buf *out);
+static void show_upstream(const struct conf_upstream *upstream, struct buf *out);
+static void show_model(const struct conf *conf, const struct conf_model *model, struct buf *out);
+static void show_route(const struct conf_model *model, const struct route_record *route,
+                       struct buf *out);
+static bool is_below(const char *name, const char *section);
+
+void
+conf_show(const struct conf *conf, struct buf *out)
+{
+    show_set(DIRECTIVE_SET_CONF, conf, 0, out);
+    buf_append_str(out, "upstreams:\n");
+    for (size_t i = 0; i < conf->n_upstreams; i++)
+        show_upstream(&conf->upstreams[i], out);
+    buf_append_str(out, "models:\n");
+    for (size_t i = 0; i < conf->n_models; i++)
+        show_model(conf, &conf->models[i], out);
+}
+
+/* The rows that have a value; those of a section ("log.file") stand together in the table. */
+static void
+show_set(enum directive_set set, const void *base, int indent, struct buf *out)
+{
+    const char *open = "";    /* section whose head is written: "log.file" opens "log" */
+    const char *settled = ""; /* section that one word says all of: "price: free" */
+    size_t open_len = 0;
+
+    for (const struct directive *row = NULL; (row = directive_next(set, row)) != NULL;) {
+        const char *name = directive_name(row);
+        size_t len = strcspn(name, ".");
+        bool is_nested = name[len] == '.';
+        size_t before = out->len;
+
+        if (is_nested && (open_len != len || memcmp(open, name, len) != 0))
+            buf_printf(out, "%*s%.*s:\n", indent, "", (int)len, name);
+        buf_printf(out, "%*s%s: ", indent + (is_nested ? 4 : 0), "",
+                   is_nested ? name + len + 1 : name);
+
+        size_t empty = out->len;
+
+        directive_format(row, base, out);
+        if (out->len == empty || is_below(name, settled)) {
+            out->len = before;
+            continue;
+        }
+        buf_append_byte(out, '\n');
+        open = name;
+        open_len = is_nested ? len : 0;
+        if (row->kind == &conf_kind_free)
+            settled = name;
+    }
+}
+
+static bool
+is_below(const char *name, const char *section)
+{
+    size_t len = strlen(section);
+
+    return len > 0 && strncmp(name, section, len) == 0 && name[len] == '.';
+}
+
+static void
+show_upstream(const struct conf_upstream *upstream, struct buf *out)
+{
+    buf_printf(out, "    %s:\n", upstream->record.name);
+    show_set(DIRECTIVE_SET_UPSTREAM, upstream, 8, out);
+    if (upstream->credential != NULL)
+        buf_append_str(out, "        # key: (set)\n");
+}
+
+static void
+show_model(const struct conf *conf, const struct conf_model *model, struct buf *out)
+{
+    buf_append_str(out, "    ");
+    buf_append_byte(out, '"'); /* a name may hold what YAML reads as more than text */
+    buf_append_str(out, model->record.name);
+    buf_append_str(out, "\":\n");
+    show_set(DIRECTIVE_SET_MODEL, model, 8, out);
+    buf_append_str(out, "        routes:\n");
+    for (uint32_t i = 0; i < model->record.n_routes; i++) {
+        const struct route_record *route = &model->routes[i];
+
+        assert(route->upstream_id < conf->n_upstreams);
+        buf_printf(out, "            - upstream: %s\n",
+                   conf->upstreams[route->upstream_id].record.name);
+        show_route(model, &model->routes[i], out);
+    }
+}
+
+/* A cost that is the model's price is what a route has when nothing is said of it. */
+static void
+show_route(const struct conf_model *model, const struct route_record *route, struct buf *out)
+{
+    struct route_record shown = *route;
+
+    if (memcmp(&route->cost, &model->record.price, sizeof(route->cost)) == 0) {
+        for (int i = 0; i < USAGE_N_BUCKETS; i++)
+            shown.cost.nusd[i] = -1;
+        shown.cost.is_free = 0;
+    }
+    show_set(DIRECTIVE_SET_ROUTE, &shown, 14, out);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: ISC */
+#include "client.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "relayos/base/fdio.h"
+#include "relayos/base/limits.h"
+
+#define READ_SIZE 65536
+
+static const char *const default_paths[] = {"./var/run/control.sock", "/run/relayos/control.sock"};
+#define N_DEFAULT_PATHS (sizeof(default_paths) / sizeof(default_paths[0]))
+
+static int connect_socket(struct client *client);
+static int find_socket(const struct client *client, struct sockaddr_un *out);
+static int receive(struct client *client);
+
+void
+client_init(struct client *client)
+{
+    *client = (struct client){.fd = -1, .out = frame_out_new()};
+    buf_init(&client->wire, LIMIT_CONTROL_FRAME + READ_SIZE);
+}
+
+void
+client_fini(struct client *client)
+{
+    fdio_close(&client->fd);
+    frame_out_free(&client->out);
+    frame_in_free(&client->in);
+    buf_fini(&client->wire);
+}
+
+struct frame_out *
+client_begin(struct client *client, enum command command)
+{
+    command_request_begin(client->out, 1, command_info(command)->name);
+    return client->out;
+}
+
+int
+client_call(struct client *client, const struct frame_value **out_result)
+{
+    buf_clear(&client->wire);
+    command_request_end(client->out, &client->wire);
+    if (client->wire.overflow)
+        return client_fail(CTL_USAGE, "the arguments are too long");
+    int rc = client->fd < 0 ? connect_socket(client) : CTL_OK;
+    if (rc != CTL_OK)
+        return rc;
+    if (fdio_write_all(client->fd, client->wire.ptr, client->wire.len) != 0 || receive(client) != 0)
+        return client_fail(CTL_UNREACHABLE, "relayosd closed the connection");
+
+    const struct frame_value *root = frame_root(client->in);
+    if (frame_get_bool(root, "ok", false)) {
+        *out_result = frame_get(root, "result");
+        return CTL_OK;
+    }
+    struct slice error = frame_get_str(root, "error");
+    (void)client_fail(0, "%.*s", (int)error.len, error.ptr);
+    return client_exit_of(command_code_find(frame_get_str(root, "code")));
+}
+
+static int
+connect_socket(struct client *client)
+{
+    struct sockaddr_un address;
+    int rc = find_socket(client, &address);
+
+    if (rc != CTL_OK)
+        return rc;
+    client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (client->fd >= 0 && connect(client->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return CTL_OK;
+    int error = errno;
+    fdio_close(&client->fd);
+    return client_fail(CTL_UNREACHABLE, "%s: %s%s", address.sun_path, strerror(error),
+                       error == EACCES ? "; only root and relayosd's own user may enter"
+                                       : "; is relayosd running?");
+}
+
+/* -s, else what the config says, else the place of `make run` if there is one, else the usual. */
+static int
+find_socket(const struct client *client, struct sockaddr_un *out)
+{
+    char configured[CONF_PATH_SIZE + 32];
+    const char *path = client->socket_path;
+
+    *out = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (path == NULL && client->config_file != NULL) {
+        int rc = config_socket_path(client->config_file, configured, sizeof(configured));
+        if (rc != CTL_OK)
+            return rc;
+        path = configured;
+    }
+    for (size_t n = 0; path == NULL; n++) {
+        if (n == N_DEFAULT_PATHS - 1 || access(default_paths[n], F_OK) == 0)
+            path = default_paths[n];
+    }
+    int len = snprintf(out->sun_path, sizeof(out->sun_path), "%s", path);
+    if (len < 0 || (size_t)len >= sizeof(out->sun_path))
+        return client_fail(CTL_USAGE, "%s: too long for a socket's path", path);
+    return CTL_OK;
+}
+
+static int
+receive(struct client *client)
+{
+    int rc;
+
+    buf_clear(&client->wire);
+    frame_in_free(&client->in);
+    while ((rc = frame_in_take(&client->wire, &client->in)) == ERR_INCOMPLETE) {
+        char *room = buf_reserve(&client->wire, READ_SIZE);
+        ssize_t n = room == NULL ? 0 : read(client->fd, room, READ_SIZE);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return ERR_IO;
+        buf_commit(&client->wire, (size_t)n);
+    }
+    return rc;
+}
+
+int
+client_exit_of(int err)
+{
+    if (err == ERR_MISSING || err == ERR_NOT_FOUND)
+        return CTL_MISSING;
+    if (err == ERR_CONFLICT || err == ERR_EXISTS)
+        return CTL_CONFLICT;
+    return CTL_REFUSED;
+}
+
+int
+client_fail(int exit_status, const char *format, ...)
+{
+    va_list list;
+
+    (void)fflush(stdout);
+    fprintf(stderr, "relayosctl: ");
+    va_start(list, format);
+    vfprintf(stderr, format, list);
+    va_end(list);
+    fputc('\n', stderr);
+    return exit_status;
+}

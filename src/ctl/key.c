@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: ISC */
+#include "key.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "print.h"
+#include "relayos/base/clock.h"
+#include "relayos/base/text.h"
+#include "relayos/model/key.h"
+#include "value.h"
+
+#define OVERLAP_DEFAULT "24h"
+
+static int write_settings(const struct args *args, struct frame_out *out, struct errmsg *why);
+static void write_models(const char *text, struct frame_out *out);
+static int write_quota(const struct args *args, struct frame_out *out, struct errmsg *why);
+static int write_count(const struct args *args, const char *option, const char *member,
+                       struct frame_out *out, struct errmsg *why);
+static int write_tool(const char *tool, struct frame_out *out, struct errmsg *why);
+static void write_text(const struct args *args, const char *option, struct frame_out *out);
+static void print_key(const struct frame_value *key, struct buf *out);
+static void print_limits(const struct frame_value *key, struct buf *out);
+static void print_rates(const struct frame_value *key, struct buf *out);
+static void print_date(struct buf *out, const char *label, int64_t real_us);
+static void print_row(const struct frame_value *key, struct print_table *table);
+static void describe_amount(struct slice unit, int64_t amount, char out[32]);
+static void describe_quota(const struct frame_value *limit, char out[80]);
+static void describe_models(const struct frame_value *key, struct buf *out);
+
+/* ---- requests ---- */
+
+int
+key_write_create(const struct args *args, struct frame_out *out, struct errmsg *why)
+{
+    if (!args_has(args, "name")) {
+        errmsg_set(why, "a key needs a --name: it stands in lists and traces");
+        return ERR_SYNTAX;
+    }
+    return write_settings(args, out, why);
+}
+
+int
+key_write_update(const struct args *args, struct frame_out *out, struct errmsg *why)
+{
+    if (args->n_options == 0) {
+        errmsg_set(why, "nothing to change was named");
+        return ERR_SYNTAX;
+    }
+    frame_cstr(out, "key", args->operands[0]);
+    return write_settings(args, out, why);
+}
+
+int
+key_write_one(const struct args *args, struct frame_out *out, struct errmsg *why)
+{
+    (void)why;
+    frame_cstr(out, "key", args->operands[0]);
+    return 0;
+}
+
+int
+key_write_rotate(const struct args *args, struct frame_out *out, struct errmsg *why)
+{
+    const char *overlap = args_get(args, "overlap");
+    int64_t overlap_us;
+    int rc = value_duration(overlap == NULL ? OVERLAP_DEFAULT : overlap, &overlap_us, why);
+
+    frame_cstr(out, "key", args->operands[0]);
+    if (rc == 0)
+        frame_int(out, "overlap_us", overlap_us);
+    return rc;
+}
+
+int
+key_write_list(const struct args *args, struct frame_out *out, struct errmsg *why)
+{
+    int rc = write_count(args, "limit", "limit", out, why);
+
+    if (rc == 0)
+        rc = write_count(args, "after", "after", out, why);
+    write_text(args, "owner", out);
+    write_text(args, "tool", out);
+    write_text(args, "state", out);
+    return rc;
+}
+
+static int
+write_settings(const struct args *args, struct frame_out *out, struct errmsg *why)
+{
+    static const char *const counts[][2] = {
+        {"rpm", "requests_per_minute"},
+        {"tpm", "tokens_per_minute"},
+        {"concurrent", "max_concurrent"},
+    };
+    const char *expires = args_get(args, "expires");
+    int rc = write_quota(args, out, why);
+
+    write_text(args, "name", out);
+    write_text(args, "owner", out);
+    if (args_has(args, "models"))
+        write_models(args_get(args, "models"), out);
+    if (rc == 0 && args_has(args, "tool"))
+        rc = write_tool(args_get(args, "tool"), out, why);
+    for (size_t n = 0; n < sizeof(counts) / sizeof(counts[0]) && rc == 0; n++)
+        rc = write_count(args, counts[n][0], counts[n][1], out, why);
+    if (rc == 0 && expires != NULL) {
+        int64_t expires_us;
+        rc = value_expiry(expires, clock_real_us(), &expires_us, why);
+        if (rc == 0)
+            frame_int(out, "expires_us", expires_us);
+    }
+    return rc;
+}
+
+/* "a,b" as an array; "all" as the empty one. */
+static void
+write_models(const char *text, struct frame_out *out)
+{
+    frame_array(out, "models");
+    while (strcmp(text, "all") != 0 && *text != '\0') {
+        size_t len = strcspn(text, ",");
+
+        if (len > 0)
+            frame_str(out, NULL, slice_of(text, len));
+        text += len + (text[len] == ',');
+    }
+    frame_end(out);
+}
+
+static int
+write_quota(const struct args *args, struct frame_out *out, struct errmsg *why)
+{
+    const char *text = args_get(args, "quota"), *period = args_get(args, "period");
+    struct value_quota quota = {.nusd = -1, .tokens = -1};
+    int rc = text == NULL ? 0 : value_quota(text, &quota, why);
+
+    if (rc == 0 && period != NULL && strcmp(period, "month") != 0 && strcmp(period, "total") != 0) {
+        errmsg_set(why, "\"%s\" is not a period: write month or total", period);
+        rc = ERR_SYNTAX;
+    }
+    if (rc != 0)
+        return rc;
+    if (quota.nusd >= 0)
+        frame_int(out, "quota_nusd", quota.nusd);
+    if (quota.tokens >= 0)
+        frame_int(out, "quota_tokens", quota.tokens);
+    if (period != NULL)
+        frame_cstr(out, "quota_period", period);
+    return 0;
+}
+
+static int
+write_count(const struct args *args, const char *option, const char *member, struct frame_out *out,
+            struct errmsg *why)
+{
+    const char *text = args_get(args, option);
+    int64_t n;
+
+    if (text == NULL)
+        return 0;
+    int rc = value_count(text, &n, why);
+    if (rc != 0)
+        errmsg_prefix(why, "--%s", option);
+    else
+        frame_int(out, member, n);
+    return rc;
+}
+
+static int
+write_tool(const char *tool, struct frame_out *out, struct errmsg *why)
+{
+    static const char *const names[KEY_N_TOOLS] = KEY_TOOL_NAMES;
+
+    for (size_t n = 0; n < KEY_N_TOOLS; n++) {
+        if (strcmp(names[n], tool) == 0) {
+            frame_cstr(out, "tool", tool);
+            return 0;
+        }
+    }
+    errmsg_set(why,
+               "\"%s\" is not a tool: cursor, claude-code, codex, script, agent, server, other",
+               tool);
+    return ERR_SYNTAX;
+}
+
+static void
+write_text(const struct args *args, const char *option, struct frame_out *out)
+{
+    if (args_has(args, option))
+        frame_cstr(out, option, args_get(args, option));
+}
+
+/* ---- answers ---- */
+
+void
+key_print_secret(const struct frame_value *result, const struct args *args, struct buf *out)
+{
+    struct slice secret = frame_get_str(result, "secret");
+    const struct frame_value *old = frame_get(result, "old");
+
+    (void)args;
+    buf_printf(out, "%.*s\n\nThis is the key. It is shown this once: copy it now.\n\n",
+               (int)secret.len, secret.ptr);
+    print_key(frame_get(result, "key"), out);
+    if (old != NULL) {
+        buf_append_str(out, "\nIt takes the place of\n\n");
+        print_key(old, out);
+    }
+}
+
+void
+key_print_one(const struct frame_value *result, const struct args *args, struct buf *out)
+{
+    (void)args;
+    print_key(frame_get(result, "key"), out);
+}
+
+void
+key_print_list(const struct frame_value *result, const struct args *args, struct buf *out)
+{
+    const struct frame_value *keys = frame_get(result, "keys");
+    struct print_table *table =
+        print_table_new(">ID NAME KEY TOOL OWNER STATE MODELS >QUOTA LAST-USED");
+
+    (void)args;
+    for (size_t n = 0; n < frame_length(keys); n++)
+        print_row(frame_at(keys, n), table);
+    print_table_end(&table, "There are no keys. Make one: relayosctl key create --name NAME", out);
+    if (frame_get_int(result, "next", 0) != 0)
+        buf_printf(out, "More: --after %lld\n", (long long)frame_get_int(result, "next", 0));
+}
+
+static void
+print_row(const struct frame_value *key, struct print_table *table)
+{
+    const struct frame_value *models = frame_get(key, "models");
+    const struct frame_value *limit = frame_at(frame_get(key, "limits"), 0);
+    char quota[80] = "-";
+
+    print_cell(table, "%lld", (long long)frame_get_int(key, "id", 0));
+    print_cell_text(table, frame_get_str(key, "name"));
+    print_cell_text(table, frame_get_str(key, "display"));
+    print_cell_text(table, frame_get_str(key, "tool"));
+    print_cell_text(table, frame_get_str(key, "owner"));
+    print_cell_text(table, frame_get_str(key, "state"));
+    if (frame_get_bool(key, "all_models", false))
+        print_cell(table, "all");
+    else if (frame_length(models) == 1)
+        print_cell_text(table, frame_as_str(frame_at(models, 0)));
+    else
+        print_cell(table, "%zu models", frame_length(models));
+    if (limit != NULL)
+        describe_quota(limit, quota);
+    print_cell(table, "%s", quota);
+    print_cell_time(table, frame_get_int(key, "last_used_us", 0));
+}
+
+static void
+print_key(const struct frame_value *key, struct buf *out)
+{
+    struct slice name = frame_get_str(key, "name"), display = frame_get_str(key, "display"),
+                 state = frame_get_str(key, "state"), source = frame_get_str(key, "source"),
+                 tool = frame_get_str(key, "tool"), owner = frame_get_str(key, "owner");
+    struct buf models;
+
+    print_line(out, "name", "%.*s", (int)name.len, name.ptr);
+    print_line(out, "id", "%lld", (long long)frame_get_int(key, "id", 0));
+    print_line(out, "key", "%.*s", (int)display.len, display.ptr);
+    print_line(out, "state", "%.*s%s", (int)state.len, state.ptr,
+               slice_eq_str(source, "file") ? " (declared in keys_file)" : "");
+    print_line(out, "tool", "%.*s", (int)tool.len, tool.ptr);
+    if (owner.len > 0)
+        print_line(out, "owner", "%.*s", (int)owner.len, owner.ptr);
+    buf_init(&models, 4096);
+    describe_models(key, &models);
+    print_line(out, "models", "%.*s", (int)models.len, models.ptr);
+    buf_fini(&models);
+    print_limits(key, out);
+    print_rates(key, out);
+    print_date(out, "created", frame_get_int(key, "created_us", 0));
+    print_date(out, "updated", frame_get_int(key, "updated_us", 0));
+    print_date(out, "last used", frame_get_int(key, "last_used_us", 0));
+    print_date(out, "expires", frame_get_int(key, "expires_us", 0));
+    print_date(out, "revoked", frame_get_int(key, "revoked_us", 0));
+    if (frame_get_int(key, "rotated_from", 0) != 0)
+        print_line(out, "rotated from", "%lld", (long long)frame_get_int(key, "rotated_from", 0));
+}
+
+static void
+print_limits(const struct frame_value *key, struct buf *out)
+{
+    const struct frame_value *limits = frame_get(key, "limits");
+
+    if (frame_length(limits) == 0)
+        print_line(out, "quota", "none");
+    for (size_t n = 0; n < frame_length(limits); n++) {
+        const struct frame_value *limit = frame_at(limits, n);
+        struct slice unit = frame_get_str(limit, "unit"), period = frame_get_str(limit, "period");
+        char used[32], reserved[32], full[32];
+
+        describe_amount(unit, frame_get_int(limit, "used", 0), used);
+        describe_amount(unit, frame_get_int(limit, "reserved", 0), reserved);
+        describe_amount(unit, frame_get_int(limit, "limit", 0), full);
+        print_line(out, n == 0 ? "quota" : "", "%s of %s used%s%.*s, %s reserved", used, full,
+                   slice_eq_str(period, "month") ? " this " : ", ", (int)period.len, period.ptr,
+                   reserved);
+    }
+}
+
+static void
+print_rates(const struct frame_value *key, struct buf *out)
+{
+    static const char *const rates[][2] = {
+        {"requests_per_minute", "requests a minute"},
+        {"tokens_per_minute", "tokens a minute"},
+        {"max_concurrent", "requests at a time"},
+    };
+
+    for (size_t n = 0; n < sizeof(rates) / sizeof(rates[0]); n++) {
+        int64_t limit = frame_get_int(key, rates[n][0], 0);
+        char text[32];
+
+        text_count_format(limit, text);
+        if (limit > 0)
+            print_line(out, "limit", "%s %s", text, rates[n][1]);
+    }
+}
+
+static void
+print_date(struct buf *out, const char *label, int64_t real_us)
+{
+    char text[32];
+
+    print_time(real_us, text);
+    if (real_us != 0)
+        print_line(out, label, "%s", text);
+}
+
+static void
+describe_quota(const struct frame_value *limit, char out[80])
+{
+    struct slice unit = frame_get_str(limit, "unit");
+    char used[32], full[32];
+
+    describe_amount(unit, frame_get_int(limit, "used", 0), used);
+    describe_amount(unit, frame_get_int(limit, "limit", 0), full);
+    snprintf(out, 80, "%s / %s", used, full);
+}
+
+static void
+describe_amount(struct slice unit, int64_t amount, char out[32])
+{
+    if (slice_eq_str(unit, "usd"))
+        text_usd_format(amount, out);
+    else
+        text_count_format(amount, out);
+}
+
+static void
+describe_models(const struct frame_value *key, struct buf *out)
+{
+    const struct frame_value *models = frame_get(key, "models");
+
+    if (frame_get_bool(key, "all_models", false))
+        buf_append_str(out, "all");
+    for (size_t n = 0; n < frame_length(models); n++) {
+        buf_append_str(out, n == 0 ? "" : ", ");
+        buf_append_slice(out, frame_as_str(frame_at(models, n)));
+    }
+}

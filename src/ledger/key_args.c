@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: ISC */
+#include "key_args.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ledger.h"
+#include "relayos/base/mem.h"
+#include "relayos/base/text.h"
+#include "relayos/shm/catalog.h"
+#include "relayos/store/store_key.h"
+#include "relayos/store/store_name.h"
+
+#define MAX_AMOUNT     INT64_C(1000000000000000000) /* 1,000,000,000 USD, as in relayos.yaml(5) */
+#define MAX_PER_MINUTE INT64_C(1000000000)
+
+static int find_by_text(struct ledger *ledger, struct slice text, struct key_record *out);
+static int apply_plain(const struct frame_value *args, struct key_record *key, struct errmsg *why);
+static int apply_text(const struct frame_value *args, const char *name, char out[LIMIT_NAME],
+                      struct errmsg *why);
+static int apply_count(const struct frame_value *args, const char *name, int64_t max, int64_t *out,
+                       struct errmsg *why);
+static int apply_models(const struct frame_value *args, struct key_record *key, struct errmsg *why);
+static int check_models(struct ledger *ledger, const struct key_record *key, struct errmsg *why);
+static const char *nearest_model(struct ledger *ledger, const char *name);
+static int apply_limits(const struct frame_value *args, bool keeps_zero, struct key_record *key,
+                        struct errmsg *why);
+static void set_limit(struct key_record *key, struct key_limit limit, bool keeps_zero);
+
+int
+key_args_find(struct ledger *ledger, const struct frame_value *args, struct key_record *out,
+              struct errmsg *why)
+{
+    const struct frame_value *value = frame_get(args, "key");
+    char text[128];
+    int rc = ERR_MISSING;
+
+    if (ledger->store == NULL)
+        return ERR_STORE;
+    if (value == NULL || (frame_type(value) != FRAME_INT && frame_type(value) != FRAME_STR)) {
+        errmsg_set(why, "which key? Give its id, its name or its last four characters");
+        return ERR_SYNTAX;
+    }
+    if (frame_type(value) == FRAME_INT) {
+        snprintf(text, sizeof(text), "%lld", (long long)frame_as_int(value));
+        rc = store_key_get(ledger->store, (uint64_t)frame_as_int(value), out);
+    } else {
+        struct slice s = frame_as_str(value);
+        snprintf(text, sizeof(text), "%.*s", (int)s.len, s.ptr);
+        rc = find_by_text(ledger, s, out);
+    }
+    if (rc == ERR_MISSING)
+        errmsg_set(why, "there is no key \"%s\"; `relayosctl key list` shows them all", text);
+    if (rc == ERR_CONFLICT)
+        errmsg_set(why, "several keys end in \"%s\"; say the id or the name", text);
+    return rc;
+}
+
+static int
+find_by_text(struct ledger *ledger, struct slice text, struct key_record *out)
+{
+    int64_t id;
+    int rc = ERR_MISSING;
+
+    if (text_int_parse(text, &id) == 0 && id > 0)
+        rc = store_key_get(ledger->store, (uint64_t)id, out);
+    if (rc == ERR_MISSING)
+        rc = store_key_find_name(ledger->store, text, out);
+    if (rc == ERR_MISSING && text.len == 4)
+        rc = store_key_find_last4(ledger->store, text, out);
+    return rc;
+}
+
+int
+key_args_find_id(struct ledger *ledger, const struct frame_value *args, uint64_t *out,
+                 struct errmsg *why)
+{
+    const struct frame_value *value = frame_get(args, "key");
+    struct key_record key;
+
+    *out = 0;
+    if (ledger->store == NULL)
+        return ERR_STORE;
+    if (value == NULL || frame_type(value) == FRAME_NIL)
+        return 0;
+    int rc = key_args_find(ledger, args, &key, why);
+    if (rc != 0)
+        return rc;
+    *out = key.id;
+    store_key_fini(&key);
+    return 0;
+}
+
+int
+key_args_apply(struct ledger *ledger, const struct frame_value *args, struct key_record *key,
+               struct errmsg *why)
+{
+    int rc = apply_plain(args, key, why);
+
+    if (rc != 0 || (rc = apply_limits(args, false, key, why)) != 0)
+        return rc;
+    if (frame_get(args, "models") == NULL)
+        return 0;
+    if ((rc = apply_models(args, key, why)) != 0)
+        return rc;
+    key->flags &= ~(uint32_t)KEY_ALL_MODELS;
+    if (key->n_models == 0)
+        key->flags |= KEY_ALL_MODELS;
+    return check_models(ledger, key, why);
+}
+
+int
+key_args_declare(const struct frame_value *args, struct key_record *key, struct errmsg *why)
+{
+    int rc = apply_plain(args, key, why);
+
+    key->n_limits = 0;
+    if (rc != 0 || (rc = apply_limits(args, true, key, why)) != 0)
+        return rc;
+    key->flags =
+        (uint32_t)frame_get_int(args, "flags", KEY_ALL_MODELS) & (KEY_DISABLED | KEY_ALL_MODELS);
+    snprintf(key->last4, sizeof(key->last4), "%.*s", (int)frame_get_str(args, "last4").len,
+             frame_get_str(args, "last4").len == 0 ? "" : frame_get_str(args, "last4").ptr);
+    return apply_models(args, key, why);
+}
+
+static int
+apply_plain(const struct frame_value *args, struct key_record *key, struct errmsg *why)
+{
+    struct slice tool = frame_get_str(args, "tool");
+    int rc = 0;
+
+    if ((rc = apply_text(args, "name", key->name, why)) != 0 ||
+        (rc = apply_text(args, "owner", key->owner, why)) != 0 ||
+        (rc = apply_count(args, "requests_per_minute", MAX_PER_MINUTE, &key->requests_per_minute,
+                          why)) != 0 ||
+        (rc = apply_count(args, "tokens_per_minute", LIMIT_TOKENS, &key->tokens_per_minute, why)) !=
+            0 ||
+        (rc = apply_count(args, "max_concurrent", MAX_PER_MINUTE, &key->max_concurrent, why)) !=
+            0 ||
+        (rc = apply_count(args, "expires_us", INT64_MAX, &key->expires_us, why)) != 0)
+        return rc;
+    if (key->name[0] == '\0') {
+        errmsg_set(why, "a key needs a name");
+        return ERR_SYNTAX;
+    }
+    if (tool.len != 0 && store_name_find(STORE_NAME_TOOL, tool, &key->tool) != 0) {
+        errmsg_set(why,
+                   "tool \"%.*s\" is none of cursor, claude-code, codex, script, agent, server, "
+                   "other",
+                   (int)tool.len, tool.ptr);
+        return ERR_SYNTAX;
+    }
+    return 0;
+}
+
+static int
+apply_text(const struct frame_value *args, const char *name, char out[LIMIT_NAME],
+           struct errmsg *why)
+{
+    const struct frame_value *value = frame_get(args, name);
+    struct slice text = frame_get_str(args, name);
+
+    if (value == NULL || frame_type(value) == FRAME_NIL)
+        return 0;
+    if (frame_type(value) != FRAME_STR || text.len >= LIMIT_NAME) {
+        errmsg_set(why, "%s: a text of at most %d bytes", name, LIMIT_NAME - 1);
+        return ERR_SYNTAX;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.ptr[i] < ' ' || text.ptr[i] == '\x7f') {
+            errmsg_set(why, "%s: no control characters, please", name);
+            return ERR_SYNTAX;
+        }
+    }
+    snprintf(out, LIMIT_NAME, "%.*s", (int)text.len, text.len == 0 ? "" : text.ptr);
+    return 0;
+}
+
+static int
+apply_count(const struct frame_value *args, const char *name, int64_t max, int64_t *out,
+            struct errmsg *why)
+{
+    const struct frame_value *value = frame_get(args, name);
+
+    if (value == NULL || frame_type(value) == FRAME_NIL)
+        return 0;
+    if (frame_type(value) != FRAME_INT || frame_as_int(value) < 0 || frame_as_int(value) > max) {
+        errmsg_set(why, "%s: a number from 0 to %lld", name, (long long)max);
+        return ERR_SYNTAX;
+    }
+    *out = frame_as_int(value);
+    return 0;
+}
+
+static int
+apply_models(const struct frame_value *args, struct key_record *key, struct errmsg *why)
+{
+    const struct frame_value *models = frame_get(args, "models");
+    size_t n = frame_length(models);
+
+    store_key_fini(key);
+    if (n > LIMIT_MODELS) {
+        errmsg_set(why, "models: at most %d", LIMIT_MODELS);
+        return ERR_SYNTAX;
+    }
+    key->models = n == 0 ? NULL : mem_array(NULL, n, sizeof(*key->models));
+    for (size_t i = 0; i < n; i++) {
+        struct slice name = frame_as_str(frame_at(models, i));
+
+        if (name.len == 0 || name.len >= LIMIT_MODEL_NAME) {
+            errmsg_set(why, "models: names of 1 to %d bytes", LIMIT_MODEL_NAME - 1);
+            return ERR_SYNTAX;
+        }
+        snprintf(key->models[i], LIMIT_MODEL_NAME, "%.*s", (int)name.len, name.ptr);
+        key->n_models++;
+    }
+    return 0;
+}
+
+static int
+check_models(struct ledger *ledger, const struct key_record *key, struct errmsg *why)
+{
+    for (uint32_t i = 0; i < key->n_models; i++) {
+        uint32_t id;
+
+        if (catalog_model_id(ledger->catalog, slice_str(key->models[i]), &id) == 0)
+            continue;
+        const char *nearest = nearest_model(ledger, key->models[i]);
+        if (nearest != NULL)
+            errmsg_set(why, "there is no model %s; did you mean %s?", key->models[i], nearest);
+        else
+            errmsg_set(why, "there is no model %s in the config", key->models[i]);
+        return ERR_MISSING;
+    }
+    return 0;
+}
+
+static const char *
+nearest_model(struct ledger *ledger, const char *name)
+{
+    const char *names[LIMIT_MODELS];
+    size_t n = 0;
+
+    while (n < LIMIT_MODELS && catalog_model_name(ledger->catalog, (uint32_t)n)[0] != '\0') {
+        names[n] = catalog_model_name(ledger->catalog, (uint32_t)n);
+        n++;
+    }
+    return text_nearest(slice_str(name), names, n);
+}
+
+static int
+apply_limits(const struct frame_value *args, bool keeps_zero, struct key_record *key,
+             struct errmsg *why)
+{
+    static const char *const names[] = {"quota_nusd", "quota_tokens"};
+    struct slice period_name = frame_get_str(args, "quota_period");
+    uint8_t period = key->n_limits > 0 ? key->limits[0].period : LIMIT_PERIOD_MONTH;
+
+    if (period_name.len != 0 && store_name_find(STORE_NAME_PERIOD, period_name, &period) != 0) {
+        errmsg_set(why, "quota_period: \"month\" or \"total\"");
+        return ERR_SYNTAX;
+    }
+    for (uint8_t unit = LIMIT_UNIT_NUSD; unit <= LIMIT_UNIT_TOKENS; unit++) {
+        int64_t amount = -1;
+        int rc = apply_count(args, names[unit], MAX_AMOUNT, &amount, why);
+
+        if (rc != 0)
+            return rc;
+        if (amount >= 0)
+            set_limit(key, (struct key_limit){.unit = unit, .period = period, .amount = amount},
+                      keeps_zero);
+    }
+    for (uint8_t i = 0; period_name.len != 0 && i < key->n_limits; i++)
+        key->limits[i].period = period;
+    return 0;
+}
+
+/* A key has one limit of each unit. */
+static void
+set_limit(struct key_record *key, struct key_limit limit, bool keeps_zero)
+{
+    uint8_t n = 0;
+
+    for (uint8_t i = 0; i < key->n_limits; i++) {
+        if (key->limits[i].unit != limit.unit)
+            key->limits[n++] = key->limits[i];
+    }
+    assert(n < LIMIT_KEY_LIMITS);
+    if (limit.amount > 0 || keeps_zero)
+        key->limits[n++] = limit;
+    key->n_limits = n;
+}

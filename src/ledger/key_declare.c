@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: ISC */
+#include "key_declare.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "key_args.h"
+#include "ledger.h"
+#include "relayos/base/clock.h"
+#include "relayos/base/mem.h"
+#include "relayos/store/store_key.h"
+
+/* A declared key on its way into the store. */
+struct declared {
+    struct key_record key;
+    bool is_new, is_changed;
+};
+
+struct declaration {
+    struct declared *keys;
+    size_t n;
+    uint64_t *revoked; /* ids */
+    size_t n_revoked;
+    int64_t now_us;
+};
+
+static int read_all(const struct frame_value *keys, struct declaration *declaration,
+                    struct errmsg *why);
+static int read_one(const struct frame_value *args, struct key_record *key, struct errmsg *why);
+static int write_all(struct ledger *ledger, struct declaration *declaration, struct errmsg *why);
+static int revoke_missing(struct ledger *ledger, struct declaration *declaration);
+static bool is_declared(const struct declaration *declaration, const struct key_record *key);
+static int compare_digests(const void *a, const void *b);
+static int write_one(struct ledger *ledger, struct declaration *declaration,
+                     struct declared *declared, struct errmsg *why);
+static int merge(struct ledger *ledger, struct declaration *declaration, struct declared *declared,
+                 const struct key_record *found, struct errmsg *why);
+static bool is_same(const struct key_record *a, const struct key_record *b);
+static int publish_all(struct ledger *ledger, const struct declaration *declaration,
+                       struct errmsg *why);
+static void free_all(struct declaration *declaration);
+
+int
+key_declare(struct ledger *ledger, const struct frame_value *args, struct frame_out *out,
+            struct errmsg *why)
+{
+    struct declaration declaration = {.now_us = clock_real_us()};
+    int64_t n_added = 0, n_changed = 0;
+    int rc = read_all(frame_get(args, "keys"), &declaration, why);
+
+    if (rc == 0)
+        rc = ledger_begin(ledger, why);
+    if (rc == 0)
+        rc = ledger_end(ledger, write_all(ledger, &declaration, why), why);
+    if (rc == 0)
+        rc = publish_all(ledger, &declaration, why);
+    for (size_t i = 0; i < declaration.n; i++) {
+        n_added += declaration.keys[i].is_new;
+        n_changed += declaration.keys[i].is_changed && !declaration.keys[i].is_new;
+    }
+    frame_int(out, "added", n_added);
+    frame_int(out, "changed", n_changed);
+    frame_int(out, "removed", (int64_t)declaration.n_revoked);
+    free_all(&declaration);
+    return rc;
+}
+
+static int
+read_all(const struct frame_value *keys, struct declaration *declaration, struct errmsg *why)
+{
+    size_t n = frame_length(keys);
+
+    declaration->keys = mem_array(NULL, n + 1, sizeof(declaration->keys[0]));
+    memset(declaration->keys, 0, (n + 1) * sizeof(declaration->keys[0]));
+    for (size_t i = 0; i < n; i++) {
+        int rc = read_one(frame_at(keys, i), &declaration->keys[declaration->n++].key, why);
+        if (rc != 0)
+            return rc;
+    }
+    /* By digest, to be found again, and to see a pair that is the same. */
+    qsort(declaration->keys, n, sizeof(declaration->keys[0]), compare_digests);
+    for (size_t i = 1; i < n; i++) {
+        if (compare_digests(&declaration->keys[i - 1], &declaration->keys[i]) == 0) {
+            errmsg_set(why, "\"%s\" and \"%s\" are declared with the same digest",
+                       declaration->keys[i - 1].key.name, declaration->keys[i].key.name);
+            return ERR_CONFLICT;
+        }
+    }
+    return 0;
+}
+
+static int
+read_one(const struct frame_value *args, struct key_record *key, struct errmsg *why)
+{
+    struct slice digest = frame_as_bin(frame_get(args, "digest"));
+
+    key->source = KEY_SOURCE_FILE;
+    key->tool = KEY_TOOL_OTHER;
+    if (digest.len != KEY_DIGEST_SIZE) {
+        errmsg_set(why, "a declared key has no digest");
+        return ERR_SYNTAX;
+    }
+    memcpy(key->digest, digest.ptr, KEY_DIGEST_SIZE);
+    return key_args_declare(args, key, why);
+}
+
+static int
+compare_digests(const void *a, const void *b)
+{
+    return memcmp(((const struct declared *)a)->key.digest,
+                  ((const struct declared *)b)->key.digest, KEY_DIGEST_SIZE);
+}
+
+/* Removals first: they may free a name for another key. */
+static int
+write_all(struct ledger *ledger, struct declaration *declaration, struct errmsg *why)
+{
+    int rc = revoke_missing(ledger, declaration);
+
+    for (size_t i = 0; rc == 0 && i < declaration->n; i++)
+        rc = write_one(ledger, declaration, &declaration->keys[i], why);
+    return rc;
+}
+
+static int
+revoke_missing(struct ledger *ledger, struct declaration *declaration)
+{
+    struct store_key_filter declared = {.only_declared = true};
+    struct key_record key = {0};
+    uint64_t after = 0;
+    int rc;
+
+    while ((rc = store_key_next(ledger->store, &declared, after, &key)) == 0) {
+        after = key.id;
+        if (!is_declared(declaration, &key)) {
+            key.revoked_us = key.updated_us = declaration->now_us;
+            rc = store_key_update(ledger->store, &key);
+            declaration->revoked =
+                mem_array(declaration->revoked, declaration->n_revoked + 1, sizeof(uint64_t));
+            declaration->revoked[declaration->n_revoked++] = key.id;
+        }
+        store_key_fini(&key);
+        if (rc != 0)
+            return rc;
+    }
+    return rc == ERR_MISSING ? 0 : rc;
+}
+
+static bool
+is_declared(const struct declaration *declaration, const struct key_record *key)
+{
+    struct declared wanted = {.key = *key};
+
+    return bsearch(&wanted, declaration->keys, declaration->n, sizeof(wanted), compare_digests) !=
+           NULL;
+}
+
+static int
+write_one(struct ledger *ledger, struct declaration *declaration, struct declared *declared,
+          struct errmsg *why)
+{
+    struct key_record *key = &declared->key, found;
+    int rc = store_key_find_digest(ledger->store, key->digest, &found);
+
+    if (rc == 0) {
+        rc = merge(ledger, declaration, declared, &found, why);
+        store_key_fini(&found);
+    } else if (rc == ERR_MISSING) {
+        declared->is_new = declared->is_changed = true;
+        key->created_us = key->updated_us = declaration->now_us;
+        rc = store_key_insert(ledger->store, key);
+    }
+    if (rc == ERR_EXISTS)
+        errmsg_set(why, "\"%s\" is declared, and an active key of the store has that name",
+                   key->name);
+    return rc;
+}
+
+/* The store has this digest already: the same declared key, or somebody else's. */
+static int
+merge(struct ledger *ledger, struct declaration *declaration, struct declared *declared,
+      const struct key_record *found, struct errmsg *why)
+{
+    struct key_record *key = &declared->key;
+
+    if (found->source != KEY_SOURCE_FILE) {
+        errmsg_set(why,
+                   "\"%s\" is declared with the digest of the key \"%s\" (id %llu) of the store; "
+                   "take it out of the file, or revoke that one and declare a new key",
+                   key->name, found->name, (unsigned long long)found->id);
+        return ERR_CONFLICT;
+    }
+    key->id = found->id;
+    key->group_id = found->group_id;
+    key->created_us = found->created_us;
+    key->last_used_us = found->last_used_us;
+    declared->is_changed = !is_same(key, found);
+    key->updated_us = declared->is_changed ? declaration->now_us : found->updated_us;
+    return declared->is_changed ? store_key_update(ledger->store, key) : 0;
+}
+
+static bool
+is_same(const struct key_record *a, const struct key_record *b)
+{
+    if (strcmp(a->name, b->name) != 0 || strcmp(a->owner, b->owner) != 0 ||
+        strcmp(a->last4, b->last4) != 0 || a->tool != b->tool || a->flags != b->flags ||
+        a->n_models != b->n_models || a->n_limits != b->n_limits ||
+        a->requests_per_minute != b->requests_per_minute ||
+        a->tokens_per_minute != b->tokens_per_minute || a->max_concurrent != b->max_concurrent ||
+        a->expires_us != b->expires_us ||
+        memcmp(a->limits, b->limits, a->n_limits * sizeof(a->limits[0])) != 0)
+        return false;
+    for (uint32_t i = 0; i < a->n_models; i++) {
+        uint32_t j = 0;
+
+        while (j < b->n_models && strcmp(a->models[i], b->models[j]) != 0)
+            j++;
+        if (j == b->n_models)
+            return false;
+    }
+    return true;
+}
+
+static int
+publish_all(struct ledger *ledger, const struct declaration *declaration, struct errmsg *why)
+{
+    for (size_t i = 0; i < declaration->n_revoked; i++)
+        book_set_flags(ledger, declaration->revoked[i], KEY_REVOKED);
+    for (size_t i = 0; i < declaration->n; i++) {
+        if (!declaration->keys[i].is_changed)
+            continue;
+        int rc = book_publish(ledger, &declaration->keys[i].key);
+        if (rc == ERR_FULL)
+            errmsg_set(why,
+                       "no room in shared memory for \"%s\"; raise capacity.keys or "
+                       "capacity.quota_cells and restart",
+                       declaration->keys[i].key.name);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static void
+free_all(struct declaration *declaration)
+{
+    for (size_t i = 0; i < declaration->n; i++)
+        store_key_fini(&declaration->keys[i].key);
+    free(declaration->keys);
+    free(declaration->revoked);
+}

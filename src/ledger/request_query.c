@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: ISC */
+#include "request_query.h"
+
+#include <stdlib.h>
+
+#include "key_args.h"
+#include "ledger.h"
+#include "relayos/base/mem.h"
+#include "relayos/shm/flight.h"
+#include "relayos/store/store_key.h"
+#include "relayos/store/store_name.h"
+#include "relayos/store/store_trace.h"
+
+#define DEFAULT_PAGE 50
+#define MAX_PAGE     500
+
+static int read_filter(struct ledger *ledger, const struct frame_value *args,
+                       struct store_trace_filter *filter, struct errmsg *why);
+static int read_request_id(struct slice text, struct uuid *out, struct errmsg *why);
+static int find_running(struct ledger *ledger, struct uuid id, struct store_trace *out,
+                        enum flight_state *out_state);
+static void write_request(struct ledger *ledger, const struct store_trace *trace,
+                          struct frame_out *out);
+static void write_who(struct ledger *ledger, const struct store_trace *trace,
+                      struct frame_out *out);
+static void write_usage(const struct usage *usage, struct frame_out *out);
+static void write_stages(const struct flight_record *flight, struct frame_out *out);
+static void write_attempts(const struct flight_record *flight, struct frame_out *out);
+static void write_attempt(const struct flight_record *flight, uint32_t n, struct frame_out *out);
+static void write_offset(const struct flight_record *flight, int64_t us, const char *name,
+                         struct frame_out *out);
+
+int
+request_query_list(struct ledger *ledger, const struct frame_value *args, struct frame_out *out,
+                   struct errmsg *why)
+{
+    struct store_trace_filter filter = {0};
+    int64_t limit = frame_get_int(args, "limit", DEFAULT_PAGE);
+    size_t n = 0, page = limit < 1 || limit > MAX_PAGE ? MAX_PAGE : (size_t)limit;
+    char id[TEXT_UUID_SIZE];
+    int rc = read_filter(ledger, args, &filter, why);
+
+    if (rc != 0)
+        return rc;
+    struct store_trace *traces = mem_array(NULL, page, sizeof(*traces));
+    rc = store_trace_list(ledger->store, &filter, traces, page, &n);
+    frame_array(out, "requests");
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        frame_map(out, NULL);
+        write_request(ledger, &traces[i], out);
+        frame_end(out);
+    }
+    frame_end(out);
+    if (n == page) {
+        text_uuid_format(traces[n - 1].flight.request_id, id);
+        frame_str(out, "next", slice_of(id, sizeof(id)));
+    } else {
+        frame_nil(out, "next");
+    }
+    free(traces);
+    return rc;
+}
+
+static int
+read_filter(struct ledger *ledger, const struct frame_value *args,
+            struct store_trace_filter *filter, struct errmsg *why)
+{
+    struct slice after = frame_get_str(args, "after");
+    int rc = key_args_find_id(ledger, args, &filter->key_id, why);
+
+    if (rc != 0)
+        return rc;
+    filter->model = frame_get_str(args, "model");
+    filter->status = frame_get_str(args, "status");
+    filter->since_us = frame_get_int(args, "since_us", 0);
+    filter->until_us = frame_get_int(args, "until_us", 0);
+    return after.len == 0 ? 0 : read_request_id(after, &filter->before, why);
+}
+
+static int
+read_request_id(struct slice text, struct uuid *out, struct errmsg *why)
+{
+    if (text_uuid_parse(text, out) == 0)
+        return 0;
+    errmsg_set(why,
+               "\"%.*s\" is no request id; they look like "
+               "019ac0de-1234-7abc-8def-0123456789ab",
+               (int)(text.len < 64 ? text.len : 64), text.ptr);
+    return ERR_SYNTAX;
+}
+
+int
+request_query_show(struct ledger *ledger, const struct frame_value *args, struct frame_out *out,
+                   struct errmsg *why)
+{
+    struct store_trace *trace = mem_zalloc(sizeof(*trace));
+    enum flight_state state = FLIGHT_FREE;
+    struct uuid id;
+    int rc = read_request_id(frame_get_str(args, "request_id"), &id, why);
+
+    if (rc == 0) {
+        rc = ledger->store == NULL ? ERR_MISSING : store_trace_get(ledger->store, id, trace);
+        if (rc == ERR_MISSING)
+            rc = find_running(ledger, id, trace, &state);
+        if (rc == ERR_MISSING)
+            errmsg_set(why, "no such request is running or in the store; traces are kept for "
+                            "trace_retention");
+    }
+    if (rc == 0) {
+        frame_map(out, "request");
+        write_request(ledger, trace, out);
+        frame_cstr(out, "state", state == FLIGHT_FREE ? "settled" : flight_state_name(state));
+        frame_end(out);
+    }
+    free(trace);
+    return rc;
+}
+
+static int
+find_running(struct ledger *ledger, struct uuid id, struct store_trace *out,
+             enum flight_state *out_state)
+{
+    uint32_t n_slots = flight_n_slots(ledger->segment);
+
+    for (uint32_t idx = 0; idx < n_slots; idx++) {
+        if (flight_peek(ledger->segment, idx) == FLIGHT_FREE)
+            continue;
+        *out_state = flight_copy(ledger->segment, idx, &out->flight);
+        if (*out_state != FLIGHT_FREE && memcmp(&out->flight.request_id, &id, sizeof(id)) == 0)
+            return 0;
+    }
+    return ERR_MISSING;
+}
+
+/* The members of a REQUEST (commands.def). */
+static void
+write_request(struct ledger *ledger, const struct store_trace *trace, struct frame_out *out)
+{
+    const struct flight_record *flight = &trace->flight;
+
+    write_who(ledger, trace, out);
+    frame_int(out, "status", flight->status);
+    frame_cstr(out, "category", err_category_name((enum err_category)flight->category));
+    frame_int(out, "accepted_us", flight->accepted_real_us);
+    frame_int(out, "charge_nusd", flight->charge_nusd);
+    frame_int(out, "cost_nusd", flight->cost_nusd);
+    frame_int(out, "reserved_nusd", flight->reserved_nusd);
+    frame_cstr(out, "provenance", store_name(STORE_NAME_PROVENANCE, flight->provenance));
+    frame_int(out, "period_id", flight->period_id);
+    frame_bool(out, "is_refusal", trace->is_refusal);
+    write_usage(&flight->usage, out);
+    write_stages(flight, out);
+    write_attempts(flight, out);
+    frame_int(out, "bytes_in", flight->body_bytes);
+    frame_int(out, "bytes_out", flight->bytes_out);
+    frame_int(out, "n_events", flight->n_events);
+}
+
+static void
+write_who(struct ledger *ledger, const struct store_trace *trace, struct frame_out *out)
+{
+    const struct flight_record *flight = &trace->flight;
+    char id[TEXT_UUID_SIZE], name[LIMIT_NAME] = "";
+
+    text_uuid_format(flight->request_id, id);
+    frame_str(out, "request_id", slice_of(id, sizeof(id)));
+    frame_int(out, "key_id", (int64_t)flight->key_id);
+    if (flight->key_id != 0 && ledger->store != NULL &&
+        store_key_name(ledger->store, flight->key_id, name) != 0)
+        name[0] = '\0';
+    frame_cstr(out, "key_name", name);
+    frame_cstr(out, "model", flight->model);
+    frame_cstr(out, "endpoint", store_name(STORE_NAME_ENDPOINT, flight->endpoint));
+    frame_cstr(out, "protocol", store_name(STORE_NAME_PROTOCOL, flight->protocol));
+    frame_bool(out, "is_stream", flight->is_stream != 0);
+    frame_cstr(out, "client_address", flight->client_address);
+    frame_cstr(out, "client_request_id", flight->client_request_id);
+    frame_cstr(out, "user_agent", flight->user_agent);
+}
+
+static void
+write_usage(const struct usage *usage, struct frame_out *out)
+{
+    frame_map(out, "usage");
+#define BUCKET(name, NAME, unit) frame_int(out, #name, usage->count[USAGE_##NAME]);
+    USAGE_BUCKETS(BUCKET)
+#undef BUCKET
+    frame_int(out, "reasoning", usage->reasoning_tokens);
+    frame_end(out);
+}
+
+static void
+write_stages(const struct flight_record *flight, struct frame_out *out)
+{
+    static const char *const names[FLIGHT_N_STAGES] = {
+#define STAGE(name, NAME) #name,
+        FLIGHT_STAGES(STAGE)
+#undef STAGE
+    };
+
+    frame_array(out, "stages");
+    for (int i = 0; i < FLIGHT_N_STAGES; i++) {
+        frame_map(out, NULL);
+        frame_cstr(out, "name", names[i]);
+        write_offset(flight, flight->stage_us[i], "offset_us", out);
+        frame_end(out);
+    }
+    frame_end(out);
+}
+
+static void
+write_attempts(const struct flight_record *flight, struct frame_out *out)
+{
+    frame_array(out, "attempts");
+    for (uint32_t n = 0; n < flight->n_attempts && n < LIMIT_ATTEMPTS; n++) {
+        frame_map(out, NULL);
+        write_attempt(flight, n, out);
+        frame_end(out);
+    }
+    frame_end(out);
+}
+
+static void
+write_attempt(const struct flight_record *flight, uint32_t n, struct frame_out *out)
+{
+    const struct flight_attempt *attempt = &flight->attempts[n];
+
+    frame_int(out, "attempt", n);
+    frame_int(out, "route_id", attempt->route_id);
+    frame_cstr(out, "upstream", attempt->upstream);
+    frame_cstr(out, "upstream_model", attempt->upstream_model);
+    frame_int(out, "status", attempt->status);
+    frame_cstr(out, "outcome", store_name(STORE_NAME_OUTCOME, attempt->outcome));
+    frame_cstr(out, "category", err_category_name((enum err_category)attempt->category));
+    frame_bool(out, "is_reused", attempt->is_reused != 0);
+    frame_int(out, "n_redials", attempt->n_redials);
+    write_offset(flight, attempt->start_us, "start_us", out);
+    write_offset(flight, attempt->connected_us, "connected_us", out);
+    write_offset(flight, attempt->first_byte_us, "first_byte_us", out);
+    write_offset(flight, attempt->end_us, "end_us", out);
+    frame_cstr(out, "note", attempt->note);
+    frame_cstr(out, "upstream_request_id", attempt->upstream_request_id);
+}
+
+/* From acceptance; nil: not reached. */
+static void
+write_offset(const struct flight_record *flight, int64_t us, const char *name,
+             struct frame_out *out)
+{
+    if (us == 0)
+        frame_nil(out, name);
+    else
+        frame_int(out, name, us - flight->stage_us[FLIGHT_STAGE_ACCEPTED]);
+}

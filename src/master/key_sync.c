@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+#include "key_sync.h"
+
+static void write_key(const struct key_record *key, struct frame_out *out);
+static void write_limits(const struct key_record *key, struct frame_out *out);
+
+int
+key_sync_send(struct ledger_link *link, const struct conf *conf, ledger_on_reply *on_reply,
+              int64_t now_us, struct errmsg *why)
+{
+    struct ledger_call call = {.command = COMMAND_KEY_SYNC, .on_reply = on_reply};
+    struct frame_out *out = ledger_link_begin(link, COMMAND_KEY_SYNC);
+
+    if (out == NULL) {
+        errmsg_set(why, "the ledger is not ready; try again in a moment");
+        return ERR_BUSY;
+    }
+    frame_array(out, "keys");
+    for (size_t n = 0; n < conf->n_keys; n++)
+        write_key(&conf->keys[n], out);
+    frame_end(out);
+    if (ledger_link_send(link, &call, now_us) == 0)
+        return 0;
+    errmsg_set(why, "%s: %zu declared keys are more than the ledger takes in one message",
+               conf->keys_file, conf->n_keys);
+    return ERR_TOO_LARGE;
+}
+
+static void
+write_key(const struct key_record *key, struct frame_out *out)
+{
+    static const char *const tools[KEY_N_TOOLS] = KEY_TOOL_NAMES;
+
+    frame_map(out, NULL);
+    frame_bin(out, "digest", key->digest, sizeof(key->digest));
+    frame_cstr(out, "name", key->name);
+    frame_cstr(out, "owner", key->owner);
+    frame_cstr(out, "tool", tools[key->tool < KEY_N_TOOLS ? key->tool : KEY_TOOL_OTHER]);
+    frame_cstr(out, "last4", key->last4);
+    frame_int(out, "flags", key->flags);
+    frame_array(out, "models");
+    for (uint32_t n = 0; n < key->n_models; n++)
+        frame_cstr(out, NULL, key->models[n]);
+    frame_end(out);
+    write_limits(key, out);
+    frame_int(out, "requests_per_minute", key->requests_per_minute);
+    frame_int(out, "tokens_per_minute", key->tokens_per_minute);
+    frame_int(out, "max_concurrent", key->max_concurrent);
+    frame_int(out, "expires_us", key->expires_us);
+    frame_end(out);
+}
+
+static void
+write_limits(const struct key_record *key, struct frame_out *out)
+{
+    for (uint8_t n = 0; n < key->n_limits; n++) {
+        const struct key_limit *limit = &key->limits[n];
+        bool is_money = limit->unit == LIMIT_UNIT_NUSD;
+
+        frame_int(out, is_money ? "quota_nusd" : "quota_tokens", limit->amount);
+        if (n == 0)
+            frame_cstr(out, "quota_period",
+                       limit->period == LIMIT_PERIOD_TOTAL ? "total" : "month");
+    }
+}

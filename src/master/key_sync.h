@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * key_sync - the keys that the keys file declares, told to the ledger as one whole set.
+ */
+#ifndef MASTER_KEY_SYNC_H
+#define MASTER_KEY_SYNC_H
+
+#include "ledger_link.h"
+#include "relayos/base/errmsg.h"
+#include "relayos/conf/conf.h"
+
+/* Send key.sync; the outcome goes to on_reply. ERR_BUSY without a ledger, ERR_TOO_LARGE. */
+int key_sync_send(struct ledger_link *link, const struct conf *conf, ledger_on_reply *on_reply,
+                  int64_t now_us, struct errmsg *why) MUST_CHECK;
+
+#endif

@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The loop: wait for anything, then the work list, always in this order: reap, reload, schedule,
+ * control; then see whether the phase is over. Signals only set what the list finds.
+ */
+#include "relayos/master/master.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "key_sync.h"
+#include "quickstart.h"
+#include "ready.h"
+#include "reap.h"
+#include "relayos/base/clock.h"
+#include "relayos/base/log.h"
+#include "relayos/base/mem.h"
+#include "relayos/master/daemon.h"
+#include "spawn.h"
+#include "start.h"
+#include "state.h"
+
+#define TICK_MS        1000 /* at most: time-outs of clients and calls are looked at this often */
+#define LEDGER_STOP_US INT64_C(30000000)
+#define MAX_FDS        (LIMIT_WORKERS + CONTROL_SERVER_CLIENTS + 8)
+
+enum fd_kind { FD_SIGNAL, FD_LEDGER, FD_READY, FD_CHECKER, FD_CONTROL, FD_CLIENT };
+
+struct fd_set_of {
+    struct pollfd fds[MAX_FDS];
+    struct {
+        enum fd_kind kind;
+        size_t n;
+    } who[MAX_FDS];
+    size_t n;
+};
+
+static void serve(struct master *master);
+static void wait_for_events(struct master *master);
+static void collect_fds(const struct master *master, struct fd_set_of *set);
+static void add_fd(struct fd_set_of *set, int fd, short events, enum fd_kind kind, size_t n);
+static int timeout_ms(const struct master *master);
+static void dispatch(struct master *master, enum fd_kind kind, size_t n, short events);
+static void take_signals(struct master *master);
+static void on_signal(struct master *master, int signo, int64_t now_us);
+static void stop(struct master *master, int64_t timeout_us, int64_t now_us);
+static void on_ready(struct master *master, struct child *child);
+static void on_keys_synced(struct master *master, struct ledger_tag tag,
+                           const struct frame_value *reply);
+static void sync_keys(struct master *master, int64_t now_us);
+static void look_at_phase(struct master *master, int64_t now_us);
+static void on_deadline(struct master *master, int64_t now_us);
+static void stop_ledger(struct master *master, int64_t now_us);
+static void on_ledger_stopped(struct master *master, struct ledger_tag tag,
+                              const struct frame_value *reply);
+static void signal_workers(struct master *master, int signo, bool is_end);
+static bool workers_are(const struct master *master, bool (*claim)(const struct child *child));
+static bool child_is_ready(const struct child *child);
+static bool child_is_gone(const struct child *child);
+static void report_failure(struct master *master, int exit_status, const char *reason);
+
+int
+master_run(const struct master_options *options)
+{
+    struct master *master = mem_zalloc(sizeof(*master));
+    struct errmsg why;
+
+    master->options = *options;
+    master->boot = master->conf = options->conf;
+    int rc = start_prepare(master, &why);
+    if (rc == 0)
+        serve(master);
+    else
+        report_failure(master, rc == ERR_CONFIG ? MASTER_EXIT_CONFIG : MASTER_EXIT_START, why.text);
+
+    int exit_status = master->exit_status;
+    if (rc == 0) {
+        ready_withdraw(master);
+        log_info("stopped", "status=%d", exit_status);
+    }
+    /* The segment stays where something in it is unsettled: the next start sees to it. */
+    if (master->is_settled || master->segment_is_empty)
+        (void)segment_unlink(master->segment_name);
+    start_undo(master);
+    free(master);
+    return exit_status;
+}
+
+static void
+serve(struct master *master)
+{
+    while (master->phase != MASTER_IS_OVER) {
+        int64_t now_us = clock_mono_us();
+
+        reap_work(master, now_us);
+        reap_send_undertaker(master, now_us);
+        spawn_work(master, now_us);
+        reload_work(master, now_us);
+        schedule_work(master, now_us);
+        ledger_link_expire(master, now_us);
+        control_server_work(master, now_us);
+        look_at_phase(master, now_us);
+        if (master->phase != MASTER_IS_OVER)
+            wait_for_events(master);
+    }
+}
+
+/* ---- events ---- */
+
+static void
+wait_for_events(struct master *master)
+{
+    struct fd_set_of set = {.n = 0};
+
+    collect_fds(master, &set);
+    int n = poll(set.fds, set.n, timeout_ms(master));
+    for (size_t i = 0; i < set.n && n > 0; i++) {
+        if (set.fds[i].revents != 0)
+            dispatch(master, set.who[i].kind, set.who[i].n, set.fds[i].revents);
+    }
+}
+
+static void
+collect_fds(const struct master *master, struct fd_set_of *set)
+{
+    const struct control_server *control = &master->control;
+
+    add_fd(set, master->signal_fd, POLLIN, FD_SIGNAL, 0);
+    add_fd(set, master->link.fd, ledger_link_events(&master->link), FD_LEDGER, 0);
+    add_fd(set, master->reload.checker_fd, POLLIN, FD_CHECKER, 0);
+    add_fd(set, master->ledger.ready_fd, POLLIN, FD_READY, LIMIT_WORKERS);
+    for (uint32_t n = 0; n < master->n_workers; n++)
+        add_fd(set, master->workers[n].ready_fd, POLLIN, FD_READY, n);
+    if (control_server_has_room(control))
+        add_fd(set, control->fd, POLLIN, FD_CONTROL, 0);
+    for (size_t n = 0; n < CONTROL_SERVER_CLIENTS; n++)
+        add_fd(set, control->clients[n].fd, control_server_events(control, n), FD_CLIENT, n);
+}
+
+static void
+add_fd(struct fd_set_of *set, int fd, short events, enum fd_kind kind, size_t n)
+{
+    if (fd < 0)
+        return;
+    assert(set->n < MAX_FDS);
+    set->fds[set->n] = (struct pollfd){.fd = fd, .events = events};
+    set->who[set->n].kind = kind;
+    set->who[set->n].n = n;
+    set->n++;
+}
+
+static int
+timeout_ms(const struct master *master)
+{
+    const int64_t wakes_us[] = {
+        schedule_wake_us(master), spawn_wake_us(master), reap_wake_us(master),
+        reload_wake_us(master),   master->deadline_us,
+    };
+    int64_t now_us = clock_mono_us();
+    int64_t wait_us = TICK_MS * INT64_C(1000);
+
+    for (size_t n = 0; n < sizeof(wakes_us) / sizeof(wakes_us[0]); n++) {
+        if (wakes_us[n] - now_us < wait_us)
+            wait_us = wakes_us[n] - now_us;
+    }
+    return wait_us <= 0 ? 0 : (int)((wait_us + 999) / 1000);
+}
+
+static void
+dispatch(struct master *master, enum fd_kind kind, size_t n, short events)
+{
+    int64_t now_us = clock_mono_us();
+
+    switch (kind) {
+    case FD_SIGNAL:
+        take_signals(master);
+        break;
+    case FD_LEDGER:
+        ledger_link_on_events(master, events);
+        break;
+    case FD_READY: {
+        struct child *child = n == LIMIT_WORKERS ? &master->ledger : &master->workers[n];
+        if (spawn_on_ready_event(child))
+            on_ready(master, child);
+        break;
+    }
+    case FD_CHECKER:
+        reload_on_readable(&master->reload);
+        break;
+    case FD_CONTROL:
+        control_server_on_connect(&master->control, now_us);
+        break;
+    case FD_CLIENT:
+        control_server_on_events(&master->control, n, events, now_us);
+        break;
+    }
+}
+
+/* ---- signals ---- */
+
+static void
+take_signals(struct master *master)
+{
+    struct signalfd_siginfo info;
+
+    while (read(master->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        on_signal(master, (int)info.ssi_signo, clock_mono_us());
+}
+
+static void
+on_signal(struct master *master, int signo, int64_t now_us)
+{
+    struct errmsg why;
+
+    if (signo != SIGCHLD)
+        log_info("signal", "signal=%s", sigabbrev_np(signo));
+    switch (signo) {
+    case SIGCHLD:
+        master->reaping_is_due = true;
+        break;
+    case SIGTERM:
+    case SIGINT:
+        stop(master, master->conf->stop_timeout_us, now_us);
+        break;
+    case SIGQUIT:
+        stop(master, master->conf->drain_timeout_us, now_us);
+        break;
+    case SIGHUP:
+        master->workers_are_off = false;
+        master->reload.is_wanted = true;
+        break;
+    case SIGUSR1:
+        if (start_open_logs(master, &why) != 0)
+            log_error("log.not_reopened", "reason=\"%s\"", why.text);
+        signal_workers(master, SIGUSR1, false);
+        if (master->ledger.pid != 0)
+            kill(master->ledger.pid, SIGUSR1);
+        break;
+    case SIGWINCH:
+        master->workers_are_off = true;
+        signal_workers(master, SIGQUIT, true);
+        break;
+    default:
+        log_warn("signal.ignored", "signal=%s", sigabbrev_np(signo));
+        break;
+    }
+}
+
+/* The first request to stop sets the time; a later one can only shorten it. */
+static void
+stop(struct master *master, int64_t timeout_us, int64_t now_us)
+{
+    if (master->phase < MASTER_WORKERS_DRAIN)
+        master_move(master, MASTER_WORKERS_DRAIN, now_us);
+    if (master->phase == MASTER_WORKERS_DRAIN && now_us + timeout_us < master->deadline_us)
+        master->deadline_us = now_us + timeout_us;
+}
+
+/* ---- phases ---- */
+
+void
+master_move(struct master *master, enum master_phase phase, int64_t now_us)
+{
+    assert(phase > master->phase);
+    master->phase = phase;
+    master->deadline_us = INT64_MAX;
+    switch (phase) {
+    case MASTER_LEDGER_STARTS:
+        break;
+    case MASTER_KEYS_SYNC:
+        sync_keys(master, now_us);
+        break;
+    case MASTER_WORKERS_START:
+        master->segment_is_empty = false;
+        spawn_work(master, now_us);
+        break;
+    case MASTER_SERVES:
+        ready_announce(master);
+        if (master->options.prints_quickstart)
+            quickstart_begin(master);
+        break;
+    case MASTER_WORKERS_DRAIN:
+        log_info("stopping", "workers=%u", master->n_workers);
+        signal_workers(master, SIGTERM, true);
+        break;
+    case MASTER_LEDGER_STOPS:
+        stop_ledger(master, now_us);
+        break;
+    case MASTER_IS_OVER:
+        break;
+    }
+}
+
+void
+master_fail_start(struct master *master, const char *reason, int64_t now_us)
+{
+    if (master->phase >= MASTER_SERVES)
+        return;
+    report_failure(master, MASTER_EXIT_START, reason);
+    master_move(master, MASTER_WORKERS_DRAIN, now_us);
+    master->deadline_us = now_us + master->boot->stop_timeout_us;
+}
+
+static void
+look_at_phase(struct master *master, int64_t now_us)
+{
+    bool is_failed = master->exit_status == MASTER_EXIT_START;
+
+    if (now_us >= master->deadline_us)
+        on_deadline(master, now_us);
+    switch (master->phase) {
+    case MASTER_LEDGER_STARTS:
+        if (master->ledger.is_ready)
+            master_move(master, MASTER_KEYS_SYNC, now_us);
+        break;
+    case MASTER_WORKERS_START:
+        if (workers_are(master, child_is_ready))
+            master_move(master, MASTER_SERVES, now_us);
+        break;
+    case MASTER_WORKERS_DRAIN:
+        if (workers_are(master, child_is_gone) && (is_failed || !reap_has_dead(master)))
+            master_move(master, MASTER_LEDGER_STOPS, now_us);
+        break;
+    case MASTER_LEDGER_STOPS:
+        if (master->ledger.pid == 0)
+            master_move(master, MASTER_IS_OVER, now_us);
+        break;
+    case MASTER_KEYS_SYNC:
+    case MASTER_SERVES:
+    case MASTER_IS_OVER:
+        break;
+    }
+}
+
+/* Patience ends twice: with the workers, then with the undertaker or the ledger itself. */
+static void
+on_deadline(struct master *master, int64_t now_us)
+{
+    master->deadline_us = now_us + LEDGER_STOP_US;
+    if (master->phase == MASTER_WORKERS_DRAIN && !workers_are(master, child_is_gone)) {
+        log_warn("stop.deadline", "action=\"workers that still have requests are ended\"");
+        signal_workers(master, SIGKILL, true);
+    } else if (master->phase == MASTER_WORKERS_DRAIN) {
+        log_error("stop.unsettled",
+                  "reason=\"the ledger does not settle what ended workers left\"");
+        master_move(master, MASTER_LEDGER_STOPS, now_us);
+    } else if (master->ledger.pid != 0) {
+        log_error("stop.ledger_killed", "waited_s=%d", (int)(LEDGER_STOP_US / 1000000));
+        kill(master->ledger.pid, SIGKILL);
+    }
+}
+
+static void
+on_ready(struct master *master, struct child *child)
+{
+    int64_t now_us = clock_mono_us();
+
+    log_info("child.ready", "role=%s slot=%u child=%d", proc_role_name(child->role), child->slot,
+             (int)child->pid);
+    if (child->role != PROC_LEDGER)
+        return;
+    master->schedule =
+        (struct schedule){.checkpoint.next_us = now_us + master->conf->checkpoint_interval_us};
+    /* A ledger that takes a dead one's place reads the store; declared keys it has from us. */
+    if (master->phase == MASTER_WORKERS_START || master->phase == MASTER_SERVES)
+        sync_keys(master, now_us);
+}
+
+static void
+sync_keys(struct master *master, int64_t now_us)
+{
+    struct errmsg why;
+
+    if (key_sync_send(&master->link, master->conf, on_keys_synced, now_us, &why) == 0)
+        return;
+    log_error("keys.not_synced", "reason=\"%s\"", why.text);
+    master_fail_start(master, why.text, now_us);
+}
+
+static void
+on_keys_synced(struct master *master, struct ledger_tag tag, const struct frame_value *reply)
+{
+    const struct frame_value *result = frame_get(reply, "result");
+    struct slice error = frame_get_str(reply, "error");
+    int64_t now_us = clock_mono_us();
+    struct errmsg why;
+
+    (void)tag;
+    if (frame_get_bool(reply, "ok", false)) {
+        log_info("keys.synced", "declared=%zu added=%lld changed=%lld removed=%lld",
+                 master->conf->n_keys, (long long)frame_get_int(result, "added", 0),
+                 (long long)frame_get_int(result, "changed", 0),
+                 (long long)frame_get_int(result, "removed", 0));
+        if (master->phase == MASTER_KEYS_SYNC)
+            master_move(master, MASTER_WORKERS_START, now_us);
+        return;
+    }
+    if (reply == NULL && master->phase != MASTER_KEYS_SYNC)
+        return; /* that ledger has ended: the next one gets them */
+    if (reply == NULL)
+        errmsg_set(&why, "the ledger ended while it took the declared keys");
+    else
+        errmsg_set(&why, "%s: %.*s", master->conf->keys_file, (int)error.len, error.ptr);
+    log_error("keys.not_synced", "reason=\"%s\"", why.text);
+    master_fail_start(master, why.text, now_us);
+}
+
+static void
+stop_ledger(struct master *master, int64_t now_us)
+{
+    struct ledger_call call = {.command = COMMAND_STOP, .on_reply = on_ledger_stopped};
+
+    master->deadline_us = now_us + LEDGER_STOP_US;
+    master->ledger.was_asked = true;
+    if (master->ledger.pid == 0) {
+        on_ledger_stopped(master, call.tag, NULL);
+    } else if (ledger_link_call(&master->link, &call, now_us) != 0) {
+        on_ledger_stopped(master, call.tag, NULL);
+        kill(master->ledger.pid, SIGTERM);
+    }
+}
+
+static void
+on_ledger_stopped(struct master *master, struct ledger_tag tag, const struct frame_value *reply)
+{
+    int64_t outbox = frame_get_int(frame_get(reply, "result"), "outbox", -1);
+
+    (void)tag;
+    master->is_settled = outbox == 0 && !reap_has_dead(master);
+    if (master->is_settled)
+        return;
+    if (outbox > 0)
+        log_error("stop.unsettled", "outbox=%lld action=\"the next start settles it\"",
+                  (long long)outbox);
+    if (master->exit_status == MASTER_EXIT_OK)
+        master->exit_status = MASTER_EXIT_UNSETTLED;
+}
+
+/* ---- children ---- */
+
+static void
+signal_workers(struct master *master, int signo, bool is_end)
+{
+    for (uint32_t n = 0; n < master->n_workers; n++) {
+        struct child *child = &master->workers[n];
+
+        if (child->pid == 0)
+            continue;
+        child->was_asked = child->was_asked || is_end;
+        kill(child->pid, signo);
+    }
+}
+
+static bool
+workers_are(const struct master *master, bool (*claim)(const struct child *child))
+{
+    for (uint32_t n = 0; n < master->n_workers; n++) {
+        if (!claim(&master->workers[n]))
+            return false;
+    }
+    return true;
+}
+
+static bool
+child_is_ready(const struct child *child)
+{
+    return child->is_ready;
+}
+
+static bool
+child_is_gone(const struct child *child)
+{
+    return child->pid == 0;
+}
+
+/* Before it serves nobody may be reading the log: the launcher and the terminal are told too. */
+static void
+report_failure(struct master *master, int exit_status, const char *reason)
+{
+    master->exit_status = exit_status;
+    log_error("start.failed", "reason=\"%s\"", reason);
+    if (master->boot->log_file[0] != '\0')
+        fprintf(stderr, "relayosd: %s\n", reason);
+    if (master->options.launcher_fd >= 0)
+        daemon_report(&master->options.launcher_fd, exit_status);
+}

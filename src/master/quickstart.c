@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: ISC */
+#include "quickstart.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "relayos/base/clock.h"
+#include "relayos/base/log.h"
+#include "relayos/control/tool_settings.h"
+#include "state.h"
+
+#define TIMEOUT_US INT64_C(30000000)
+#define FIRST_KEY_NUSD                                                                             \
+    INT64_C(50000000000) /* 50 USD a month: so that there is a quota to look at */
+#define FIRST_KEY_NAME  "first-key"
+#define FIRST_KEY_OWNER "me"
+
+static void on_listed(struct master *master, struct ledger_tag tag,
+                      const struct frame_value *reply);
+static void mint(struct master *master);
+static void on_minted(struct master *master, struct ledger_tag tag,
+                      const struct frame_value *reply);
+static void print(const struct master *master, struct slice secret);
+static void print_mocked(const struct master *master);
+static void print_key_variable(const char *upstream);
+static const char *example_model(const struct master *master);
+static void base_url(const struct master *master, char out[CONF_PATH_SIZE]);
+
+void
+quickstart_begin(struct master *master)
+{
+    struct ledger_call call = {
+        .command = COMMAND_KEY_LIST,
+        .timeout_us = TIMEOUT_US,
+        .on_reply = on_listed,
+    };
+    struct frame_out *out = ledger_link_begin(&master->link, COMMAND_KEY_LIST);
+
+    if (out == NULL)
+        return;
+    frame_int(out, "limit", 1);
+    if (ledger_link_send(&master->link, &call, clock_mono_us()) != 0)
+        log_warn("quickstart.failed", "reason=\"the ledger is behind\"");
+}
+
+static void
+on_listed(struct master *master, struct ledger_tag tag, const struct frame_value *reply)
+{
+    (void)tag;
+    if (!frame_get_bool(reply, "ok", false))
+        log_warn("quickstart.failed", "reason=\"the keys could not be listed\"");
+    else if (frame_length(frame_get(frame_get(reply, "result"), "keys")) > 0)
+        print(master, slice_of(NULL, 0));
+    else
+        mint(master);
+}
+
+static void
+mint(struct master *master)
+{
+    struct ledger_call call = {
+        .command = COMMAND_KEY_CREATE,
+        .timeout_us = TIMEOUT_US,
+        .on_reply = on_minted,
+    };
+    struct frame_out *out = ledger_link_begin(&master->link, COMMAND_KEY_CREATE);
+
+    if (out == NULL)
+        return;
+    frame_cstr(out, "name", FIRST_KEY_NAME);
+    frame_cstr(out, "tool", "other");
+    frame_cstr(out, "owner", FIRST_KEY_OWNER);
+    frame_int(out, "quota_nusd", FIRST_KEY_NUSD);
+    frame_cstr(out, "quota_period", "month");
+    if (ledger_link_send(&master->link, &call, clock_mono_us()) != 0)
+        log_warn("quickstart.failed", "reason=\"the ledger is behind\"");
+}
+
+static void
+on_minted(struct master *master, struct ledger_tag tag, const struct frame_value *reply)
+{
+    struct slice error = frame_get_str(reply, "error");
+
+    (void)tag;
+    if (frame_get_bool(reply, "ok", false))
+        print(master, frame_get_str(frame_get(reply, "result"), "secret"));
+    else
+        log_warn("quickstart.failed", "reason=\"no first key: %.*s\"", (int)error.len, error.ptr);
+}
+
+static void
+print(const struct master *master, struct slice secret)
+{
+    char url[CONF_PATH_SIZE];
+    struct tool_settings settings = {
+        .url = url,
+        .key = secret.len > 0 ? secret : SLICE_LIT("$RELAYOS_KEY"),
+        .model = example_model(master),
+    };
+    struct buf text;
+
+    base_url(master, url);
+    buf_init(&text, 16384);
+    tool_settings_write(&settings, &text);
+    printf("\nRelayOS is ready.\n\n");
+    print_mocked(master);
+    printf("  Base URL   %s/v1\n", url);
+    if (secret.len > 0)
+        printf("  API key    %.*s\n             shown this once: " FIRST_KEY_NAME
+               ", all models, $50 a month\n\n",
+               (int)secret.len, secret.ptr);
+    else
+        printf("  API key    one of yours; another with: relayosctl key create --name NAME\n\n");
+    printf("%.*s", (int)text.len, text.ptr);
+    printf("  Watch it   relayosctl top\n\n");
+    (void)fflush(stdout);
+    secret_wipe(text.ptr, text.len);
+    buf_fini(&text);
+}
+
+/* What answers is said before anything else: nobody should take a mock for a model. */
+static void
+print_mocked(const struct master *master)
+{
+    const struct conf *conf = master->conf;
+    bool has_mock = false;
+
+    for (size_t n = 0; n < conf->n_models; n++) {
+        uint32_t upstream = conf->models[n].routes[0].upstream_id;
+
+        if (upstream >= conf->n_upstreams || !conf->upstreams[upstream].record.is_mock)
+            continue;
+        printf("  ");
+        if (master->options.config_file == NULL)
+            print_key_variable(conf->upstreams[upstream].record.name);
+        printf("%s is served by the bundled MOCK provider\n", conf->models[n].record.name);
+        has_mock = true;
+    }
+    if (has_mock)
+        printf("\n");
+}
+
+/* The built-in default names its upstreams after the variables that hold their keys. */
+static void
+print_key_variable(const char *upstream)
+{
+    printf("no ");
+    for (; *upstream != '\0'; upstream++)
+        putchar(toupper((unsigned char)*upstream));
+    printf("_API_KEY: ");
+}
+
+static const char *
+example_model(const struct master *master)
+{
+    return master->conf->n_models > 0 ? master->conf->models[0].record.name : "MODEL";
+}
+
+/* The configured one; where the config let the kernel choose the port, with that. */
+static void
+base_url(const struct master *master, char out[CONF_PATH_SIZE])
+{
+    snprintf(out, CONF_PATH_SIZE, "%s", master->conf->public_url);
+    size_t len = strlen(out);
+
+    if (len > 2 && strcmp(out + len - 2, ":0") == 0)
+        snprintf(out + len - 1, CONF_PATH_SIZE - len + 1, "%u", master->listener_ports[0]);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: ISC */
+#include "reap.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "relayos/base/clock.h"
+#include "relayos/base/fdio.h"
+#include "relayos/base/log.h"
+#include "state.h"
+
+#define VISIT_AGAIN_US INT64_C(1000000)
+
+static void reap_child(struct master *master, struct child *child, int status, int64_t now_us);
+static void log_end(const struct child *child, int status);
+static void schedule_next(struct child *child, int64_t now_us);
+static bool is_dead(const struct master *master, uint32_t slot);
+static void on_undertaken(struct master *master, struct ledger_tag tag,
+                          const struct frame_value *reply);
+
+void
+reap_work(struct master *master, int64_t now_us)
+{
+    int status;
+
+    if (!master->reaping_is_due)
+        return;
+    master->reaping_is_due = false;
+    if (master->ledger.pid != 0 && waitpid(master->ledger.pid, &status, WNOHANG) > 0)
+        reap_child(master, &master->ledger, status, now_us);
+    for (uint32_t n = 0; n < master->n_workers; n++) {
+        struct child *child = &master->workers[n];
+        if (child->pid != 0 && waitpid(child->pid, &status, WNOHANG) > 0)
+            reap_child(master, child, status, now_us);
+    }
+    if (master->options.mock != NULL && waitpid(master->options.mock->pid, &status, WNOHANG) > 0)
+        log_error("mock.ended", "reason=\"the bundled mock provider has ended; restart relayosd\"");
+}
+
+static void
+reap_child(struct master *master, struct child *child, int status, int64_t now_us)
+{
+    bool never_served = !child->is_ready;
+    char reason[128];
+
+    log_end(child, status);
+    child->pid = 0;
+    child->is_ready = false;
+    fdio_close(&child->ready_fd);
+    schedule_next(child, now_us);
+
+    if (child->role == PROC_LEDGER) {
+        proc_slot_set_state(master->segment, child->slot, PROC_VACANT);
+        ledger_link_close(master);
+        memset(master->undertaker_due_us, 0, sizeof(master->undertaker_due_us));
+    } else {
+        proc_slot_set_state(master->segment, child->slot, PROC_DEAD);
+    }
+    if (never_served && master->phase < MASTER_SERVES && !child->was_asked) {
+        snprintf(reason, sizeof(reason), "the %s ended before it was ready; its reason is above",
+                 proc_role_name(child->role));
+        master_fail_start(master, reason, now_us);
+    }
+}
+
+static void
+log_end(const struct child *child, int status)
+{
+    const char *role = proc_role_name(child->role);
+
+    if (WIFSIGNALED(status) && !child->was_asked)
+        log_error("child.killed", "role=%s slot=%u child=%d signal=%s", role, child->slot,
+                  (int)child->pid, sigabbrev_np(WTERMSIG(status)));
+    else if (WIFSIGNALED(status))
+        log_warn("child.killed", "role=%s slot=%u child=%d signal=%s", role, child->slot,
+                 (int)child->pid, sigabbrev_np(WTERMSIG(status)));
+    else if (child->was_asked)
+        log_info("child.ended", "role=%s slot=%u child=%d status=%d", role, child->slot,
+                 (int)child->pid, WEXITSTATUS(status));
+    else
+        log_error("child.ended", "role=%s slot=%u child=%d status=%d", role, child->slot,
+                  (int)child->pid, WEXITSTATUS(status));
+}
+
+static void
+schedule_next(struct child *child, int64_t now_us)
+{
+    bool is_loop;
+
+    if (child->was_asked) {
+        child->due_us = now_us;
+        return;
+    }
+    int64_t wait_us = backoff_after_crash(&child->backoff, now_us, &is_loop);
+    child->due_us = now_us + wait_us;
+    if (is_loop)
+        log_error("child.crash_loop", "role=%s crashes=%u next_try_s=%d",
+                  proc_role_name(child->role), child->backoff.n_crashes, (int)(wait_us / 1000000));
+}
+
+void
+reap_send_undertaker(struct master *master, int64_t now_us)
+{
+    uint32_t n_slots = segment_capacity(master->segment)->n_workers;
+
+    if (!master->ledger.is_ready)
+        return;
+    for (uint32_t slot = 0; slot < n_slots; slot++) {
+        if (!is_dead(master, slot) || master->undertaker_due_us[slot] > now_us)
+            continue;
+        struct ledger_call call = {
+            .command = COMMAND_UNDERTAKE,
+            .tag = {.owner = slot},
+            .on_reply = on_undertaken,
+        };
+        struct frame_out *out = ledger_link_begin(&master->link, COMMAND_UNDERTAKE);
+        if (out == NULL)
+            return;
+        frame_int(out, "slot", slot);
+        if (ledger_link_send(&master->link, &call, now_us) == 0)
+            master->undertaker_due_us[slot] = INT64_MAX;
+    }
+}
+
+/* The ledger has set the slot vacant. If it could not, the slot is still dead and gets another
+ * visit. */
+static void
+on_undertaken(struct master *master, struct ledger_tag tag, const struct frame_value *reply)
+{
+    const struct frame_value *result = frame_get(reply, "result");
+    uint32_t slot = (uint32_t)tag.owner;
+
+    assert(slot < LIMIT_WORKERS);
+    master->undertaker_due_us[slot] = clock_mono_us() + VISIT_AGAIN_US;
+    if (reply == NULL)
+        return;
+    if (!frame_get_bool(reply, "ok", false)) {
+        struct slice error = frame_get_str(reply, "error");
+        log_error("undertaker.failed", "slot=%u reason=\"%.*s\"", slot, (int)error.len, error.ptr);
+        return;
+    }
+    log_info("undertaker.done", "slot=%u settled=%lld voided=%lld indeterminate=%lld", slot,
+             (long long)frame_get_int(result, "settled", 0),
+             (long long)frame_get_int(result, "voided", 0),
+             (long long)frame_get_int(result, "indeterminate", 0));
+}
+
+int64_t
+reap_wake_us(const struct master *master)
+{
+    int64_t wake_us = INT64_MAX;
+
+    for (uint32_t slot = 0; slot < segment_capacity(master->segment)->n_workers; slot++) {
+        if (master->ledger.is_ready && is_dead(master, slot) &&
+            master->undertaker_due_us[slot] < wake_us)
+            wake_us = master->undertaker_due_us[slot];
+    }
+    return wake_us;
+}
+
+bool
+reap_has_dead(const struct master *master)
+{
+    for (uint32_t slot = 0; slot < segment_capacity(master->segment)->n_workers; slot++) {
+        if (is_dead(master, slot))
+            return true;
+    }
+    return false;
+}
+
+static bool
+is_dead(const struct master *master, uint32_t slot)
+{
+    struct proc_view view;
+
+    proc_slot_view(master->segment, slot, &view);
+    return view.state == PROC_DEAD;
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: ISC */
+#include "reload.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "key_sync.h"
+#include "relayos/base/clock.h"
+#include "relayos/base/fdio.h"
+#include "relayos/base/limits.h"
+#include "relayos/base/log.h"
+#include "relayos/base/proc.h"
+#include "snapshot.h"
+#include "state.h"
+
+#define CHECK_TIMEOUT_US INT64_C(10000000)
+#define FILE_SIZE        (8 * 1024 * 1024)
+
+static bool may_begin(const struct master *master);
+static void begin(struct master *master, int64_t now_us);
+static int start_checker(struct reload *reload, const char *path, struct errmsg *why);
+static _Noreturn void check(const char *path, struct slice text, int fd);
+static void on_checker_end(struct master *master, int status, int64_t now_us);
+static int prepare(struct master *master, int64_t now_us, struct errmsg *why);
+static void on_synced(struct master *master, struct ledger_tag tag,
+                      const struct frame_value *reply);
+static void flip(struct master *master);
+static void on_registry(struct master *master, struct ledger_tag tag,
+                        const struct frame_value *reply);
+static void log_changes(struct slice changes);
+static void refuse(struct master *master, int err, const struct errmsg *why);
+static void reset(struct reload *reload);
+
+void
+reload_init(struct reload *reload)
+{
+    *reload = (struct reload){.checker_fd = -1};
+    buf_init(&reload->text, FILE_SIZE);
+    buf_init(&reload->checker_says, sizeof(struct errmsg));
+}
+
+void
+reload_fini(struct reload *reload)
+{
+    reset(reload);
+    buf_fini(&reload->text);
+    buf_fini(&reload->checker_says);
+}
+
+void
+reload_request(struct master *master, struct ledger_tag client)
+{
+    struct reload *reload = &master->reload;
+    struct errmsg why;
+
+    if (reload->has_next_client || master->phase != MASTER_SERVES) {
+        errmsg_set(&why, "%s",
+                   reload->has_next_client ? "two reloads wait already"
+                                           : "relayosd is starting or stopping");
+        control_server_reply_error(master, client, ERR_BUSY, &why);
+        return;
+    }
+    reload->has_next_client = true;
+    reload->next_client = client;
+}
+
+void
+reload_work(struct master *master, int64_t now_us)
+{
+    struct reload *reload = &master->reload;
+    int status;
+
+    if (may_begin(master)) {
+        reload->has_client = reload->has_next_client;
+        reload->client = reload->next_client;
+        reload->is_wanted = reload->has_next_client = false;
+        begin(master, now_us);
+    }
+    if (reload->step != RELOAD_CHECKING)
+        return;
+    if (now_us > reload->deadline_us)
+        kill(reload->checker_pid, SIGKILL);
+    if (waitpid(reload->checker_pid, &status, WNOHANG) == reload->checker_pid)
+        on_checker_end(master, status, now_us);
+}
+
+int64_t
+reload_wake_us(const struct master *master)
+{
+    if (master->reload.step == RELOAD_CHECKING)
+        return master->reload.deadline_us;
+    return may_begin(master) ? 0 : INT64_MAX;
+}
+
+static bool
+may_begin(const struct master *master)
+{
+    const struct reload *reload = &master->reload;
+
+    return reload->step == RELOAD_IDLE && master->phase == MASTER_SERVES &&
+           (reload->is_wanted || reload->has_next_client);
+}
+
+static void
+begin(struct master *master, int64_t now_us)
+{
+    struct reload *reload = &master->reload;
+    const char *path = master->options.config_file;
+    struct errmsg why;
+    int rc;
+
+    if (path == NULL) {
+        errmsg_set(&why, "there is no file to reload: relayosd runs on its built-in default");
+        rc = ERR_CONFIG;
+    } else {
+        rc = fdio_read_file(path, &reload->text, &why);
+        if (rc == 0)
+            rc = start_checker(reload, path, &why);
+    }
+    if (rc != 0) {
+        refuse(master, rc, &why);
+        return;
+    }
+    reload->step = RELOAD_CHECKING;
+    reload->deadline_us = now_us + CHECK_TIMEOUT_US;
+}
+
+static int
+start_checker(struct reload *reload, const char *path, struct errmsg *why)
+{
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) {
+        errmsg_set(why, "pipe: %s", strerror(errno));
+        return ERR_IO;
+    }
+    assert(proc_n_threads() == 1);
+    (void)fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0)
+        check(path, buf_slice(&reload->text), fds[1]);
+    close(fds[1]);
+    if (pid < 0) {
+        errmsg_set(why, "fork: %s", strerror(errno));
+        close(fds[0]);
+        return ERR_IO;
+    }
+    reload->checker_pid = pid;
+    reload->checker_fd = fds[0];
+    return 0;
+}
+
+/* In the child: the verdict is the exit status, its reason goes through the pipe (which holds it).
+ */
+static _Noreturn void
+check(const char *path, struct slice text, int fd)
+{
+    struct conf *conf = NULL;
+    struct errmsg why = {.text = ""};
+
+    proc_set_title("config check");
+    int rc = conf_parse(path, text, NULL, &conf, &why);
+    if (rc != 0)
+        (void)!write(fd, why.text, strlen(why.text));
+    _exit(rc == 0 ? 0 : 1);
+}
+
+void
+reload_on_readable(struct reload *reload)
+{
+    char *room = buf_reserve(&reload->checker_says, 1);
+    size_t size = room == NULL ? 0 : reload->checker_says.capacity - reload->checker_says.len;
+    ssize_t n = size == 0 ? 0 : read(reload->checker_fd, room, size);
+
+    if (n > 0)
+        buf_commit(&reload->checker_says, (size_t)n);
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        fdio_close(&reload->checker_fd); /* its end comes as SIGCHLD */
+}
+
+static void
+on_checker_end(struct master *master, int status, int64_t now_us)
+{
+    struct reload *reload = &master->reload;
+    struct errmsg why;
+    int rc = ERR_CONFIG;
+
+    reload->checker_pid = 0;
+    while (reload->checker_fd >= 0)
+        reload_on_readable(reload);
+    if (WIFSIGNALED(status)) {
+        errmsg_set(&why, "%s: checking it ended with SIG%s; nothing was changed",
+                   master->options.config_file, sigabbrev_np(WTERMSIG(status)));
+    } else if (WEXITSTATUS(status) != 0) {
+        errmsg_set(&why, "%.*s", (int)reload->checker_says.len, reload->checker_says.ptr);
+    } else {
+        rc = prepare(master, now_us, &why);
+    }
+    if (rc != 0)
+        refuse(master, rc, &why);
+}
+
+/* All that can fail, before anything is seen by anyone. */
+static int
+prepare(struct master *master, int64_t now_us, struct errmsg *why)
+{
+    struct reload *reload = &master->reload;
+    int rc =
+        conf_parse(master->options.config_file, buf_slice(&reload->text), NULL, &reload->conf, why);
+
+    if (rc == 0)
+        rc = snapshot_prepare(master->segment, master->catalog, reload->conf, why);
+    if (rc == 0)
+        rc = key_sync_send(&master->link, reload->conf, on_synced, now_us, why);
+    if (rc == 0)
+        reload->step = RELOAD_SYNCING;
+    return rc;
+}
+
+static void
+on_synced(struct master *master, struct ledger_tag tag, const struct frame_value *reply)
+{
+    struct slice error = frame_get_str(reply, "error");
+    struct errmsg why;
+
+    (void)tag;
+    if (master->reload.step != RELOAD_SYNCING)
+        return;
+    if (frame_get_bool(reply, "ok", false)) {
+        flip(master);
+        return;
+    }
+    if (reply == NULL)
+        errmsg_set(&why, "the ledger ended in the middle of it; try again in a moment");
+    else
+        errmsg_set(&why, "%s: %.*s", master->reload.conf->keys_file, (int)error.len, error.ptr);
+    refuse(master, reply == NULL ? ERR_BUSY : command_code_find(frame_get_str(reply, "code")),
+           &why);
+}
+
+/* Models, routes, prices, keys: from here on the new ones hold. */
+static void
+flip(struct master *master)
+{
+    struct reload *reload = &master->reload;
+    struct ledger_call registry = {.command = COMMAND_REGISTRY, .on_reply = on_registry};
+    struct buf changes;
+    size_t n_restart = 0;
+
+    catalog_commit(master->catalog);
+    if (ledger_link_call(&master->link, &registry, clock_mono_us()) != 0)
+        log_warn("registry.unsent",
+                 "reason=\"the ledger is behind; it reads new names at its next start\"");
+
+    buf_init(&changes, 1 << 20);
+    size_t n_changes = conf_diff(master->conf, reload->conf, &changes, &n_restart);
+    log_changes(buf_slice(&changes));
+    log_info("reload.done", "file=%s changes=%zu need_restart=%zu epoch=%llu",
+             master->options.config_file, n_changes, n_restart,
+             (unsigned long long)catalog_epoch(master->catalog));
+    if (master->conf != master->boot)
+        conf_free(&master->conf);
+    master->conf = reload->conf;
+    reload->conf = NULL;
+
+    struct frame_out *out =
+        reload->has_client ? control_server_reply_begin(master, reload->client) : NULL;
+    if (out != NULL) {
+        frame_str(out, "changes", buf_slice(&changes));
+        frame_int(out, "n_changes", (int64_t)n_changes);
+        frame_int(out, "n_restart", (int64_t)n_restart);
+        control_server_reply_end(master, reload->client);
+    }
+    buf_fini(&changes);
+    reset(reload);
+}
+
+static void
+on_registry(struct master *master, struct ledger_tag tag, const struct frame_value *reply)
+{
+    struct slice error = frame_get_str(reply, "error");
+
+    (void)master;
+    (void)tag;
+    if (error.len > 0)
+        log_error("registry.failed", "reason=\"%.*s\"", (int)error.len, error.ptr);
+}
+
+static void
+log_changes(struct slice changes)
+{
+    while (changes.len > 0) {
+        const char *end = memchr(changes.ptr, '\n', changes.len);
+        size_t len = end == NULL ? changes.len : (size_t)(end - changes.ptr);
+
+        if (len > 0)
+            log_info("reload.change", "%.*s", (int)len, changes.ptr);
+        changes = slice_sub(changes, end == NULL ? len : len + 1, changes.len);
+    }
+}
+
+static void
+refuse(struct master *master, int err, const struct errmsg *why)
+{
+    struct reload *reload = &master->reload;
+
+    log_error("reload.refused", "reason=\"%s\"", why->text);
+    if (reload->has_client)
+        control_server_reply_error(master, reload->client, err, why);
+    reset(reload);
+}
+
+static void
+reset(struct reload *reload)
+{
+    reload->step = RELOAD_IDLE;
+    reload->has_client = false;
+    fdio_close(&reload->checker_fd);
+    buf_clear(&reload->checker_says);
+    buf_clear(&reload->text);
+    buf_shrink(&reload->text);
+    conf_free(&reload->conf);
+}

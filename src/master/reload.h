@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * reload - a new configuration takes the place of the running one, or nothing changes and the
+ * reason is told.
+ *
+ *     read the file -> a forked child parses and checks it -> we parse the same bytes -> new
+ * snapshot written beside the active one -> key.sync to the ledger -> flip -> registry to the
+ * ledger
+ *
+ * The child is there so that a parser's crash ends the child. Nothing is seen by workers before the
+ * flip; a failure before it leaves at most names in the registry, which mean nothing by themselves.
+ */
+#ifndef MASTER_RELOAD_H
+#define MASTER_RELOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "ledger_link.h"
+#include "relayos/conf/conf.h"
+
+enum reload_step { RELOAD_IDLE, RELOAD_CHECKING, RELOAD_SYNCING };
+
+struct reload {
+    bool is_wanted; /* by SIGHUP */
+    enum reload_step step;
+    bool has_client, has_next_client;
+    struct ledger_tag client;      /* who waits for the outcome on the control socket */
+    struct ledger_tag next_client; /* who asked meanwhile: the file may have changed again */
+    struct buf text;               /* the file's bytes */
+    pid_t checker_pid;
+    int checker_fd; /* what it has to say; end of file when it is done */
+    struct buf checker_says;
+    int64_t deadline_us;
+    struct conf *conf; /* the candidate */
+};
+
+void reload_init(struct reload *reload);
+void reload_fini(struct reload *reload);
+/* Asked for on the control socket: the answer comes later, to this tag. */
+void reload_request(struct master *master, struct ledger_tag client);
+/* The checker's pipe has something (or its end). */
+void reload_on_readable(struct reload *reload);
+/* The work list's entry: start what SIGHUP asked for, take the checker's verdict, keep its time. */
+void reload_work(struct master *master, int64_t now_us);
+/* When it has something to do without an event. */
+int64_t reload_wake_us(const struct master *master);
+
+#endif

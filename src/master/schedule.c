@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: ISC */
+#include "schedule.h"
+
+#include <assert.h>
+
+#include "relayos/base/clock.h"
+#include "relayos/base/log.h"
+#include "state.h"
+
+static void work(struct master *master, struct schedule_job *job, const struct ledger_call *call,
+                 int64_t now_us);
+static void on_settled(struct master *master, struct ledger_tag tag,
+                       const struct frame_value *reply);
+static void on_checkpointed(struct master *master, struct ledger_tag tag,
+                            const struct frame_value *reply);
+
+bool
+schedule_job_is_due(const struct schedule_job *job, int64_t now_us)
+{
+    return job->sent_us == 0 && job->next_us <= now_us;
+}
+
+void
+schedule_job_sent(struct schedule_job *job, int64_t now_us)
+{
+    assert(job->sent_us == 0);
+    job->sent_us = now_us;
+    job->is_reported = false;
+}
+
+void
+schedule_job_done(struct schedule_job *job, int64_t interval_us, int64_t now_us)
+{
+    assert(job->sent_us != 0);
+    job->next_us = job->sent_us + interval_us;
+    if (job->next_us < now_us)
+        job->next_us = now_us; /* it took longer than the interval: no catching up */
+    job->sent_us = 0;
+}
+
+bool
+schedule_job_is_overdue(struct schedule_job *job, int64_t now_us)
+{
+    if (job->sent_us == 0 || job->is_reported || now_us - job->sent_us <= SCHEDULE_OVERDUE_US)
+        return false;
+    job->is_reported = true;
+    return true;
+}
+
+int64_t
+schedule_job_wake_us(const struct schedule_job *job)
+{
+    if (job->sent_us == 0)
+        return job->next_us;
+    return job->is_reported ? INT64_MAX : job->sent_us + SCHEDULE_OVERDUE_US + 1;
+}
+
+void
+schedule_work(struct master *master, int64_t now_us)
+{
+    static const struct ledger_call settle = {.command = COMMAND_SETTLE, .on_reply = on_settled};
+    static const struct ledger_call checkpoint = {
+        .command = COMMAND_CHECKPOINT,
+        .on_reply = on_checkpointed,
+    };
+
+    if (schedule_job_is_overdue(&master->schedule.settle, now_us))
+        log_error("ledger.stalled", "overdue_s=%d", (int)(SCHEDULE_OVERDUE_US / 1000000));
+    if (schedule_job_is_overdue(&master->schedule.checkpoint, now_us))
+        log_warn("ledger.checkpoint_slow", "overdue_s=%d", (int)(SCHEDULE_OVERDUE_US / 1000000));
+    if (!master->ledger.is_ready || master->phase >= MASTER_LEDGER_STOPS)
+        return;
+    work(master, &master->schedule.settle, &settle, now_us);
+    work(master, &master->schedule.checkpoint, &checkpoint, now_us);
+}
+
+static void
+work(struct master *master, struct schedule_job *job, const struct ledger_call *call,
+     int64_t now_us)
+{
+    if (schedule_job_is_due(job, now_us) && ledger_link_call(&master->link, call, now_us) == 0)
+        schedule_job_sent(job, now_us);
+}
+
+static void
+on_settled(struct master *master, struct ledger_tag tag, const struct frame_value *reply)
+{
+    const struct frame_value *result = frame_get(reply, "result");
+    int64_t interval_us = master->conf->settle_interval_us;
+    bool is_quiet =
+        frame_get_int(result, "settled", 0) == 0 && frame_get_int(result, "refusals", 0) == 0;
+
+    (void)tag;
+    /* A worker whose outbox fills wakes the ledger by itself: an idle gateway need not be asked. */
+    if (is_quiet && interval_us < SCHEDULE_QUIET_US)
+        interval_us = SCHEDULE_QUIET_US;
+    schedule_job_done(&master->schedule.settle, interval_us, clock_mono_us());
+}
+
+static void
+on_checkpointed(struct master *master, struct ledger_tag tag, const struct frame_value *reply)
+{
+    const struct frame_value *result = frame_get(reply, "result");
+
+    (void)tag; /* what went wrong the ledger has logged */
+    if (frame_get_bool(reply, "ok", false))
+        log_debug("ledger.checkpoint", "wal_frames=%lld checkpointed=%lld",
+                  (long long)frame_get_int(result, "wal_frames", 0),
+                  (long long)frame_get_int(result, "checkpointed", 0));
+    schedule_job_done(&master->schedule.checkpoint, master->conf->checkpoint_interval_us,
+                      clock_mono_us());
+}
+
+int64_t
+schedule_wake_us(const struct master *master)
+{
+    int64_t settle_us = schedule_job_wake_us(&master->schedule.settle);
+    int64_t checkpoint_us = schedule_job_wake_us(&master->schedule.checkpoint);
+
+    if (!master->ledger.is_ready || master->phase >= MASTER_LEDGER_STOPS)
+        return INT64_MAX;
+    return settle_us < checkpoint_us ? settle_us : checkpoint_us;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: ISC */
+#include "start.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "relayos/base/clock.h"
+#include "relayos/base/fdio.h"
+#include "relayos/base/log.h"
+#include "relayos/base/proc.h"
+#include "relayos/net/listener.h"
+#include "snapshot.h"
+#include "state.h"
+#include "takeover.h"
+
+#define PEPPER_SIZE 32
+
+static void init(struct master *master);
+static int make_places(struct master *master, struct errmsg *why);
+static int give_to_user(const struct master *master, struct errmsg *why);
+static int read_pepper(struct master *master, struct errmsg *why);
+static int open_signals(struct master *master, struct errmsg *why);
+static int open_listeners(struct master *master, struct errmsg *why);
+static int fill_catalog(struct master *master, struct errmsg *why);
+static int open_control(struct master *master, struct errmsg *why);
+
+int
+start_prepare(struct master *master, struct errmsg *why)
+{
+    static int (*const steps[])(struct master * master, struct errmsg * why) = {
+        make_places,   /* data_dir must be there for the lock */
+        takeover_lock, /* before anything that two masters would fight over */
+        read_pepper,           open_signals,
+        takeover_open_segment, /* ends orphans, who may sit on our listeners */
+        open_listeners,        fill_catalog,
+        open_control,
+    };
+
+    init(master);
+    int rc = start_open_logs(master, why);
+    for (size_t n = 0; n < sizeof(steps) / sizeof(steps[0]) && rc == 0; n++)
+        rc = steps[n](master, why);
+    return rc;
+}
+
+static void
+init(struct master *master)
+{
+    int64_t n_workers = master->boot->workers;
+
+    if (n_workers == 0)
+        n_workers = proc_n_cpus();
+    master->n_workers = n_workers > LIMIT_WORKERS ? LIMIT_WORKERS : (uint32_t)n_workers;
+    for (uint32_t n = 0; n < LIMIT_WORKERS; n++)
+        master->workers[n] = (struct child){.role = PROC_WORKER, .ready_fd = -1};
+    master->ledger = (struct child){.role = PROC_LEDGER, .ready_fd = -1};
+    for (size_t n = 0; n < LIMIT_LISTENERS; n++)
+        master->listener_fds[n] = -1;
+    master->lock_fd = master->signal_fd = master->nudge_fd = -1;
+    master->control.fd = -1;
+    master->deadline_us = INT64_MAX;
+    master->started_us = clock_real_us();
+    ledger_link_init(&master->link);
+    reload_init(&master->reload);
+    (void)proc_raise_nofile();
+    proc_no_dumps();
+}
+
+int
+start_open_logs(const struct master *master, struct errmsg *why)
+{
+    const struct conf *conf = master->boot;
+    int level = log_level_parse(conf->log_level);
+    int rc = 0;
+
+    log_set_level(level < 0 ? LOG_INFO : (enum log_level)level);
+    if (conf->log_file[0] != '\0' && (rc = log_open(conf->log_file)) != 0)
+        errmsg_set(why, "%s: %s", conf->log_file, strerror(-rc));
+    if (rc == 0 && conf->access_file[0] != '\0' && (rc = log_open_access(conf->access_file)) != 0)
+        errmsg_set(why, "%s: %s", conf->access_file, strerror(-rc));
+    return rc == 0 ? 0 : ERR_IO;
+}
+
+static int
+make_places(struct master *master, struct errmsg *why)
+{
+    int rc = fdio_make_dirs(master->boot->run_dir, 0755, why);
+
+    if (rc == 0)
+        rc = fdio_make_dirs(master->boot->data_dir, 0700, why);
+    return rc == 0 ? give_to_user(master, why) : rc;
+}
+
+/* The ledger writes its database as the user that children become. */
+static int
+give_to_user(const struct master *master, struct errmsg *why)
+{
+    const struct conf *conf = master->boot;
+
+    if (conf->user[0] == '\0' || geteuid() != 0)
+        return 0;
+    const struct passwd *user = getpwnam(conf->user);
+    if (user == NULL) {
+        errmsg_set(why, "user: there is no user %s", conf->user);
+        return ERR_CONFIG;
+    }
+    if (chown(conf->data_dir, user->pw_uid, user->pw_gid) == 0)
+        return 0;
+    errmsg_set(why, "%s: %s", conf->data_dir, strerror(errno));
+    return ERR_IO;
+}
+
+static int
+read_pepper(struct master *master, struct errmsg *why)
+{
+    char path[CONF_PATH_SIZE + 16];
+
+    snprintf(path, sizeof(path), "%s/pepper", master->boot->data_dir);
+    return secret_ensure_file(path, PEPPER_SIZE, &master->pepper, why);
+}
+
+/* Blocked for good: they are read from a descriptor, in the loop, when it suits us. */
+static int
+open_signals(struct master *master, struct errmsg *why)
+{
+    static const int wanted[] = {SIGTERM, SIGINT,  SIGQUIT,  SIGHUP,
+                                 SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD};
+    struct sigaction ignored = {.sa_handler = SIG_IGN};
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t n = 0; n < sizeof(wanted) / sizeof(wanted[0]); n++)
+        sigaddset(&set, wanted[n]);
+    (void)sigaction(SIGPIPE, &ignored, NULL);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    master->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    master->nudge_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (master->signal_fd >= 0 && master->nudge_fd >= 0)
+        return 0;
+    errmsg_set(why, "signalfd, eventfd: %s", strerror(errno));
+    return ERR_IO;
+}
+
+static int
+open_listeners(struct master *master, struct errmsg *why)
+{
+    int rc = 0;
+
+    if (master->n_workers > segment_capacity(master->segment)->n_workers)
+        master->n_workers = segment_capacity(master->segment)->n_workers;
+    for (size_t n = 0; n < master->boot->n_listeners && rc == 0; n++) {
+        const struct conf_listener *listener = &master->boot->listeners[n];
+        rc = listener_open(listener->host, listener->port, &master->listener_fds[n],
+                           &master->listener_ports[n], why);
+    }
+    return rc;
+}
+
+static int
+fill_catalog(struct master *master, struct errmsg *why)
+{
+    master->catalog = catalog_new(master->segment);
+    int rc = snapshot_prepare(master->segment, master->catalog, master->boot, why);
+    if (rc == 0)
+        catalog_commit(master->catalog);
+    return rc;
+}
+
+static int
+open_control(struct master *master, struct errmsg *why)
+{
+    return control_server_open(&master->control, master->boot->run_dir, why);
+}
+
+void
+start_undo(struct master *master)
+{
+    control_server_close(&master->control);
+    for (size_t n = 0; n < LIMIT_LISTENERS; n++)
+        fdio_close(&master->listener_fds[n]);
+    ledger_link_fini(&master->link);
+    reload_fini(&master->reload);
+    catalog_free(&master->catalog);
+    segment_detach(&master->segment);
+    secret_free(&master->pepper);
+    fdio_close(&master->signal_fd);
+    fdio_close(&master->nudge_fd);
+    fdio_close(&master->lock_fd);
+    if (master->conf != master->boot)
+        conf_free(&master->conf);
+    conf_free(&master->boot);
+}

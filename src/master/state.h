@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * state - the master's whole state, handed to each of its modules; each module's own part is in its
+ * own header.
+ */
+#ifndef MASTER_STATE_H
+#define MASTER_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "backoff.h"
+#include "control_server.h"
+#include "ledger_link.h"
+#include "relayos/master/master.h"
+#include "relayos/shm/proc_slot.h"
+#include "reload.h"
+#include "schedule.h"
+
+/* In this order; master_move() is the only one that changes it. */
+enum master_phase {
+    MASTER_LEDGER_STARTS, /* forked, not ready */
+    MASTER_KEYS_SYNC,     /* the declared keys are on their way */
+    MASTER_WORKERS_START,
+    MASTER_SERVES,
+    MASTER_WORKERS_DRAIN, /* asked to end; killed at the deadline */
+    MASTER_LEDGER_STOPS,  /* told to settle everything and to end */
+    MASTER_IS_OVER
+};
+
+/* A place for one child: a worker's process slot may differ from one life to the next. */
+struct child {
+    enum proc_role role;
+    uint32_t slot; /* while pid != 0 */
+    pid_t pid;     /* 0 = none runs */
+    int ready_fd;  /* -1 when it has spoken, or none runs */
+    bool is_ready;
+    bool was_asked; /* to end: its end is no crash */
+    int64_t due_us; /* pid == 0: when to start it */
+    struct backoff backoff;
+};
+
+struct master {
+    struct master_options options;
+    struct conf *boot; /* as started: what needs a restart to change, and what children inherit */
+    struct conf *conf; /* as of the last reload; == boot until there was one */
+    struct secret *pepper;
+    struct segment *segment;
+    struct catalog *catalog;
+    char segment_name[64];
+    bool segment_is_empty; /* made by us, and no worker has been near it */
+    bool is_settled;       /* the ledger ended with nothing left in the segment */
+    int64_t started_us;    /* real time */
+
+    int lock_fd, signal_fd, nudge_fd;
+    int listener_fds[LIMIT_LISTENERS];
+    uint16_t listener_ports[LIMIT_LISTENERS]; /* as bound, where the config says port 0 */
+
+    enum master_phase phase;
+    int exit_status;
+    int64_t deadline_us;  /* of the phase, INT64_MAX = none */
+    bool workers_are_off; /* WINCH: drained and not started again */
+    bool reaping_is_due;  /* SIGCHLD came */
+
+    struct child ledger;
+    uint32_t n_workers;
+    struct child workers[LIMIT_WORKERS];
+    /* By process slot: the undertaker's next visit, if the slot is dead; INT64_MAX while it is
+     * there. */
+    int64_t undertaker_due_us[LIMIT_WORKERS];
+
+    struct ledger_link link;
+    struct control_server control;
+    struct reload reload;
+    struct schedule schedule;
+};
+
+/* Enter a later phase; what has to happen there happens. */
+void master_move(struct master *master, enum master_phase phase, int64_t now_us);
+/* The start has failed: say why, end what runs, exit with MASTER_EXIT_START. */
+void master_fail_start(struct master *master, const char *reason, int64_t now_us);
+
+#endif

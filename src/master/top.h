@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * top - the answer to the `top` command: requests in flight now, the oldest first.
+ */
+#ifndef MASTER_TOP_H
+#define MASTER_TOP_H
+
+#include <stdint.h>
+
+#include "ledger_link.h"
+
+#define TOP_LIMIT_MAX 1000
+
+void top_answer(struct master *master, struct ledger_tag client, int64_t limit, int64_t now_us);
+
+#endif

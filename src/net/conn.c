@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: ISC */
+#include "conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "exchange.h"
+#include "interpose.h"
+#include "relayos/base/mem.h"
+
+#define STASH_MAX         65536              /* pipelined bytes kept while busy */
+#define RESERVE_MAX       (1024 * 1024)      /* of a body, on the word of a Content-Length */
+#define READ_SIZE         4096               /* least room for a read */
+#define BODY_PROGRESS_MIN 16384              /* bytes per body deadline */
+#define NEVER_US          (INT64_C(1) << 50) /* after now: 35 years */
+
+/*
+ * The library parses through functions that know no connection. It does so only within its read
+ * callback or right after it starts reading, and both pass here first.
+ */
+static struct conn *current;
+static uint64_t n_read_stops;
+
+static void conn_on_close(void *data);
+static void conn_unref(struct conn *conn);
+static void conn_on_read(h2o_socket_t *sock, const char *err);
+static ssize_t read_input(struct conn *conn);
+static void conn_on_busy_read(h2o_socket_t *sock, const char *err);
+static void on_bytes_while_busy(struct conn *conn, const char *bytes, size_t len);
+static void on_end_while_busy(struct conn *conn);
+static void hand_over_stash(struct conn *conn);
+static void conn_on_write(h2o_socket_t *sock, const char *err);
+static void settle(struct conn *conn);
+static void reserve_for_body(struct conn *conn);
+static void set_deadline(struct conn *conn, int64_t after_us);
+static void conn_on_deadline(struct timer *timer);
+static void on_late_request(struct conn *conn);
+static bool has_body_progress(struct conn *conn);
+static bool has_write_progress(struct conn *conn);
+
+void
+conn_open(struct server *server, int fd, const char *client_address)
+{
+    struct conn *conn = mem_zalloc(sizeof *conn);
+
+    conn->magic = CONN_MAGIC;
+    conn->n_refs = 2; /* the socket's, ours in this function */
+    conn->server = server;
+    conn->is_first = true;
+    conn->state = CONN_IDLE;
+    conn->timed_state = CONN_BUSY;
+    snprintf(conn->client_address, sizeof conn->client_address, "%s", client_address);
+    conn->next = server->conns;
+    if (server->conns != NULL)
+        server->conns->prev = conn;
+    server->conns = conn;
+    server->n_conns++;
+
+    conn->sock = h2o_evloop_socket_create(server->loop->evloop, fd,
+                                          H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION |
+                                              H2O_SOCKET_FLAG_DONT_READ);
+    conn->sock->on_close.cb = conn_on_close;
+    conn->sock->on_close.data = conn;
+    h2o_accept(&server->accept_ctx, conn->sock);
+    settle(conn);
+    conn_unref(conn);
+}
+
+static void
+conn_on_close(void *data)
+{
+    struct conn *conn = data;
+    struct server *server = conn->server;
+
+    assert(conn->magic == CONN_MAGIC && conn->exchange == NULL);
+    if (current == conn)
+        current = NULL;
+    conn->sock = NULL;
+    timer_unset(server->loop, &conn->timer);
+    if (conn->prev != NULL)
+        conn->prev->next = conn->next;
+    else
+        server->conns = conn->next;
+    if (conn->next != NULL)
+        conn->next->prev = conn->prev;
+    server->n_conns--;
+    server_on_conn_gone(server);
+    conn_unref(conn);
+}
+
+static void
+conn_unref(struct conn *conn)
+{
+    assert(conn->n_refs > 0);
+    if (--conn->n_refs > 0)
+        return;
+    buf_fini(&conn->stash);
+    conn->magic = 0;
+    free(conn);
+}
+
+void
+conn_close(struct conn *conn)
+{
+    assert(conn->magic == CONN_MAGIC && conn->library_read != NULL);
+    if (conn->sock != NULL)
+        conn->library_read(conn->sock, h2o_socket_error_closed);
+}
+
+struct conn *
+conn_from_socket(h2o_socket_t *sock)
+{
+    if (sock->on_close.cb != conn_on_close)
+        return NULL;
+    struct conn *conn = sock->on_close.data;
+    assert(conn->magic == CONN_MAGIC);
+    return conn;
+}
+
+struct conn *
+conn_from_request(h2o_req_t *req)
+{
+    struct conn *conn = conn_from_socket(req->conn->callbacks->get_socket(req->conn));
+
+    assert(conn != NULL);
+    return conn;
+}
+
+struct conn *
+conn_current(void)
+{
+    return current;
+}
+
+uint64_t
+conn_n_read_stops(void)
+{
+    return n_read_stops;
+}
+
+/* ---- reading ---- */
+
+bool
+conn_read_start(h2o_socket_t *sock, h2o_socket_cb cb)
+{
+    struct conn *conn = conn_from_socket(sock);
+
+    if (conn == NULL)
+        return false;
+    current = conn;
+    conn->library_read = cb;
+    hand_over_stash(conn);
+    if (conn->state == CONN_BUSY) /* otherwise: at the start, or after "100 Continue" */
+        conn->state = CONN_IDLE;
+    interpose_read_start(sock, conn_on_read);
+    return true;
+}
+
+bool
+conn_read_stop(h2o_socket_t *sock)
+{
+    struct conn *conn = conn_from_socket(sock);
+
+    if (conn == NULL)
+        return false;
+    n_read_stops++;
+    interpose_read_start(sock, conn_on_busy_read);
+    return true;
+}
+
+static void
+conn_on_read(h2o_socket_t *sock, const char *err)
+{
+    struct conn *conn = conn_from_socket(sock);
+
+    (void)err; /* none with DONT_READ */
+    assert(conn != NULL);
+    ssize_t n = read_input(conn);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    conn->n_refs++;
+    current = conn;
+    sock->bytes_read = n > 0 ? (size_t)n : 0;
+    conn->library_read(sock, n > 0 ? NULL : h2o_socket_error_closed);
+    settle(conn);
+    conn_unref(conn);
+}
+
+/*
+ * One read an event. The library would begin with 8 KiB and double: bodies go straight into the
+ * room reserved for them, and what comes before takes the way by the scratch buffer.
+ */
+static ssize_t
+read_input(struct conn *conn)
+{
+    int fd = h2o_socket_get_fd(conn->sock);
+    h2o_buffer_t **input = &conn->sock->input;
+    ssize_t n;
+
+    if (conn->state == CONN_BODY) {
+        h2o_iovec_t room = h2o_buffer_reserve(input, READ_SIZE);
+        n = recv(fd, room.base, room.len, 0);
+    } else {
+        n = recv(fd, conn->server->scratch, SERVER_SCRATCH_SIZE, 0);
+        if (n > 0)
+            memcpy(h2o_buffer_reserve(input, (size_t)n).base, conn->server->scratch, (size_t)n);
+    }
+    if (n > 0)
+        (*input)->size += (size_t)n;
+    return n;
+}
+
+static void
+conn_on_busy_read(h2o_socket_t *sock, const char *err)
+{
+    struct conn *conn = conn_from_socket(sock);
+    char bytes[READ_SIZE];
+
+    (void)err; /* none with DONT_READ */
+    assert(conn != NULL);
+    ssize_t n = recv(h2o_socket_get_fd(sock), bytes, sizeof bytes, 0);
+    if (n > 0)
+        on_bytes_while_busy(conn, bytes, (size_t)n);
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        on_end_while_busy(conn);
+}
+
+static void
+on_bytes_while_busy(struct conn *conn, const char *bytes, size_t len)
+{
+    if (conn->stash.cap == 0)
+        buf_init(&conn->stash, STASH_MAX + READ_SIZE);
+    buf_append(&conn->stash, bytes, len);
+    if (conn->stash.len >= STASH_MAX) /* the rest stays in the kernel until the response is over */
+        interpose_read_stop(conn->sock);
+}
+
+static void
+on_end_while_busy(struct conn *conn)
+{
+    /* A response that is only being flushed is still worth it: the client may have half-closed. */
+    if (conn->is_writing && (conn->exchange == NULL || exchange_is_ended(conn->exchange)))
+        interpose_read_stop(conn->sock);
+    else
+        conn_close(conn);
+}
+
+static void
+hand_over_stash(struct conn *conn)
+{
+    if (conn->stash.len == 0)
+        return;
+    h2o_iovec_t room = h2o_buffer_reserve(&conn->sock->input, conn->stash.len);
+    memcpy(room.base, conn->stash.ptr, conn->stash.len);
+    conn->sock->input->size += conn->stash.len;
+    buf_fini(&conn->stash);
+    conn->stash = (struct buf){0};
+}
+
+/* ---- what the parser found ---- */
+
+void
+conn_on_head(struct conn *conn, const struct guard_head *head)
+{
+    conn->head_size = head->head_size;
+    if (!head->is_chunked && head->content_length <= 0)
+        return;
+    conn->state = CONN_BODY;
+    conn->input_size_seen = 0;
+    conn->input_size_due = head->is_chunked ? 0 : head->head_size + (size_t)head->content_length;
+}
+
+void
+conn_on_refused(struct conn *conn, const struct refusal *refusal)
+{
+    assert(refusal->status != 0);
+    conn->refusal = *refusal;
+    conn->must_close = true;
+}
+
+void
+conn_begin_request(struct conn *conn)
+{
+    conn->state = conn->timed_state = CONN_BUSY;
+    conn->is_first = false;
+    set_deadline(conn, NEVER_US);
+}
+
+/* ---- writing ---- */
+
+void
+conn_send(struct conn *conn, h2o_req_t *req, h2o_iovec_t *bufs, size_t n_bufs,
+          h2o_send_state_t state)
+{
+    assert(!conn->is_writing);
+    conn->n_refs++;
+    h2o_send(req, bufs, n_bufs, state);
+    if (conn->sock != NULL && h2o_socket_is_writing(conn->sock)) {
+        conn->library_write = conn->sock->_cb.write;
+        conn->sock->_cb.write = conn_on_write;
+        conn->is_writing = true;
+        set_deadline(conn, conn->server->conf.write_stall_timeout_us);
+    }
+    conn_unref(conn);
+}
+
+static void
+conn_on_write(h2o_socket_t *sock, const char *err)
+{
+    struct conn *conn = conn_from_socket(sock);
+
+    assert(conn != NULL && conn->is_writing);
+    conn->n_refs++;
+    conn->is_writing = false;
+    if (err != NULL)
+        conn->is_write_failed = true;
+    set_deadline(conn, NEVER_US);
+    conn->library_write(sock, err);
+    settle(conn);
+    conn_unref(conn);
+}
+
+/* ---- deadlines ---- */
+
+/* After the library has run: is it waiting for something else than before? */
+static void
+settle(struct conn *conn)
+{
+    const struct server_conf *conf = &conn->server->conf;
+
+    if (conn->sock == NULL)
+        return;
+    if (conn->state == CONN_IDLE && conn->sock->input->size > 0)
+        conn->state = CONN_HEAD;
+    if (conn->state == CONN_IDLE && conn->server->is_draining) {
+        conn_close(conn);
+        return;
+    }
+    if (conn->state == CONN_BODY)
+        reserve_for_body(conn);
+    if (conn->state == conn->timed_state)
+        return;
+    conn->timed_state = conn->state;
+    switch (conn->state) {
+    case CONN_IDLE:
+        set_deadline(conn, conn->is_first ? conf->header_timeout_us : conf->keepalive_timeout_us);
+        break;
+    case CONN_HEAD:
+        set_deadline(conn, conf->header_timeout_us);
+        break;
+    case CONN_BODY:
+        set_deadline(conn, conf->body_timeout_us);
+        break;
+    case CONN_BUSY:
+        break;
+    }
+}
+
+/* The library doubles its buffer and copies; what a body will take is known. */
+static void
+reserve_for_body(struct conn *conn)
+{
+    size_t size = conn->sock->input->size;
+
+    if (size >= conn->input_size_due)
+        return;
+    size_t left = conn->input_size_due - size;
+    h2o_buffer_reserve(&conn->sock->input, (left < RESERVE_MAX ? left : RESERVE_MAX) + READ_SIZE);
+}
+
+static void
+set_deadline(struct conn *conn, int64_t after_us)
+{
+    struct loop *loop = conn->server->loop;
+
+    timer_set(loop, &conn->timer, loop_now_us(loop) + after_us, conn_on_deadline);
+}
+
+static void
+conn_on_deadline(struct timer *timer)
+{
+    struct conn *conn = H2O_STRUCT_FROM_MEMBER(struct conn, timer, timer);
+
+    assert(conn->magic == CONN_MAGIC);
+    switch (conn->state) {
+    case CONN_IDLE:
+        conn_close(conn);
+        break;
+    case CONN_HEAD:
+        on_late_request(conn);
+        break;
+    case CONN_BODY:
+        if (has_body_progress(conn))
+            set_deadline(conn, conn->server->conf.body_timeout_us);
+        else
+            on_late_request(conn);
+        break;
+    case CONN_BUSY:
+        if (!conn->is_writing)
+            set_deadline(conn, NEVER_US);
+        else if (has_write_progress(conn))
+            set_deadline(conn, conn->server->conf.write_stall_timeout_us);
+        else
+            conn_close(conn);
+        break;
+    }
+}
+
+static void
+on_late_request(struct conn *conn)
+{
+    const struct refusal late = {408, ERR_CATEGORY_INVALID_REQUEST, "it did not arrive in time"};
+
+    refusal_write(conn, &late);
+    linger_start(&conn->server->lingering, conn->server->loop, h2o_socket_get_fd(conn->sock));
+    conn_close(conn);
+}
+
+static bool
+has_body_progress(struct conn *conn)
+{
+    size_t size = conn->sock->input->size;
+    bool is_enough = size >= conn->input_size_seen + BODY_PROGRESS_MIN;
+
+    conn->input_size_seen = size;
+    return is_enough;
+}
+
+/* Bytes that the client's kernel has acknowledged: it reads, however slowly. */
+static bool
+has_write_progress(struct conn *conn)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+
+    if (getsockopt(h2o_socket_get_fd(conn->sock), IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+        return false;
+    bool is_more = info.tcpi_bytes_acked > conn->acked_bytes;
+    conn->acked_bytes = info.tcpi_bytes_acked;
+    return is_more;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * conn - one client connection: ours around the library's.
+ *
+ * The library stops reading a client's socket while its request is handled. That costs two
+ * epoll_ctl a request and hides that the client went away. Its h2o_socket_read_start and _stop are
+ * interposed (interpose.c) and land here: the socket stays registered, and while a request is in
+ * progress its events come to us. What the client pipelines meanwhile is stashed and handed over
+ * when the library reads again; end-of-file means that nobody waits for the answer, and the
+ * connection is closed at once. The library's own read callback, called with an error, is how a
+ * connection is closed: it does that in every state.
+ *
+ * Ownership: a conn lives until its socket is closed and nothing is running on it (references).
+ */
+#ifndef NET_CONN_H
+#define NET_CONN_H
+
+#include <h2o.h>
+
+#include "refusal.h"
+#include "relayos/base/buf.h"
+#include "relayos/net/guard.h"
+#include "server_impl.h"
+
+#define CONN_MAGIC 0x434f4e4e
+
+enum conn_state {
+    CONN_IDLE, /* waits for the first byte of a request */
+    CONN_HEAD, /* has part of a head */
+    CONN_BODY, /* has the head, reads the body */
+    CONN_BUSY, /* the request is with the handler, or its response on the way */
+};
+
+struct conn {
+    uint32_t magic;
+    uint32_t n_refs;
+    struct server *server;
+    h2o_socket_t *sock;          /* NULL once closed */
+    h2o_socket_cb library_read;  /* what the library wants to be called */
+    h2o_socket_cb library_write; /* while is_writing */
+    struct exchange *exchange;
+    struct timer timer;                 /* the deadline of the state */
+    enum conn_state state, timed_state; /* timed: the one whose deadline is set */
+    bool is_writing;
+    bool is_write_failed;
+    bool must_close;        /* no further request on this connection */
+    bool is_first;          /* no request yet */
+    struct refusal refusal; /* set: the library is about to hand over a made-up request */
+    struct buf stash;       /* pipelined while busy */
+    size_t head_size;       /* of the request at hand */
+    size_t input_size_due;  /* head and body, 0: unknown */
+    size_t input_size_seen; /* at the last look of the body deadline */
+    uint64_t acked_bytes;   /* at the last look of the write deadline */
+    struct conn *prev, *next;
+    char client_address[48];
+};
+
+/* Take over an accepted descriptor. */
+void conn_open(struct server *server, int fd, const char *client_address);
+/* Close now; an exchange in progress ends incomplete. The conn may be gone afterwards. */
+void conn_close(struct conn *conn);
+/* NULL if the socket is not a client's. */
+struct conn *conn_from_socket(h2o_socket_t *sock);
+struct conn *conn_from_request(h2o_req_t *req);
+
+/* The library is asked for a request's handler: from now on the connection is busy. */
+void conn_begin_request(struct conn *conn);
+/* h2o_send() in between, so that the end of the write is seen. */
+void conn_send(struct conn *conn, h2o_req_t *req, h2o_iovec_t *bufs, size_t n_bufs,
+               h2o_send_state_t state);
+
+/* For interpose.c. The connection whose bytes the library is looking at, or NULL. */
+struct conn *conn_current(void);
+void conn_on_head(struct conn *conn, const struct guard_head *head);
+void conn_on_refused(struct conn *conn, const struct refusal *refusal);
+/* False: not a client connection, the library's own function is to be called. */
+bool conn_read_start(h2o_socket_t *sock, h2o_socket_cb cb);
+bool conn_read_stop(h2o_socket_t *sock);
+/* How often the interposed read_stop was reached: the self-test wants to see it move. */
+uint64_t conn_n_read_stops(void);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+#include "http.h"
+
+struct slice
+http_header_find(const struct http_request *request, const char *name)
+{
+    struct slice wanted = slice_str(name);
+
+    for (size_t i = 0; i < request->n_headers; i++) {
+        if (slice_eq(request->headers[i].name, wanted))
+            return request->headers[i].value;
+    }
+    return (struct slice){0};
+}
+
+size_t
+http_header_count(const struct http_request *request, const char *name)
+{
+    struct slice wanted = slice_str(name);
+    size_t n = 0;
+
+    for (size_t i = 0; i < request->n_headers; i++)
+        n += slice_eq(request->headers[i].name, wanted);
+    return n;
+}
+
+const char *
+http_status_text(int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } table[] = {
+        {200, "OK"},
+        {204, "No Content"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {402, "Payment Required"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {417, "Expectation Failed"},
+        {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {529, "Overloaded"},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (table[i].status == status)
+            return table[i].text;
+    }
+    return status < 300 ? "Success" : "Error";
+}

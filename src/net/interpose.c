@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: ISC */
+#include "interpose.h"
+
+#include <assert.h>
+#include <dlfcn.h>
+
+#include "conn.h"
+#include "relayos/net/guard.h"
+
+/* ABI of picohttpparser, whose header the package does not ship. */
+struct phr_header {
+    const char *name;
+    size_t name_len;
+    const char *value;
+    size_t value_len;
+};
+
+/* In place of struct phr_chunked_decoder: zeroed by the library but for consume_trailer. */
+struct phr_chunked_decoder {
+    size_t left;
+    char consume_trailer;
+    uint8_t state;
+    uint16_t line;
+};
+static_assert(sizeof(struct phr_chunked_decoder) == 16, "as large as the library's");
+
+int phr_parse_request(const char *bytes, size_t len, const char **method, size_t *method_len,
+                      const char **path, size_t *path_len, int *minor_version,
+                      struct phr_header *headers, size_t *n_headers, size_t last_len);
+ssize_t phr_decode_chunked(struct phr_chunked_decoder *decoder, char *bytes, size_t *len);
+
+static void copy_headers(const struct guard_head *head, struct phr_header *headers,
+                         size_t *n_headers);
+static void *library_symbol(const char *name);
+
+/*
+ * A refused head is reported as a whole request, "GET /" without headers, so that the library calls
+ * the handler, which finds the refusal noted and answers with it. Returning -1 would make the
+ * library write its own page.
+ */
+int
+phr_parse_request(const char *bytes, size_t len, const char **method, size_t *method_len,
+                  const char **path, size_t *path_len, int *minor_version,
+                  struct phr_header *headers, size_t *n_headers, size_t last_len)
+{
+    struct conn *conn = conn_current();
+    struct guard_head head;
+
+    assert(conn != NULL && len > 0 && last_len <= len);
+    /* Look again only when a line has ended, or a client that sends single bytes costs n * n. */
+    if (len <= LIMIT_HEAD_BYTES && memchr(bytes + last_len, '\n', len - last_len) == NULL)
+        return -2;
+
+    enum guard_verdict verdict = guard_parse_head(slice_of(bytes, len), &head);
+    if (verdict == GUARD_INCOMPLETE)
+        return -2;
+    if (verdict != GUARD_OK) {
+        struct refusal refusal = refusal_of_verdict(verdict, head.reason);
+        conn_on_refused(conn, &refusal);
+        head = (struct guard_head){.method = SLICE_LIT("GET"),
+                                   .target = SLICE_LIT("/"),
+                                   .minor_version = 1,
+                                   .head_size = len};
+    } else {
+        conn_on_head(conn, &head);
+    }
+    *method = head.method.ptr;
+    *method_len = head.method.len;
+    *path = head.target.ptr;
+    *path_len = head.target.len;
+    *minor_version = head.minor_version;
+    copy_headers(&head, headers, n_headers);
+    return (int)head.head_size;
+}
+
+static void
+copy_headers(const struct guard_head *head, struct phr_header *headers, size_t *n_headers)
+{
+    assert(head->n_headers <= *n_headers);
+    for (size_t i = 0; i < head->n_headers; i++) {
+        const struct http_header *from = &head->headers[i];
+        headers[i] =
+            (struct phr_header){from->name.ptr, from->name.len, from->value.ptr, from->value.len};
+    }
+    *n_headers = head->n_headers;
+}
+
+ssize_t
+phr_decode_chunked(struct phr_chunked_decoder *decoder, char *bytes, size_t *len)
+{
+    struct guard_chunks chunks = {
+        .left = decoder->left, .state = decoder->state, .line = decoder->line};
+    long n_behind = guard_chunks_decode(&chunks, bytes, len);
+
+    decoder->left = chunks.left;
+    decoder->state = (uint8_t)chunks.state;
+    decoder->line = (uint16_t)chunks.line;
+    /* Nobody pipelines behind a chunked body but smugglers: no second request on this connection.
+     */
+    if (n_behind > 0 && conn_current() != NULL)
+        conn_current()->must_close = true;
+    return n_behind;
+}
+
+/* What the library refuses by itself: too large or malformed bodies. */
+void
+h2o_send_error_generic(h2o_req_t *req, int status, const char *reason, const char *body, int flags)
+{
+    struct refusal refusal = refusal_of_status(status);
+
+    (void)reason, (void)body, (void)flags;
+    conn_on_refused(conn_from_request(req), &refusal);
+    h2o_process_request(req);
+}
+
+void
+h2o_socket_read_start(h2o_socket_t *sock, h2o_socket_cb cb)
+{
+    if (!conn_read_start(sock, cb))
+        interpose_read_start(sock, cb);
+}
+
+void
+h2o_socket_read_stop(h2o_socket_t *sock)
+{
+    if (!conn_read_stop(sock))
+        interpose_read_stop(sock);
+}
+
+void
+interpose_read_start(h2o_socket_t *sock, h2o_socket_cb cb)
+{
+    static void (*library_read_start)(h2o_socket_t * sock, h2o_socket_cb cb);
+
+    if (library_read_start == NULL)
+        *(void **)&library_read_start = library_symbol("h2o_socket_read_start");
+    library_read_start(sock, cb);
+}
+
+void
+interpose_read_stop(h2o_socket_t *sock)
+{
+    static void (*library_read_stop)(h2o_socket_t * sock);
+
+    if (library_read_stop == NULL)
+        *(void **)&library_read_stop = library_symbol("h2o_socket_read_stop");
+    library_read_stop(sock);
+}
+
+static void *
+library_symbol(const char *name)
+{
+    void *symbol = dlsym(RTLD_NEXT, name);
+
+    assert(symbol != NULL);
+    return symbol;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * auth - bearer token -> key view, or the one 401.
+ */
+#include "relayos/policy/auth.h"
+
+#include "relayos/policy/key_secret.h"
+
+static struct slice bearer_token(struct slice authorization);
+
+struct slice
+auth_token(struct slice authorization, struct slice x_api_key, struct slice api_key)
+{
+    struct slice token = bearer_token(authorization);
+
+    if (token.len == 0)
+        token = slice_trim(x_api_key);
+    if (token.len == 0)
+        token = slice_trim(api_key);
+    return token;
+}
+
+static struct slice
+bearer_token(struct slice authorization)
+{
+    static const struct slice scheme = {"Bearer ", 7};
+    struct slice value = slice_trim(authorization);
+
+    if (value.len <= scheme.len || !slice_eq_nocase(slice_sub(value, 0, scheme.len), scheme))
+        return (struct slice){NULL, 0};
+    return slice_trim(slice_sub(value, scheme.len, value.len));
+}
+
+int
+auth_check(const struct segment *segment, struct hash_hmac *pepper, struct slice token,
+           int64_t now_real_us, struct key_view *out)
+{
+    uint8_t digest[KEY_DIGEST_SIZE];
+
+    out->key_id = 0;
+    /* What fails its checksum was never issued by us: no lookup, the same answer. */
+    if (!key_secret_is_wellformed(token))
+        return ERR_INVALID_KEY;
+    key_secret_digest(pepper, token, digest);
+    if (key_table_find(segment, digest, out) != 0) {
+        out->key_id = 0;
+        return ERR_INVALID_KEY;
+    }
+    if ((out->flags & (KEY_DISABLED | KEY_REVOKED)) != 0)
+        return ERR_INVALID_KEY;
+    if (out->expires_us != 0 && now_real_us >= out->expires_us)
+        return ERR_INVALID_KEY;
+    return 0;
+}

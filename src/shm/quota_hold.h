@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * quota_hold - what a flight asks of quota cells: take one hold, give one back.
+ *
+ * Process: the flight's owner of the moment, between the head stores that frame the move
+ * (flight.c).
+ */
+#ifndef SHM_QUOTA_HOLD_H
+#define SHM_QUOTA_HOLD_H
+
+#include <stdbool.h>
+
+#include "relayos/base/err.h"
+#include "relayos/model/flight.h"
+#include "relayos/shm/segment.h"
+
+/* 0, ERR_QUOTA_EXCEEDED, or ERR_CONFLICT: the cell is not the hold's any more. */
+int quota_hold(const struct segment *segment, const struct flight_hold *hold,
+               bool *out_is_concurrent) MUST_CHECK;
+void quota_unhold(const struct segment *segment, const struct flight_hold *hold);
+
+#endif

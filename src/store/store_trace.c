@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: ISC */
+#include "relayos/store/store_trace.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "db.h"
+#include "relayos/store/store_ledger.h"
+#include "relayos/store/store_name.h"
+
+static int insert_attempt(struct store *store, const struct flight_record *flight, uint32_t n);
+static void bind_category(struct db_cursor *row, uint8_t category);
+static void bind_offset(struct db_cursor *row, int64_t us, int64_t origin_us);
+static void read_trace(struct db_cursor *row, struct store_trace *out);
+static void read_settlement(struct db_cursor *row, struct flight_record *out);
+static uint8_t read_name(struct db_cursor *row, enum store_name_kind kind);
+static uint8_t read_category(struct db_cursor *row);
+static int64_t read_offset(struct db_cursor *row);
+static int read_attempts(struct store *store, struct flight_record *flight);
+static void read_attempt(struct db_cursor *row, struct flight_attempt *out);
+static int prepare_list(struct store *store, const struct store_trace_filter *filter,
+                        sqlite3_stmt **out);
+static void bind_list(struct db_cursor *list, const struct store_trace_filter *filter,
+                      const struct uuid *from, const struct uuid *before);
+
+int
+store_trace_insert(struct store *store, const struct store_settlement *settlement)
+{
+    const struct flight_record *flight = settlement->flight;
+    int64_t accepted_us = flight->stage_us[FLIGHT_STAGE_ACCEPTED];
+    struct db_cursor row = db_start(store, STATEMENT_TRACE_INSERT);
+
+    db_bind_blob(&row, flight->request_id.bytes, sizeof(flight->request_id.bytes));
+    db_bind_int(&row, (int64_t)flight->key_id);
+    db_bind_text(&row, flight->model);
+    db_bind_text(&row, store_name(STORE_NAME_ENDPOINT, flight->endpoint));
+    db_bind_text(&row, store_name(STORE_NAME_PROTOCOL, flight->protocol));
+    db_bind_int(&row, flight->is_stream);
+    db_bind_int(&row, false);
+    db_bind_int(&row, flight->status);
+    bind_category(&row, flight->category);
+    db_bind_int(&row, flight->accepted_real_us);
+    for (int i = FLIGHT_STAGE_ACCEPTED + 1; i < FLIGHT_STAGE_SETTLED; i++)
+        bind_offset(&row, flight->stage_us[i], accepted_us);
+    bind_offset(&row, settlement->now_us, accepted_us);
+    db_bind_int(&row, flight->body_bytes);
+    db_bind_int(&row, flight->bytes_out);
+    db_bind_int(&row, flight->n_events);
+    db_bind_text(&row, flight->client_address);
+    db_bind_text(&row, flight->client_request_id);
+    db_bind_text(&row, flight->user_agent);
+    int rc = db_run(&row);
+    for (uint32_t n = 0; rc == 0 && n < flight->n_attempts && n < LIMIT_ATTEMPTS; n++)
+        rc = insert_attempt(store, flight, n);
+    return rc;
+}
+
+static int
+insert_attempt(struct store *store, const struct flight_record *flight, uint32_t n)
+{
+    const struct flight_attempt *attempt = &flight->attempts[n];
+    int64_t accepted_us = flight->stage_us[FLIGHT_STAGE_ACCEPTED];
+    struct db_cursor row = db_start(store, STATEMENT_ATTEMPT_INSERT);
+
+    db_bind_blob(&row, flight->request_id.bytes, sizeof(flight->request_id.bytes));
+    db_bind_int(&row, n);
+    db_bind_int(&row, attempt->route_id);
+    db_bind_text(&row, attempt->upstream);
+    db_bind_text(&row, attempt->upstream_model);
+    db_bind_int(&row, attempt->status);
+    db_bind_text(&row, store_name(STORE_NAME_OUTCOME, attempt->outcome));
+    bind_category(&row, attempt->category);
+    db_bind_int(&row, attempt->is_reused);
+    db_bind_int(&row, attempt->n_redials);
+    bind_offset(&row, attempt->start_us, accepted_us);
+    bind_offset(&row, attempt->connected_us, accepted_us);
+    bind_offset(&row, attempt->first_byte_us, accepted_us);
+    bind_offset(&row, attempt->end_us, accepted_us);
+    db_bind_text(&row, attempt->upstream_request_id);
+    db_bind_text(&row, attempt->note);
+    return db_run(&row);
+}
+
+static void
+bind_category(struct db_cursor *row, uint8_t category)
+{
+    if (category == ERR_CATEGORY_NONE)
+        db_bind_null(row);
+    else
+        db_bind_text(row, err_category_name((enum err_category)category));
+}
+
+static void
+bind_offset(struct db_cursor *row, int64_t us, int64_t origin_us)
+{
+    if (us == 0)
+        db_bind_null(row);
+    else
+        db_bind_int(row, us - origin_us);
+}
+
+int
+store_trace_refuse(struct store *store, const struct refusal_record *refusal)
+{
+    struct db_cursor row = db_start(store, STATEMENT_TRACE_INSERT);
+
+    db_bind_blob(&row, refusal->request_id.bytes, sizeof(refusal->request_id.bytes));
+    db_bind_int(&row, (int64_t)refusal->key_id);
+    db_bind_text(&row, refusal->model);
+    db_bind_text(&row, store_name(STORE_NAME_ENDPOINT, refusal->endpoint));
+    db_bind_text(&row, store_name(STORE_NAME_PROTOCOL, refusal->protocol));
+    db_bind_int(&row, false);
+    db_bind_int(&row, true);
+    db_bind_int(&row, refusal->status);
+    bind_category(&row, refusal->category);
+    db_bind_int(&row, refusal->accepted_real_us);
+    /* Only the last stage reached and the end have a time, and it is the same. */
+    for (int i = FLIGHT_STAGE_ACCEPTED + 1; i < FLIGHT_N_STAGES; i++) {
+        if (i == refusal->step || i == FLIGHT_STAGE_COMPLETED)
+            db_bind_int(&row, refusal->elapsed_us);
+        else
+            db_bind_null(&row);
+    }
+    db_bind_int(&row, 0);
+    db_bind_int(&row, 0);
+    db_bind_int(&row, 0);
+    db_bind_text(&row, refusal->client_address);
+    db_bind_text(&row, refusal->client_request_id);
+    db_bind_text(&row, refusal->user_agent);
+    return db_run(&row);
+}
+
+struct uuid
+store_trace_floor(int64_t real_us)
+{
+    struct uuid id = {0};
+    uint64_t ms = real_us <= 0 ? 0 : (uint64_t)real_us / 1000, max = (UINT64_C(1) << 48) - 1;
+
+    if (ms > max)
+        ms = max;
+    for (int i = 0; i < 6; i++)
+        id.bytes[i] = (uint8_t)(ms >> (40 - 8 * i));
+    return id;
+}
+
+int
+store_trace_get(struct store *store, struct uuid request_id, struct store_trace *out)
+{
+    struct db_cursor get = db_start(store, STATEMENT_TRACE_GET);
+
+    db_bind_blob(&get, request_id.bytes, sizeof(request_id.bytes));
+    int rc = db_step(&get);
+    if (rc <= 0)
+        return rc < 0 ? rc : ERR_MISSING;
+    read_trace(&get, out);
+    db_finish(&get);
+    return read_attempts(store, &out->flight);
+}
+
+/* Columns of TRACE_AND_LEDGER (statements.def). */
+static void
+read_trace(struct db_cursor *row, struct store_trace *out)
+{
+    struct flight_record *flight = &out->flight;
+
+    memset(out, 0, sizeof(*out));
+    db_read_blob(row, flight->request_id.bytes, sizeof(flight->request_id.bytes));
+    flight->key_id = (uint64_t)db_read_int(row);
+    db_read_text(row, flight->model, sizeof(flight->model));
+    flight->endpoint = read_name(row, STORE_NAME_ENDPOINT);
+    flight->protocol = read_name(row, STORE_NAME_PROTOCOL);
+    flight->is_stream = db_read_int(row) != 0;
+    out->is_refusal = db_read_int(row) != 0;
+    flight->status = (uint16_t)db_read_int(row);
+    flight->category = read_category(row);
+    flight->accepted_real_us = db_read_int(row);
+    flight->stage_us[FLIGHT_STAGE_ACCEPTED] = STORE_TRACE_ACCEPTED_US;
+    for (int i = FLIGHT_STAGE_ACCEPTED + 1; i < FLIGHT_N_STAGES; i++)
+        flight->stage_us[i] = read_offset(row);
+    flight->body_bytes = db_read_int(row);
+    flight->bytes_out = db_read_int(row);
+    flight->n_events = db_read_int(row);
+    db_read_text(row, flight->client_address, sizeof(flight->client_address));
+    db_read_text(row, flight->client_request_id, sizeof(flight->client_request_id));
+    db_read_text(row, flight->user_agent, sizeof(flight->user_agent));
+    read_settlement(row, flight);
+}
+
+static void
+read_settlement(struct db_cursor *row, struct flight_record *out)
+{
+    for (int i = 0; i < USAGE_N_BUCKETS; i++)
+        out->usage.count[i] = db_read_int(row);
+    out->usage.reasoning_tokens = db_read_int(row);
+    out->charge_nusd = db_read_int(row);
+    out->cost_nusd = db_read_int(row);
+    out->reserved_nusd = db_read_int(row);
+    out->provenance = read_name(row, STORE_NAME_PROVENANCE);
+    out->period_id = (uint32_t)db_read_int(row);
+}
+
+static uint8_t
+read_name(struct db_cursor *row, enum store_name_kind kind)
+{
+    char name[64];
+
+    db_read_text(row, name, sizeof(name));
+    return store_name_value(kind, name);
+}
+
+static uint8_t
+read_category(struct db_cursor *row)
+{
+    char name[64];
+
+    db_read_text(row, name, sizeof(name));
+    return (uint8_t)(name[0] == '\0' ? ERR_CATEGORY_NONE : err_category_find(name));
+}
+
+static int64_t
+read_offset(struct db_cursor *row)
+{
+    bool is_null = db_read_is_null(row);
+    int64_t offset_us = db_read_int(row);
+
+    return is_null ? 0 : STORE_TRACE_ACCEPTED_US + offset_us;
+}
+
+static int
+read_attempts(struct store *store, struct flight_record *flight)
+{
+    struct db_cursor list = db_start(store, STATEMENT_ATTEMPT_LIST);
+    int rc;
+
+    db_bind_blob(&list, flight->request_id.bytes, sizeof(flight->request_id.bytes));
+    while ((rc = db_step(&list)) == 1 && flight->n_attempts < LIMIT_ATTEMPTS)
+        read_attempt(&list, &flight->attempts[flight->n_attempts++]);
+    db_finish(&list);
+    return rc < 0 ? rc : 0;
+}
+
+static void
+read_attempt(struct db_cursor *row, struct flight_attempt *out)
+{
+    out->route_id = (uint32_t)db_read_int(row);
+    db_read_text(row, out->upstream, sizeof(out->upstream));
+    db_read_text(row, out->upstream_model, sizeof(out->upstream_model));
+    out->status = (uint16_t)db_read_int(row);
+    out->outcome = read_name(row, STORE_NAME_OUTCOME);
+    out->category = read_category(row);
+    out->is_reused = db_read_int(row) != 0;
+    out->n_redials = (uint8_t)db_read_int(row);
+    out->start_us = read_offset(row);
+    out->connected_us = read_offset(row);
+    out->first_byte_us = read_offset(row);
+    out->end_us = read_offset(row);
+    db_read_text(row, out->upstream_request_id, sizeof(out->upstream_request_id));
+    db_read_text(row, out->note, sizeof(out->note));
+}
+
+int
+store_trace_list(struct store *store, const struct store_trace_filter *filter,
+                 struct store_trace *out, size_t n, size_t *out_n)
+{
+    static const struct uuid unset;
+    struct uuid from = store_trace_floor(filter->since_us);
+    struct uuid before = store_trace_floor(filter->until_us == 0 ? INT64_MAX : filter->until_us);
+    struct db_cursor list = {.store = store};
+    size_t i = 0;
+
+    if (memcmp(&filter->before, &unset, sizeof(unset)) != 0 &&
+        memcmp(&filter->before, &before, sizeof(before)) < 0)
+        before = filter->before;
+    int rc = prepare_list(store, filter, &list.stmt);
+    if (rc != 0)
+        return rc;
+    bind_list(&list, filter, &from, &before);
+    while (i < n && (rc = db_step(&list)) == 1)
+        read_trace(&list, &out[i++]);
+    sqlite3_finalize(list.stmt);
+    if (rc < 0)
+        return rc;
+    *out_n = i;
+    return 0;
+}
+
+/* Only the conditions that are wanted, so that the planner finds the index that fits. */
+static int
+prepare_list(struct store *store, const struct store_trace_filter *filter, sqlite3_stmt **out)
+{
+    static const char select[] =
+        "SELECT " TRACE_AND_LEDGER " WHERE t.request_id >= ? AND t.request_id < ?";
+    const char *by_status = filter->status.len == 0                  ? ""
+                            : slice_eq_str(filter->status, "ok")     ? " AND t.category IS NULL"
+                            : slice_eq_str(filter->status, "failed") ? " AND t.category IS NOT NULL"
+                                                                     : " AND t.category = ?";
+    char sql[sizeof(select) + 256];
+
+    snprintf(sql, sizeof(sql), "%s%s%s%s ORDER BY t.request_id DESC", select,
+             filter->key_id == 0 ? "" : " AND t.key_id = ?",
+             filter->model.len == 0 ? "" : " AND t.model = ?", by_status);
+    int rc = sqlite3_prepare_v2(store->handle, sql, -1, out, NULL);
+    return rc == SQLITE_OK ? 0 : db_fail(store, rc);
+}
+
+static void
+bind_list(struct db_cursor *list, const struct store_trace_filter *filter, const struct uuid *from,
+          const struct uuid *before)
+{
+    db_bind_blob(list, from->bytes, sizeof(from->bytes));
+    db_bind_blob(list, before->bytes, sizeof(before->bytes));
+    if (filter->key_id != 0)
+        db_bind_int(list, (int64_t)filter->key_id);
+    if (filter->model.len != 0)
+        db_bind_slice(list, filter->model);
+    if (filter->status.len != 0 && !slice_eq_str(filter->status, "ok") &&
+        !slice_eq_str(filter->status, "failed"))
+        db_bind_slice(list, filter->status);
+}
+
+int
+store_trace_expire(struct store *store, int64_t before_real_us, size_t n, size_t *out_n)
+{
+    assert(store->batch != DB_BATCH_NONE);
+
+    struct uuid floor = store_trace_floor(before_real_us), last;
+    struct db_cursor cut = db_start(store, STATEMENT_TRACE_CUT);
+    db_bind_blob(&cut, floor.bytes, sizeof(floor.bytes));
+    db_bind_int(&cut, (int64_t)n);
+    int rc = db_step(&cut);
+    if (rc <= 0)
+        return rc < 0 ? rc : ERR_STORE;
+    db_read_blob(&cut, last.bytes, sizeof(last.bytes));
+    size_t n_dropped = (size_t)db_read_int(&cut);
+    db_finish(&cut);
+
+    struct db_cursor attempts = db_start(store, STATEMENT_ATTEMPT_DROP);
+    db_bind_blob(&attempts, last.bytes, sizeof(last.bytes));
+    if ((rc = db_run(&attempts)) != 0)
+        return rc;
+    struct db_cursor traces = db_start(store, STATEMENT_TRACE_DROP);
+    db_bind_blob(&traces, last.bytes, sizeof(last.bytes));
+    if ((rc = db_run(&traces)) != 0)
+        return rc;
+    *out_n = n_dropped;
+    return 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * admit - the gate: rate, then a flight, then quota held on it. Whatever was taken before a step
+ * refuses is given back by it.
+ */
+#ifndef RELAYOS_WORKER_ADMIT_H
+#define RELAYOS_WORKER_ADMIT_H
+
+#include <stdint.h>
+
+#include "relayos/base/err.h"
+#include "relayos/codec/dialect.h"
+#include "relayos/shm/quota.h"
+
+struct request;
+
+/* Steps of request.c. Errors are catalogue errors, with the detail in *why. */
+int admit_rate(struct request *request, struct refusal_reason *why) MUST_CHECK;
+int admit_flight(struct request *request, struct refusal_reason *why) MUST_CHECK;
+
+/*
+ * "monthly quota of $50.00: $49.80 used, $0.19 reserved, $0.40 needed; renews 2026-12-01 UTC".
+ * renews_us 0 = never. Pure.
+ */
+void admit_describe_quota(const struct quota_view *view, int64_t needed, int64_t renews_us,
+                          char *out, size_t size);
+
+#endif

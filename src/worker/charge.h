@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * charge - what a request costs its caller, and where the figures come from. Pure.
+ *
+ * As callers read it (relayos-api(7)): no quota is charged when a request fails before usage is
+ * produced.
+ */
+#ifndef RELAYOS_WORKER_CHARGE_H
+#define RELAYOS_WORKER_CHARGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "relayos/codec/dialect.h"
+#include "relayos/model/usage.h"
+
+struct charge_facts {
+    enum operation operation;
+    bool is_complete; /* the answer is whole: its dialect said so */
+    bool has_content; /* some of the answer came, and goes or went to the caller */
+    bool is_caller_gone;
+    bool may_have_run;       /* sent upstream, outcome unknown */
+    int64_t body_bytes;      /* of the request */
+    int64_t unmetered_bytes; /* of content since the last usage */
+    int64_t reserved_nusd;
+    const struct usage *usage; /* as reported so far */
+};
+
+struct charge {
+    bool is_charged; /* false: everything reserved goes back */
+    enum usage_provenance provenance;
+    struct usage usage;
+    int64_t nusd;
+};
+
+void charge_decide(const struct charge_facts *facts, const struct price *price, struct charge *out);
+
+#endif

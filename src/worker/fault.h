@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * fault - why an attempt gave no answer: what its caller is told, what its operator reads, and
+ * whether another route may do better. Pure.
+ */
+#ifndef RELAYOS_WORKER_FAULT_H
+#define RELAYOS_WORKER_FAULT_H
+
+#include <stdbool.h>
+
+#include "relayos/codec/dialect.h"
+#include "relayos/model/flight.h"
+#include "relayos/net/upstream.h"
+
+#define FAULT_RETRY_S_MAX 60 /* clients take longer ones literally and sleep */
+
+/* Slices may point into the upstream's answer: good as long as that is. */
+struct fault {
+    enum err_category category;
+    enum attempt_outcome outcome;
+    const char *detail; /* static, for the category's sentence; NULL: see fault_describe() */
+    struct slice param; /* field of the caller's own request that the upstream blames */
+    struct slice note;  /* the upstream's words, for the operator alone */
+};
+
+/* The call ended without a whole answer. */
+struct fault fault_of_report(const struct upstream_report *report);
+/* The answer is an error, or not an answer of this protocol (then with that outcome). */
+struct fault fault_of_reply(const struct reply_facts *facts, enum attempt_outcome outcome);
+/* Detail for the caller: our words and their field, nothing of the upstream's. */
+void fault_describe(const struct fault *fault, char *out, size_t size);
+/* May another route be tried? Not for what is the caller's own fault. */
+bool fault_may_fail_over(enum err_category category);
+/* Whole seconds of a Retry-After value, 1 .. FAULT_RETRY_S_MAX; 0 for what is not a number. */
+int fault_parse_retry_after(struct slice value);
+
+#endif

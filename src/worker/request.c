@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * request - from the first step to the relay; from there on relay.c, reply.c and finish.c lead.
+ */
+#include "request.h"
+
+#include <stdio.h>
+
+#include "admit.h"
+#include "finish.h"
+#include "pick.h"
+#include "redact.h"
+#include "relay.h"
+#include "relayos/base/clock.h"
+#include "relayos/policy/auth.h"
+#include "relayos/policy/key_secret.h"
+#include "reply.h"
+#include "reply_error.h"
+
+typedef int step_function(struct request *request, struct refusal_reason *why);
+
+static void dispatch(struct request *r, int find_err);
+static const struct dialect *caller_dialect(const struct request *r);
+static bool run_step(struct request *r, enum request_step step, step_function *run);
+static int auth(struct request *r, struct refusal_reason *why);
+static int decode(struct request *r, struct refusal_reason *why);
+static int scope(struct request *r, struct refusal_reason *why);
+static int route(struct request *r, struct refusal_reason *why);
+static void on_end(void *data, bool is_complete);
+
+void
+request_start(struct worker *worker, struct exchange *exchange, const struct http_request *http)
+{
+    static const struct exchange_events events = {.on_writable = reply_on_writable,
+                                                  .on_end = on_end};
+    struct request *r = exchange_alloc(exchange, sizeof(*r));
+
+    r->magic = REQUEST_MAGIC;
+    r->worker = worker;
+    r->exchange = exchange;
+    r->http = *http;
+    r->accepted_real_us = clock_real_us();
+    r->id = text_uuid_new(r->accepted_real_us);
+    text_uuid_format(r->id, r->id_text);
+    link_append(&worker->requests, &r->in_requests);
+    exchange_bind(exchange, &events, r);
+
+    int err = endpoint_find(http->method, http->path, &r->endpoint, &r->path_rest);
+    r->dialect = caller_dialect(r);
+    dispatch(r, err);
+}
+
+/* A key first, also for what does not exist: nobody maps us without one. */
+static void
+dispatch(struct request *r, int find_err)
+{
+    bool is_open = r->endpoint != NULL && r->endpoint->access == ENDPOINT_OPEN;
+    char detail[LIMIT_NAME + LIMIT_MODEL_NAME];
+
+    if (!is_open && !run_step(r, REQUEST_AUTH, auth))
+        return;
+    if (find_err == ERR_METHOD_NOT_ALLOWED) {
+        request_fail(r, find_err, endpoint_allow(r->endpoint), "");
+        return;
+    }
+    if (find_err != 0) {
+        int len = snprintf(detail, sizeof(detail), "The path ");
+        redact_copy(detail + len, sizeof(detail) - (size_t)len, r->http.path);
+        request_fail(r, find_err, detail, "");
+        return;
+    }
+    r->endpoint->handler(r);
+}
+
+/* Rows without a protocol of their own, and paths without a row, speak as their caller does. */
+static const struct dialect *
+caller_dialect(const struct request *r)
+{
+    if (r->endpoint != NULL && r->endpoint->protocol != ENDPOINT_PROTOCOL_ANY)
+        return dialect_of((enum protocol)r->endpoint->protocol);
+    if (http_header_count(&r->http, "anthropic-version") > 0)
+        return dialect_of(PROTOCOL_ANTHROPIC_MESSAGES);
+    return dialect_of(PROTOCOL_OPENAI_CHAT);
+}
+
+void
+request_infer(struct request *r)
+{
+    static const struct {
+        enum request_step step;
+        step_function *run;
+    } steps[] = {
+        {REQUEST_DECODE, decode},      {REQUEST_SCOPE, scope}, {REQUEST_RATE, admit_rate},
+        {REQUEST_ADMIT, admit_flight}, {REQUEST_ROUTE, route},
+    };
+
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+        if (!run_step(r, steps[i].step, steps[i].run))
+            return;
+    relay_start(r);
+}
+
+/* False: the step refused, the caller has been told, r may be gone. */
+static bool
+run_step(struct request *r, enum request_step step, step_function *run)
+{
+    struct refusal_reason *why = &r->worker->scratch.why;
+
+    why->detail[0] = why->param[0] = '\0';
+    request_step(r, step);
+    int err = run(r, why);
+    if (err != 0)
+        request_fail(r, err, why->detail, why->param);
+    return err == 0;
+}
+
+static int
+auth(struct request *r, struct refusal_reason *why)
+{
+    struct worker_scratch *scratch = &r->worker->scratch;
+    struct slice token =
+        auth_token(http_header_find(&r->http, "authorization"),
+                   http_header_find(&r->http, "x-api-key"), http_header_find(&r->http, "api-key"));
+
+    (void)why; /* one answer for all that is wrong with a key */
+    int err = auth_check(r->worker->segment, r->worker->pepper, token, r->accepted_real_us,
+                         &scratch->key);
+    r->key_id = scratch->key.key_id;
+    if (err != 0)
+        return err;
+    key_secret_digest(r->worker->pepper, token, scratch->digest);
+    r->owner_hash = scratch->key.owner_hash;
+    request_stage(r, FLIGHT_STAGE_KEY_CHECKED);
+    r->key_checked_us = clock_mono_us();
+    return 0;
+}
+
+static int
+decode(struct request *r, struct refusal_reason *why)
+{
+    struct slice encoding = slice_trim(http_header_find(&r->http, "content-encoding"));
+
+    if (encoding.len > 0 && !slice_eq_nocase(encoding, SLICE_LIT("identity")))
+        return ERR_UNSUPPORTED_ENCODING;
+    return r->dialect->read_request((enum operation)r->endpoint->operation, r->http.body, &r->facts,
+                                    why);
+}
+
+static int
+scope(struct request *r, struct refusal_reason *why)
+{
+    return request_find_model(r, r->facts.model, &r->worker->scratch.model, why);
+}
+
+int
+request_find_model(struct request *r, struct slice name, struct model_record *out,
+                   struct refusal_reason *why)
+{
+    char shown[LIMIT_MODEL_NAME];
+    uint64_t epoch;
+
+    redact_copy(shown, sizeof(shown), name);
+    snprintf(why->param, sizeof(why->param), "model");
+    if (catalog_find_model(r->worker->catalog, name, out, &epoch) != 0) {
+        snprintf(why->detail, sizeof(why->detail), "The model %s", shown);
+        return ERR_NOT_FOUND;
+    }
+    if (!key_view_may_use(&r->worker->scratch.key, out->id)) {
+        snprintf(why->detail, sizeof(why->detail), "%s", shown);
+        return ERR_MODEL_NOT_ALLOWED;
+    }
+    return 0;
+}
+
+static int
+route(struct request *r, struct refusal_reason *why)
+{
+    return pick_route(r, &r->worker->scratch.pick, why);
+}
+
+void
+request_step(struct request *r, enum request_step to)
+{
+    enum request_step from = r->step;
+
+    assert(from != REQUEST_FINISH);
+    assert(to > from || (from == REQUEST_RELAY && to == REQUEST_ROUTE));
+    r->step = to;
+}
+
+const char *
+request_step_name(enum request_step step)
+{
+    static const char *const names[REQUEST_N_STEPS] = {
+#define STEP(name, NAME) #name,
+        REQUEST_STEPS(STEP)
+#undef STEP
+    };
+
+    assert(step < REQUEST_N_STEPS);
+    return names[step];
+}
+
+void
+request_stage(struct request *r, enum flight_stage stage)
+{
+    r->stage = stage;
+    if (r->record != NULL)
+        r->record->stage_us[stage] = clock_mono_us();
+}
+
+void
+request_fail(struct request *r, int err, const char *detail, const char *param)
+{
+    enum err_category category = err_category_of(err);
+
+    /* Once content or a heartbeat is out, or content is about to go out, the status is 200. */
+    if (r->is_started || r->step == REQUEST_STREAM)
+        reply_error_event(r, category, detail);
+    else
+        reply_error_respond(r, category, detail, param);
+}
+
+/* The exchange is over, by whatever way: nothing of the request is left after this. */
+static void
+on_end(void *data, bool is_complete)
+{
+    struct request *r = request_from(data);
+
+    (void)is_complete; /* what was handed to the kernel is settled already */
+    if (r->step != REQUEST_FINISH)
+        finish_request(r, ERR_CATEGORY_CLIENT_CLOSED, FINISH_STATUS_CLIENT_CLOSED);
+    relay_dispose(r);
+    reply_dispose(r);
+    r->magic = 0;
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * worker - one process of the request path: attach, drop rights, serve, drain.
+ *
+ * Signals (the master sends them): QUIT and TERM drain, within drain_timeout and stop_timeout; USR1
+ * reopens logs; INT and HUP mean the whole process group and are not for us.
+ */
+#include "worker.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <sys/random.h>
+#include <sys/signalfd.h>
+
+#include "finish.h"
+#include "relayos/base/clock.h"
+#include "relayos/base/fdio.h"
+#include "relayos/base/hash.h"
+#include "relayos/base/log.h"
+#include "relayos/base/proc.h"
+#include "relayos/shm/refusal.h"
+#include "reply.h"
+#include "request.h"
+
+#define BEAT_INTERVAL_US 1000000
+#define LAST_GRACE_US    500000 /* for the error events to leave, and for us after them ... */
+#define LAST_GRACE_PARTS 8      /* ... but no more than this part of the whole time */
+
+static int set_up(struct worker *w, const struct heritage *heritage, struct errmsg *why);
+static int open_server(struct worker *w, struct errmsg *why);
+static int watch_signals(struct worker *w, struct errmsg *why);
+static void tell_ready(const struct heritage *heritage);
+static void serve(struct worker *w);
+static void tear_down(struct worker *w);
+static void on_request(void *ctx, struct exchange *exchange, const struct http_request *http);
+static void on_refused(void *ctx, enum err_category category, const char *detail,
+                       const char *client_address, struct buf *out_body, struct slice *out_headers);
+static void on_turn(void *ctx);
+static void on_signal(void *ctx, int fd);
+static void on_beat(struct timer *timer);
+static void publish(struct worker *w);
+static void drain(struct worker *w, int64_t timeout_us);
+static void on_drain_deadline(struct timer *timer);
+static void end_all(struct worker *w);
+
+int
+worker_main(const struct heritage *heritage)
+{
+    struct worker *w = calloc(1, sizeof(*w));
+    struct errmsg why = {0};
+    char title[32];
+
+    assert(w != NULL);
+    snprintf(title, sizeof(title), "worker %u", heritage->slot);
+    proc_set_title(title);
+    log_init("worker", (enum log_level)log_level_parse(heritage->conf->log_level));
+    if (heritage->conf->log_file[0] != '\0' && log_open(heritage->conf->log_file) != 0)
+        log_warn("log.open", "file=%s", heritage->conf->log_file);
+    if (set_up(w, heritage, &why) != 0) {
+        log_error("worker.start", "slot=%u reason=\"%s\"", heritage->slot, why.text);
+        return EXIT_FAILURE;
+    }
+    tell_ready(heritage);
+    log_info("worker.ready", "slot=%u generation=%u", heritage->slot, heritage->generation);
+    serve(w);
+    log_info("worker.end", "slot=%u", heritage->slot);
+    tear_down(w);
+    free(w);
+    return EXIT_SUCCESS;
+}
+
+/* The claim comes first: whoever lost the slot touches nothing of it. */
+static int
+set_up(struct worker *w, const struct heritage *heritage, struct errmsg *why)
+{
+    w->magic = WORKER_MAGIC;
+    w->heritage = heritage;
+    w->conf = heritage->conf;
+    w->segment = heritage->segment;
+    w->catalog = heritage->catalog;
+    w->slot = heritage->slot;
+    link_init_list(&w->requests);
+    link_init_list(&w->unsent);
+    buf_init(&w->scratch.pick.credential, LIMIT_CREDENTIAL);
+
+    if (proc_slot_claim(w->segment, w->slot, heritage->generation) != 0) {
+        errmsg_set(why, "the slot was given to another process");
+        return ERR_CONFLICT;
+    }
+    if (getrandom(&w->random, sizeof(w->random), 0) != sizeof(w->random)) {
+        errmsg_set(why, "no random numbers");
+        return ERR_IO;
+    }
+    proc_no_dumps();
+    proc_raise_nofile();
+    if (access_log_open(&w->access_log, w->conf, why) != 0 ||
+        proc_drop_rights(w->conf->user, why) != 0)
+        return ERR_IO;
+    w->pepper = hash_hmac_new(heritage->pepper);
+    w->seal = seal_new(heritage->pepper);
+    w->desk = flight_desk_open(w->segment, w->slot);
+    w->loop = loop_new();
+    w->upstream_pool = upstream_pool_new(w->loop);
+    loop_on_turn(w->loop, on_turn, w);
+    if (watch_signals(w, why) != 0 || open_server(w, why) != 0)
+        return ERR_IO;
+    on_beat(&w->heartbeat);
+    return 0;
+}
+
+static int
+open_server(struct worker *w, struct errmsg *why)
+{
+    const struct conf *conf = w->conf;
+    const struct server_conf server_conf = {
+        .loop = w->loop,
+        .handler = {.ctx = w, .on_request = on_request, .on_refused = on_refused},
+        .max_body_bytes = (size_t)conf->max_body_bytes,
+        .max_connections = (uint32_t)conf->max_connections,
+        .header_timeout_us = conf->header_timeout_us,
+        .body_timeout_us = conf->body_timeout_us,
+        .keepalive_timeout_us = conf->keepalive_timeout_us,
+        .write_stall_timeout_us = conf->write_stall_timeout_us,
+        .listener_fds = w->heritage->listener_fds,
+        .n_listeners = w->heritage->n_listeners,
+    };
+
+    w->server = server_new(&server_conf, why);
+    return w->server == NULL ? ERR_UNSAFE : 0;
+}
+
+static void
+tell_ready(const struct heritage *heritage)
+{
+    int fd = heritage->ready_fd;
+
+    proc_slot_set_state(heritage->segment, heritage->slot, PROC_READY);
+    if (fd >= 0 && fdio_write_all(fd, "r", 1) != 0)
+        log_warn("worker.ready_fd", "slot=%u the master does not listen", heritage->slot);
+    fdio_close(&fd);
+}
+
+static void
+serve(struct worker *w)
+{
+    while (!w->is_over)
+        loop_run_once(w->loop);
+}
+
+static void
+tear_down(struct worker *w)
+{
+    end_all(w);
+    publish(w);
+    server_free(&w->server);
+    upstream_pool_free(&w->upstream_pool);
+    flight_desk_close(&w->desk);
+    timer_unset(w->loop, &w->heartbeat);
+    timer_unset(w->loop, &w->drain_deadline);
+    loop_free(&w->loop);
+    access_log_close(&w->access_log);
+    seal_free(&w->seal);
+    hash_hmac_free(&w->pepper);
+    buf_fini(&w->scratch.pick.credential);
+    buf_pool_fini(&w->bufs);
+}
+
+/* ---- requests ---- */
+
+static void
+on_request(void *ctx, struct exchange *exchange, const struct http_request *http)
+{
+    request_start(worker_from(ctx), exchange, http);
+}
+
+/* Bytes that never became a request still get an id, a sentence and a trace. */
+static void
+on_refused(void *ctx, enum err_category category, const char *detail, const char *client_address,
+           struct buf *out_body, struct slice *out_headers)
+{
+    struct worker *w = worker_from(ctx);
+    const struct dialect *dialect = dialect_of(PROTOCOL_OPENAI_CHAT);
+    struct refusal_record record = {.accepted_real_us = clock_real_us(),
+                                    .endpoint = ENDPOINT_ROW_NONE,
+                                    .protocol = PROTOCOL_OPENAI_CHAT,
+                                    .category = (uint8_t)category,
+                                    .status = (uint16_t)dialect->error_status(category)};
+    char id[TEXT_UUID_SIZE];
+    struct buf message;
+
+    record.request_id = text_uuid_new(record.accepted_real_us);
+    text_uuid_format(record.request_id, id);
+    snprintf(record.client_address, sizeof(record.client_address), "%s", client_address);
+    refusal_push(w->segment, w->slot, &record);
+    worker_count(w, PROC_COUNTER_BAD_FRAMING, 1);
+
+    buf_pool_take(&w->bufs, &message, BUF_POOL_KEEP_SIZE);
+    dialect_error_message(category, detail, &message);
+    dialect->write_error(category, buf_slice(&message), SLICE_LIT(""), record.request_id, out_body);
+    buf_pool_give(&w->bufs, &message);
+    int len = snprintf(w->refused_headers, sizeof(w->refused_headers),
+                       "content-type: application/json\r\nx-request-id: %.36s\r\n"
+                       "request-id: %.36s\r\nx-should-retry: false\r\n",
+                       id, id);
+    *out_headers = slice_of(w->refused_headers, (size_t)len);
+}
+
+static void
+on_turn(void *ctx)
+{
+    struct worker *w = worker_from(ctx);
+    struct link *link;
+
+    /* One write per stream and turn, whatever came in it. */
+    while ((link = link_first(&w->unsent)) != NULL)
+        reply_flush(request_from((char *)link - offsetof(struct request, in_unsent)));
+    access_log_turn(&w->access_log, loop_now_us(w->loop));
+    if (w->is_draining && server_n_connections(w->server) == 0)
+        w->is_over = true;
+}
+
+/* ---- signals and draining ---- */
+
+static int
+watch_signals(struct worker *w, struct errmsg *why)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGQUIT);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd < 0) {
+        errmsg_set(why, "signalfd failed");
+        return ERR_IO;
+    }
+    loop_watch_fd(w->loop, fd, on_signal, w);
+    return 0;
+}
+
+static void
+on_signal(void *ctx, int fd)
+{
+    struct worker *w = worker_from(ctx);
+    struct signalfd_siginfo info;
+    struct errmsg why;
+
+    while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        switch (info.ssi_signo) {
+        case SIGTERM:
+            drain(w, w->conf->stop_timeout_us);
+            break;
+        case SIGQUIT:
+            drain(w, w->conf->drain_timeout_us);
+            break;
+        case SIGUSR1:
+            if (w->conf->log_file[0] != '\0' && log_open(w->conf->log_file) != 0)
+                log_warn("log.open", "file=%s", w->conf->log_file);
+            access_log_close(&w->access_log);
+            if (access_log_open(&w->access_log, w->conf, &why) != 0)
+                log_warn("access_log.open", "reason=\"%s\"", why.text);
+            break;
+        default:
+            break; /* INT, HUP: the master tells us what it makes of them */
+        }
+    }
+}
+
+/* The later signal decides: a TERM shortens a QUIT. The master kills what is there at its end. */
+static void
+drain(struct worker *w, int64_t timeout_us)
+{
+    int64_t grace_us = timeout_us / LAST_GRACE_PARTS;
+
+    if (!w->is_draining) {
+        w->is_draining = true;
+        proc_slot_set_state(w->segment, w->slot, PROC_DRAINING);
+        server_drain(w->server);
+        log_info("worker.drain", "slot=%u connections=%u", w->slot,
+                 server_n_connections(w->server));
+    }
+    if (w->is_past_deadline)
+        return;
+    w->last_grace_us = grace_us < LAST_GRACE_US ? grace_us : LAST_GRACE_US;
+    timer_set(w->loop, &w->drain_deadline, clock_mono_us() + timeout_us - 2 * w->last_grace_us,
+              on_drain_deadline);
+}
+
+/* First time: streams get their error event, settled as interrupted. Second time: cut the rest. */
+static void
+on_drain_deadline(struct timer *timer)
+{
+    struct worker *w = worker_from((char *)timer - offsetof(struct worker, drain_deadline));
+
+    if (w->is_past_deadline) {
+        w->is_over = true;
+        return;
+    }
+    w->is_past_deadline = true;
+    for (struct link *link = w->requests.next, *next; link != &w->requests; link = next) {
+        struct request *r = request_from((char *)link - offsetof(struct request, in_requests));
+
+        next = link->next;
+        if (!r->is_ending)
+            request_fail(r, r->step == REQUEST_STREAM ? ERR_STREAM_INTERRUPTED : ERR_OVERLOADED, "",
+                         "");
+    }
+    timer_set(w->loop, timer, clock_mono_us() + w->last_grace_us, on_drain_deadline);
+}
+
+/* Nothing may stay unsettled, whatever the clients do. */
+static void
+end_all(struct worker *w)
+{
+    struct link *link;
+
+    while ((link = link_first(&w->requests)) != NULL) {
+        struct request *r = request_from((char *)link - offsetof(struct request, in_requests));
+
+        finish_request(r, ERR_CATEGORY_CLIENT_CLOSED, FINISH_STATUS_CLIENT_CLOSED);
+        exchange_abort(r->exchange);
+    }
+}
+
+/* ---- signs of life ---- */
+
+static void
+on_beat(struct timer *timer)
+{
+    struct worker *w = worker_from((char *)timer - offsetof(struct worker, heartbeat));
+    int64_t now_us = clock_mono_us();
+
+    proc_slot_beat(w->segment, w->slot, now_us);
+    publish(w);
+    timer_set(w->loop, timer, now_us + BEAT_INTERVAL_US, on_beat);
+}
+
+/* The libraries below count for themselves; the slot gets what has been added since. */
+static void
+publish(struct worker *w)
+{
+    struct worker_published *old = &w->published;
+    struct worker_published now = {.n_accepted = server_n_accepted(w->server),
+                                   .n_connections = server_n_connections(w->server)};
+
+    upstream_pool_view(w->upstream_pool, &now.pool);
+    worker_count(w, PROC_COUNTER_CONNECTIONS, (int64_t)(now.n_accepted - old->n_accepted));
+    worker_count(w, PROC_COUNTER_CONNECTIONS_OPEN,
+                 (int64_t)now.n_connections - (int64_t)old->n_connections);
+    worker_count(w, PROC_COUNTER_UPSTREAM_CALLS, (int64_t)(now.pool.n_calls - old->pool.n_calls));
+    worker_count(w, PROC_COUNTER_UPSTREAM_REUSED,
+                 (int64_t)(now.pool.n_reused - old->pool.n_reused));
+    worker_count(w, PROC_COUNTER_UPSTREAM_REDIALS,
+                 (int64_t)(now.pool.n_redials - old->pool.n_redials));
+    worker_count(w, PROC_COUNTER_UPSTREAM_FAILED,
+                 (int64_t)(now.pool.n_failed - old->pool.n_failed));
+    *old = now;
+}
+
+void
+worker_count(struct worker *w, enum proc_counter counter, int64_t n)
+{
+    proc_slot_count_add(w->segment, w->slot, counter, n);
+}
+
+uint64_t
+worker_random(struct worker *w)
+{
+    uint64_t z = w->random += UINT64_C(0x9e3779b97f4a7c15);
+
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}

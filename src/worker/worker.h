@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * worker - the state of one worker process. No globals: this travels.
+ *
+ * Ownership: worker_main's stack; requests point at it and never outlive it.
+ */
+#ifndef RELAYOS_WORKER_WORKER_H
+#define RELAYOS_WORKER_WORKER_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "access_log.h"
+#include "buf_pool.h"
+#include "link.h"
+#include "pick.h"
+#include "relayos/codec/seal.h"
+#include "relayos/heritage.h"
+#include "relayos/net/loop.h"
+#include "relayos/net/server.h"
+#include "relayos/net/upstream.h"
+#include "relayos/policy/estimate.h"
+#include "relayos/shm/flight.h"
+#include "relayos/shm/key_table.h"
+#include "relayos/shm/proc_slot.h"
+
+#define WORKER_MAGIC 0x776f726bu
+
+/*
+ * What one request's way from endpoint to relay needs and nothing after it does. The way is
+ * synchronous, so one copy per worker is enough.
+ */
+struct worker_scratch {
+    uint8_t digest[KEY_DIGEST_SIZE];
+    struct key_view key;
+    struct model_record model;
+    struct estimate estimate;
+    struct pick pick;
+    struct refusal_reason why;
+};
+
+/* Totals of the libraries below, as last published in the process slot. */
+struct worker_published {
+    uint64_t n_accepted;
+    uint32_t n_connections;
+    struct upstream_pool_view pool;
+};
+
+struct worker {
+    uint32_t magic;
+    uint32_t slot;
+    const struct heritage *heritage;
+    const struct conf *conf;
+    struct segment *segment;
+    struct catalog *catalog;
+
+    struct loop *loop;
+    struct server *server;
+    struct upstream_pool *upstream_pool;
+    struct flight_desk *desk;
+    struct hash_hmac *pepper;
+    struct seal *seal;
+    struct access_log access_log;
+    struct buf_pool bufs;
+    struct worker_scratch scratch;
+    uint64_t random; /* state of worker_random() */
+
+    struct link requests; /* struct request.in_requests: all that are not finished */
+    struct link unsent;   /* struct request.in_unsent: streams with something to send this turn */
+
+    struct timer heartbeat;
+    struct timer drain_deadline;
+    int64_t last_grace_us; /* between the error events and the end */
+    int64_t nudged_us;     /* the ledger, last time */
+    bool is_draining;
+    bool is_past_deadline; /* streams were told; what is left now is cut */
+    bool is_over;          /* leave the loop */
+    struct worker_published published;
+    char refused_headers[256]; /* of the last on_refused */
+};
+
+/* 64 bits, fresh each time (splitmix64 over a random seed): for choices, not for secrets. */
+uint64_t worker_random(struct worker *worker);
+void worker_count(struct worker *worker, enum proc_counter counter, int64_t n);
+
+static inline struct worker *
+worker_from(void *ctx)
+{
+    struct worker *worker = ctx;
+
+    assert(worker->magic == WORKER_MAGIC);
+    return worker;
+}
+
+#endif

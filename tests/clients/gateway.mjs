@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: ISC
+//
+// A gateway for one test file, started by the launcher; see launcher.c.
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { after, before } from "node:test";
+
+export function startGateway() {
+    const gateway = { baseURL: "", openaiURL: "", key: "", ctl: null, mock: null };
+    let child, lines;
+
+    before(async () => {
+        child = spawn(process.env.RELAYOS_LAUNCHER, { stdio: ["pipe", "pipe", "inherit"] });
+        lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+        const start = JSON.parse((await lines.next()).value);
+        gateway.baseURL = `http://127.0.0.1:${start.port}`;
+        gateway.openaiURL = `${gateway.baseURL}/v1`;
+        gateway.key = start.key;
+        gateway.ctl = async (words) => {
+            child.stdin.write(words + "\n");
+            return JSON.parse((await lines.next()).value);
+        };
+        gateway.mock = async () => {
+            const reply = await fetch(`http://127.0.0.1:${start.mock_port}/mock/stats`);
+            return reply.json();
+        };
+    });
+    after(async () => {
+        const ended = new Promise((resolve) => child.on("exit", resolve));
+        child.stdin.end();
+        const status = await ended;
+        if (status !== 0) throw new Error(`relayosd ended with ${status}`);
+    });
+    return gateway;
+}
+
+// What each tool schema in these tests looks like, and what the mock answers to it.
+export const weather = {
+    name: "get_weather",
+    description: "Weather of a city",
+    schema: {
+        type: "object",
+        properties: { city: { type: "string" }, days: { type: "integer" } },
+        required: ["city"],
+    },
+    arguments: { city: "value 1", days: 1 },
+};
+
+export const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;

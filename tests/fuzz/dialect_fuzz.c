@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Any bytes as a request, an answer, an error or a stream, in any operation: what comes out of the
+ * edits is JSON again, names the model it should, and events are whole ones. The first byte selects
+ * the operation and whether usage is hidden.
+ */
+#include <assert.h>
+
+#include "relayos/codec/dialect.h"
+#include "relayos/codec/json_scan.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+
+static void try_request(enum operation operation, struct slice text);
+static void try_reply(const struct reply_context *context, struct slice text);
+static void try_error(enum operation operation, struct slice text);
+static void try_stream(const struct reply_context *context, struct slice text);
+static void check_model(struct slice text, const char *expected, bool must_have);
+static void check_usage(const struct usage *usage);
+static const struct dialect *dialect_for(enum operation operation);
+static struct seal *seal(void);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+    if (len == 0)
+        return 0;
+    const struct reply_context context = {
+        .operation = (enum operation)(bytes[0] % DIALECT_N_OPERATIONS),
+        .public_model = SLICE_LIT("public"),
+        .seal = seal(),
+        .owner_hash = 1,
+        .route_id = 2,
+        .hide_usage = (bytes[0] & 0x80) != 0,
+    };
+    struct slice text = slice_of(bytes + 1, len - 1);
+
+    try_request(context.operation, text);
+    try_reply(&context, text);
+    try_error(context.operation, text);
+    try_stream(&context, text);
+    return 0;
+}
+
+static void
+try_request(enum operation operation, struct slice text)
+{
+    static const struct slice ids[8] = {{"\"a\"", 3}, {"\"a\"", 3}, {"\"a\"", 3}, {"\"a\"", 3},
+                                        {"\"a\"", 3}, {"\"a\"", 3}, {"\"a\"", 3}, {"\"a\"", 3}};
+    struct request_facts facts;
+    struct refusal_reason why;
+    struct buf scratch, out;
+    struct edits edits;
+
+    int err = dialect_for(operation)->read_request(operation, text, &facts, &why);
+    if (err != 0) {
+        assert(err == ERR_INVALID_REQUEST || err == ERR_NOT_FOUND ||
+               err == ERR_UNSUPPORTED_PARAMETER);
+        return;
+    }
+    assert(facts.model.len > 0 && facts.model.len < LIMIT_MODEL_NAME);
+    assert(facts.n_choices >= 1 && facts.n_choices <= 128 * 2048);
+    assert(facts.max_tokens >= 0 && facts.max_tokens <= INT32_MAX);
+    buf_init(&scratch, DIALECT_SCRATCH);
+    buf_init(&out, 1 << 24);
+    dialect_for(operation)->edit_request(&facts, SLICE_LIT("upstream"), ids, &scratch, &edits);
+    edits_apply(&edits, text, &out);
+    assert(out.len == edits_length(&edits, text));
+    check_model(buf_slice(&out), "upstream", true);
+    buf_fini(&scratch);
+    buf_fini(&out);
+}
+
+static void
+try_reply(const struct reply_context *context, struct slice text)
+{
+    struct buf scratch, out;
+    struct edits edits;
+    struct usage usage;
+    struct reply_facts facts;
+
+    buf_init(&scratch, DIALECT_SCRATCH);
+    buf_init(&out, 1 << 24);
+    int err = dialect_for(context->operation)
+                  ->read_reply(context, text, &scratch, &edits, &usage, &facts);
+    if (err == 0 && !facts.is_error) {
+        edits_apply(&edits, text, &out);
+        check_model(buf_slice(&out), "public", false);
+    }
+    check_usage(&usage);
+    buf_fini(&scratch);
+    buf_fini(&out);
+}
+
+static void
+try_error(enum operation operation, struct slice text)
+{
+    struct reply_facts facts;
+    struct buf scratch, message;
+
+    buf_init(&scratch, DIALECT_SCRATCH);
+    buf_init(&message, 4096);
+    dialect_for(operation)->read_error(400, text, &scratch, &facts);
+    assert(facts.category > 0 && facts.category < ERR_N_CATEGORIES);
+    dialect_upstream_message(&facts, &message);
+    assert(message.len > 0 && !message.overflow);
+    buf_fini(&scratch);
+    buf_fini(&message);
+}
+
+static void
+try_stream(const struct reply_context *context, struct slice text)
+{
+    const struct dialect *dialect = dialect_for(context->operation);
+    struct reply_stream stream;
+    struct reply_facts facts;
+    struct sse_event event, again;
+    struct sse sse, check;
+    struct buf out;
+    int err = 0;
+
+    reply_stream_init(&stream, context);
+    buf_init(&out, 1 << 24);
+    sse_init(&sse);
+    sse_feed(&sse, text);
+    while (err == 0 && sse_next(&sse, &event) == 0) {
+        buf_clear(&out);
+        err = dialect->read_event(&stream, &event, &out, &facts);
+        if (out.len == 0)
+            continue;
+        assert(err == 0 && !facts.is_error);
+        /* What is written is one event. */
+        sse_init(&check);
+        sse_feed(&check, buf_slice(&out));
+        err = sse_next(&check, &again);
+        assert(err == 0);
+        if (!slice_eq(again.data, SLICE_LIT("[DONE]")))
+            check_model(again.data, "public", false);
+        assert(sse_next(&check, &(struct sse_event){0}) == ERR_INCOMPLETE);
+        sse_fini(&check);
+    }
+    dialect->write_error_event(&stream, ERR_CATEGORY_STREAM_INTERRUPTED, SLICE_LIT("x"), &out);
+    check_usage(&stream.usage);
+    sse_fini(&sse);
+    buf_fini(&out);
+    reply_stream_fini(&stream);
+}
+
+/* The text is an object, and its model, if it has one, is the expected one. */
+static void
+check_model(struct slice text, const char *expected, bool must_have)
+{
+    struct json_object object;
+    struct json_error error;
+
+    int err = json_scan_object(text, &object, &error);
+    assert(err == 0);
+    const struct json_member *model = json_find(&object, "model");
+    assert(model != NULL || !must_have);
+    assert(model == NULL || json_string_is(model->value, expected));
+}
+
+static void
+check_usage(const struct usage *usage)
+{
+    for (size_t i = 0; i < USAGE_N_BUCKETS; i++)
+        assert(usage->count[i] >= 0 && usage->count[i] <= LIMIT_TOKENS);
+}
+
+static const struct dialect *
+dialect_for(enum operation operation)
+{
+    return dialect_of(dialect_operation_protocol(operation));
+}
+
+static struct seal *
+seal(void)
+{
+    static struct seal *it;
+
+    if (it == NULL) {
+        struct secret *pepper = secret_new("pepper", 6);
+
+        it = seal_new(pepper);
+        secret_free(&pepper);
+    }
+    return it;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * The promise of the README: relayosd without any configuration serves, mints a key and prints a
+ * quickstart whose curl line works as it stands.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+
+#include "gateway.h"
+#include "http.h"
+#include "json.h"
+
+struct default_run {
+    char dir[64], output[96];
+    pid_t pid;
+};
+
+static bool
+is_ready(const struct gateway *gateway, void *data)
+{
+    (void)gateway;
+    struct default_run *run = data;
+    char command[256];
+
+    snprintf(command, sizeof command, "grep -q 'curl ' %s", run->output);
+    return system(command) == 0;
+}
+
+static void
+start(struct default_run *run)
+{
+    char program[512];
+
+    gateway_program("relayosd", program, sizeof program);
+    run->pid = fork();
+    if (run->pid == 0) {
+        int fd = open(run->output, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+        dup2(fd, STDOUT_FILENO);
+        dup2(fd, STDERR_FILENO);
+        unsetenv("OPENAI_API_KEY");
+        unsetenv("ANTHROPIC_API_KEY");
+        unsetenv("GEMINI_API_KEY");
+        cr_assert(chdir(run->dir) == 0);
+        execl(program, program, NULL);
+        _exit(127);
+    }
+}
+
+/* The first command of the quickstart that begins with curl, continuation lines joined. */
+static void
+run_its_curl(const struct default_run *run, char *out, size_t size)
+{
+    char command[512];
+
+    snprintf(command, sizeof command,
+             "cd %s && sed -n '/^ *curl /,/[^\\\\]$/p' output | sed '/[^\\\\]$/q' >curl.sh &&"
+             " sh curl.sh 2>/dev/null",
+             run->dir);
+    FILE *pipe = popen(command, "r");
+
+    cr_assert_not_null(pipe);
+    out[fread(out, 1, size - 1, pipe)] = '\0';
+    pclose(pipe);
+}
+
+Test(default_run, its_quickstart_works_as_printed, .timeout = 100)
+{
+    static const char *const expected[] = {"/v1", "sk-", "MOCK", "Cursor", "Claude Code", "OpenAI"};
+    static char output[65536];
+    struct default_run run = {.dir = "/tmp/relayos-default-XXXXXX"};
+    char answer[8192], command[256];
+    int taken = http_connect(8080), status = 0;
+
+    if (taken >= 0) {
+        close(taken);
+        cr_skip_test("127.0.0.1:8080 is in use on this machine");
+    }
+    cr_assert_not_null(mkdtemp(run.dir));
+    snprintf(run.output, sizeof run.output, "%s/output", run.dir);
+    start(&run);
+    cr_assert(gateway_wait(NULL, is_ready, &run), "no quickstart in %s", run.output);
+
+    FILE *file = fopen(run.output, "r");
+
+    output[fread(output, 1, sizeof output - 1, file)] = '\0';
+    fclose(file);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        cr_expect(strstr(output, expected[i]) != NULL, "no %s in: %s", expected[i], output);
+    run_its_curl(&run, answer, sizeof answer);
+    cr_expect(strstr(answer, "You said") != NULL, "the curl line answers: %s\n%s", answer, output);
+
+    kill(run.pid, SIGTERM);
+    waitpid(run.pid, &status, 0);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    snprintf(command, sizeof command, "rm -rf %s", run.dir);
+    cr_assert_eq(system(command), 0);
+}

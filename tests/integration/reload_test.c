@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * SIGHUP: models, routes and prices change between two requests; a broken file changes nothing.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "books.h"
+#include "calls.h"
+#include "gateway.h"
+#include "http.h"
+#include "json.h"
+
+static int
+status_of(const struct gateway *gateway, const char *key, const char *model)
+{
+    const struct call *call = call_of(OPERATION_CHAT);
+    char *body = call_body(call, model, false, "hi !mock:in=10,out=0");
+    struct http_reply *reply = http_call(gateway->port, call->path, key, NULL, body);
+    int status = reply->status;
+
+    http_reply_free(&reply);
+    free(body);
+    return status;
+}
+
+struct wanted {
+    const char *key, *model;
+    int status;
+};
+
+static bool
+has_status(const struct gateway *gateway, void *data)
+{
+    struct wanted *wanted = data;
+
+    return status_of(gateway, wanted->key, wanted->model) == wanted->status;
+}
+
+Test(reload, models_and_prices_follow_the_file, .timeout = 100)
+{
+    static const struct gateway_options before = {
+        .models = "  extra:\n    price: {input: 1.00, output: 1.00}\n"
+                  "    routes: [{upstream: canary-openai}]\n"};
+    static const struct gateway_options after = {
+        .models = "  extra:\n    price: {input: 3.00, output: 1.00}\n"
+                  "    routes: [{upstream: canary-openai}]\n"
+                  "  another:\n    price: free\n    routes: [{upstream: canary-openai}]\n"};
+    struct gateway *gateway = gateway_start(&before);
+    char *key = gateway_key(gateway, "");
+
+    cr_expect_eq(status_of(gateway, key, "extra"), 200);
+    cr_expect_eq(status_of(gateway, key, "another"), 404);
+    cr_expect_eq(books_charged_nusd(gateway), 10 * 1000);
+    gateway_reconfigure(gateway, &after);
+    cr_expect(gateway_wait(gateway, has_status, &(struct wanted){key, "another", 200}));
+    cr_expect_eq(status_of(gateway, key, "extra"), 200);
+    cr_expect_eq(books_charged_nusd(gateway), 10 * 1000 + 10 * 3000);
+    gateway_reconfigure(gateway, &(struct gateway_options){0});
+    cr_expect(gateway_wait(gateway, has_status, &(struct wanted){key, "extra", 404}));
+    books_check(gateway);
+    cr_expect_eq(gateway_stop(&gateway), 0);
+    free(key);
+}
+
+Test(reload, a_running_stream_is_charged_at_the_price_it_began_with, .timeout = 100)
+{
+    static const struct gateway_options before = {
+        .models = "  extra:\n    price: {input: 1.00, output: 1.00}\n"
+                  "    routes: [{upstream: canary-openai}]\n"};
+    static const struct gateway_options after = {
+        .models = "  extra:\n    price: {input: 9.00, output: 9.00}\n"
+                  "    routes: [{upstream: canary-openai}]\n"
+                  "  another:\n    price: free\n    routes: [{upstream: canary-openai}]\n"};
+    struct gateway *gateway = gateway_start(&before);
+    char *key = gateway_key(gateway, "");
+    const struct call *call = call_of(OPERATION_CHAT);
+    char *body = call_body(call, "extra", true, "!mock:pace=200,in=10,out=10");
+    int fd = http_connect(gateway->port);
+
+    cr_assert(http_request(fd, call->path, key, NULL, body));
+    struct http_reply *reply = http_read_until(fd, "content\":\"You");
+
+    http_reply_free(&reply);
+    gateway_reconfigure(gateway, &after);
+    cr_expect(gateway_wait(gateway, has_status, &(struct wanted){key, "another", 200}));
+    free(http_drain(fd, "[DONE]"));
+    http_close(fd, false);
+    cr_expect_eq(books_charged_nusd(gateway), 20 * 1000);
+    cr_expect_eq(gateway_stop(&gateway), 0);
+    free(body);
+    free(key);
+}
+
+Test(reload, a_broken_file_changes_nothing_and_says_where, .timeout = 100)
+{
+    static const struct gateway_options broken = {.settings = "wrokers: 3\n"};
+    struct gateway *gateway = gateway_start(NULL);
+    char *key = gateway_key(gateway, ""), out[4096], command[512];
+
+    gateway_reconfigure(gateway, &broken);
+    cr_expect_neq(gateway_ctl_raw(gateway, "reload", out, sizeof out), 0);
+    cr_expect(strstr(out, "relayos.yaml:") != NULL && strstr(out, "workers") != NULL, "%s", out);
+    cr_expect_eq(status_of(gateway, key, "flat"), 200);
+    snprintf(command, sizeof command, "grep -q wrokers %s", gateway->log);
+    cr_expect_eq(system(command), 0, "the log says nothing of it");
+    books_check(gateway);
+    cr_expect_eq(gateway_stop(&gateway), 0);
+    free(key);
+}

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * gateway - see gateway.h.
+ */
+#include "gateway.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <criterion/criterion.h>
+
+#include "http.h"
+#include "json.h"
+
+#define GATEWAY_MAX_WORDS 48
+
+static void gateway_bury(void);
+static void gateway_write_config(struct gateway *gateway, const struct gateway_options *options);
+static int gateway_free_port(void);
+static void gateway_start_mock(struct gateway *gateway);
+static void gateway_spawn(struct gateway *gateway);
+static bool gateway_is_ready(const struct gateway *gateway, void *data);
+
+struct gateway *
+gateway_start(const struct gateway_options *options)
+{
+    static const struct gateway_options usual;
+    struct gateway *gateway = calloc(1, sizeof *gateway);
+    const char *tmp = getenv("TMPDIR");
+
+    /* What loses its master comes to us, and ends with us. */
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    atexit(gateway_bury);
+    snprintf(gateway->dir, sizeof gateway->dir, "%s/relayos-test-XXXXXX",
+             tmp == NULL ? "/tmp" : tmp);
+    cr_assert(mkdtemp(gateway->dir) != NULL, "mkdtemp: %s", strerror(errno));
+    snprintf(gateway->config, sizeof gateway->config, "%s/relayos.yaml", gateway->dir);
+    snprintf(gateway->log, sizeof gateway->log, "%s/relayosd.log", gateway->dir);
+    snprintf(gateway->database, sizeof gateway->database, "%s/data/relayos.db", gateway->dir);
+    snprintf(gateway->control, sizeof gateway->control, "%s/run/control.sock", gateway->dir);
+    gateway_start_mock(gateway);
+    gateway->port = gateway_free_port();
+    gateway_write_config(gateway, options == NULL ? &usual : options);
+    gateway_spawn(gateway);
+    return gateway;
+}
+
+/* Kill every child, and those that they leave behind. */
+static void
+gateway_bury(void)
+{
+    char path[64];
+    int pid;
+
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
+    for (int rounds = 0; rounds < 10; rounds++) {
+        FILE *children = fopen(path, "r");
+        int n = 0;
+
+        for (; children != NULL && fscanf(children, "%d", &pid) == 1; n++) {
+            kill(pid, SIGKILL);
+            waitpid(pid, NULL, 0);
+        }
+        if (children != NULL)
+            fclose(children);
+        if (n == 0)
+            return;
+    }
+}
+
+static void
+gateway_write_config(struct gateway *gateway, const struct gateway_options *options)
+{
+    FILE *file = fopen(gateway->config, "w");
+
+    cr_assert(file != NULL, "%s: %s", gateway->config, strerror(errno));
+    fprintf(file,
+            "listen: 127.0.0.1:%d\n"
+            "run_dir: %s/run\ndata_dir: %s/data\ninstance: test-%d\nworkers: %d\n"
+            "capacity: {keys: 1024, flights: 2048, quota_cells: 4096, refusals: 1024}\n"
+            "%s"
+            "upstreams:\n"
+            "  canary-openai:\n"
+            "    url: http://127.0.0.1:%d/openai/v1\n"
+            "    protocols: [openai_chat, openai_responses]\n"
+            "    key_env: GATEWAY_CREDENTIAL\n"
+            "  canary-anthropic:\n"
+            "    url: http://127.0.0.1:%d/anthropic/v1\n"
+            "    protocols: anthropic_messages\n"
+            "    key_env: GATEWAY_CREDENTIAL\n",
+            gateway->port, gateway->dir, gateway->dir, gateway->port,
+            options->workers == 0 ? 2 : options->workers,
+            options->settings == NULL ? "" : options->settings, gateway->mock_port,
+            gateway->mock_port);
+    if (options->upstreams != NULL) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        fprintf(file, options->upstreams, gateway->mock_port);
+#pragma GCC diagnostic pop
+    }
+    fprintf(file, "models:\n");
+    for (const char *const *name = (const char *const[]){"gpt-4.1-mini", "gemini-2.5-pro", NULL};
+         *name != NULL; name++)
+        fprintf(file,
+                "  %s:\n    price: {input: 2.00, output: 8.00, cache_read: 0.50}\n"
+                "    max_output_tokens: 1000\n    routes: [{upstream: canary-openai}]\n",
+                *name);
+    fprintf(file,
+            "  claude-sonnet-4:\n    price: {input: 2.00, output: 8.00, cache_read: 0.50}\n"
+            "    max_output_tokens: 1000\n"
+            "    routes: [{upstream: canary-openai}, {upstream: canary-anthropic}]\n"
+            "  flat:\n    price: {input: 0, output: 0, request: 0.01}\n"
+            "    routes: [{upstream: canary-openai}, {upstream: canary-anthropic}]\n%s",
+            options->models == NULL ? "" : options->models);
+    cr_assert(fclose(file) == 0, "cannot write %s", gateway->config);
+}
+
+/* The port is free now; relayosd takes it a moment later. */
+static int
+gateway_free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    cr_assert(bind(fd, (struct sockaddr *)&address, len) == 0 &&
+              getsockname(fd, (struct sockaddr *)&address, &len) == 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+/* A child that ends with this test, its stdout and stderr on fd. */
+static pid_t
+gateway_fork(int fd)
+{
+    pid_t pid = fork();
+
+    cr_assert(pid >= 0, "fork: %s", strerror(errno));
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        dup2(fd, STDOUT_FILENO);
+        dup2(fd, STDERR_FILENO);
+    }
+    return pid;
+}
+
+static void
+gateway_start_mock(struct gateway *gateway)
+{
+    char program[512], line[128] = "";
+    int ends[2];
+
+    gateway_program("mockprovider", program, sizeof program);
+    cr_assert(pipe2(ends, O_CLOEXEC) == 0);
+    gateway->mock_pid = gateway_fork(ends[1]);
+    if (gateway->mock_pid == 0) {
+        execl(program, "mockprovider", "-d", NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    cr_assert(read(ends[0], line, sizeof line - 1) > 0, "%s does not start", program);
+    close(ends[0]);
+    cr_assert(sscanf(line, "listening 127.0.0.1:%d", &gateway->mock_port) == 1, "mock: %s", line);
+}
+
+static void
+gateway_spawn(struct gateway *gateway)
+{
+    char program[512];
+    int fd = open(gateway->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+    gateway_program("relayosd", program, sizeof program);
+    gateway->pid = gateway_fork(fd);
+    if (gateway->pid == 0) {
+        setenv("GATEWAY_CREDENTIAL", GATEWAY_CREDENTIAL, 1);
+        execl(program, "relayosd", "-c", gateway->config, NULL);
+        _exit(127);
+    }
+    close(fd);
+    if (gateway_wait(gateway, gateway_is_ready, NULL))
+        return;
+
+    char command[256];
+
+    snprintf(command, sizeof command, "tail -n 20 %s >&2", gateway->log);
+    int shown = system(command);
+
+    cr_assert_fail("relayosd does not become ready (log %s)", shown == 0 ? "above" : "missing");
+}
+
+static bool
+gateway_is_ready(const struct gateway *gateway, void *data)
+{
+    (void)data;
+    struct http_reply *reply = http_call(gateway->port, "/readyz", NULL, NULL, NULL);
+    bool is_ready = reply->status == 200;
+
+    http_reply_free(&reply);
+    return is_ready;
+}
+
+void
+gateway_restart(struct gateway *gateway)
+{
+    gateway_spawn(gateway);
+}
+
+int
+gateway_end(struct gateway *gateway, int signo)
+{
+    int status = 0;
+
+    kill(gateway->pid, signo);
+    for (int tries = 0; tries < 1500; tries++) {
+        if (waitpid(gateway->pid, &status, WNOHANG) == gateway->pid)
+            return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    kill(gateway->pid, SIGKILL);
+    waitpid(gateway->pid, &status, 0);
+    cr_assert_fail("relayosd did not end within 15 s");
+    return -1;
+}
+
+int
+gateway_stop(struct gateway **gateway)
+{
+    char command[256];
+    int status = gateway_end(*gateway, SIGTERM);
+
+    gateway_bury();
+    snprintf(command, sizeof command, "rm -rf %s", (*gateway)->dir);
+    cr_assert(system(command) == 0);
+    free(*gateway);
+    *gateway = NULL;
+    return status;
+}
+
+/* The programs stand in the build directory, two above tests/integration/. */
+void
+gateway_program(const char *name, char *out, size_t size)
+{
+    char self[400] = "";
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+
+    cr_assert(len > 0);
+    for (int i = 0; i < 2 && strrchr(self, '/') != NULL; i++)
+        *strrchr(self, '/') = '\0';
+    if (strrchr(self, '/') != NULL && strcmp(strrchr(self, '/'), "/tests") == 0)
+        *strrchr(self, '/') = '\0';
+    snprintf(out, size, "%s/%s", self, name);
+}
+
+int
+gateway_ctl_raw(const struct gateway *gateway, const char *words, char *out, size_t size)
+{
+    char program[512], *copy = strdup(words), *rest = copy;
+    const char *argv[GATEWAY_MAX_WORDS + 5] = {"relayosctl", "-s", gateway->control};
+    int n = 3, ends[2], status = 0;
+    size_t len = 0;
+    ssize_t got;
+
+    gateway_program("relayosctl", program, sizeof program);
+    for (char *word; n < GATEWAY_MAX_WORDS && (word = strtok_r(rest, " ", &rest)) != NULL;)
+        argv[n++] = word;
+    cr_assert(pipe2(ends, O_CLOEXEC) == 0);
+    pid_t pid = gateway_fork(ends[1]);
+
+    if (pid == 0) {
+        execv(program, (char *const *)argv);
+        _exit(127);
+    }
+    close(ends[1]);
+    while (len < size - 1 && (got = read(ends[0], out + len, size - 1 - len)) > 0)
+        len += (size_t)got;
+    out[len] = '\0';
+    close(ends[0]);
+    waitpid(pid, &status, 0);
+    free(copy);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+cJSON *
+gateway_ctl(const struct gateway *gateway, const char *format, ...)
+{
+    static char out[8 << 20];
+    char words[1024];
+    va_list args;
+
+    va_start(args, format);
+    int len = vsnprintf(words, sizeof words - 8, format, args);
+
+    va_end(args);
+    cr_assert(len > 0 && (size_t)len < sizeof words - 8);
+    strcat(words, " --json");
+    return gateway_ctl_raw(gateway, words, out, sizeof out) == 0 ? cJSON_Parse(out) : NULL;
+}
+
+char *
+gateway_key(struct gateway *gateway, const char *options)
+{
+    cJSON *reply = gateway_ctl(gateway, "key create --name test-%u --owner tester --tool script %s",
+                               ++gateway->n_keys, options);
+    char *secret = strdup(json_text(reply, "secret"));
+
+    cr_assert(strncmp(secret, "sk-", 3) == 0, "key create %s failed", options);
+    cJSON_Delete(reply);
+    return secret;
+}
+
+void
+gateway_reconfigure(struct gateway *gateway, const struct gateway_options *options)
+{
+    gateway_write_config(gateway, options);
+    kill(gateway->pid, SIGHUP);
+}
+
+int
+gateway_pids(const struct gateway *gateway, const char *role, pid_t *out, int max)
+{
+    cJSON *status = gateway_ctl(gateway, "status");
+    const cJSON *process;
+    int n = 0;
+
+    cJSON_ArrayForEach(process, json_at(status, "processes"))
+    {
+        if (n < max && strcmp(json_text(process, "role"), role) == 0 &&
+            json_int(process, "pid") > 0)
+            out[n++] = (pid_t)json_int(process, "pid");
+    }
+    cJSON_Delete(status);
+    return n;
+}
+
+int64_t
+gateway_mock_count(const struct gateway *gateway, const char *path)
+{
+    struct http_reply *reply = http_call(gateway->mock_port, "/mock/stats", NULL, NULL, NULL);
+    cJSON *stats = json_body(reply);
+    int64_t count = json_int(stats, path);
+
+    cJSON_Delete(stats);
+    http_reply_free(&reply);
+    return count;
+}
+
+void
+gateway_mock_reset(const struct gateway *gateway)
+{
+    struct http_reply *reply = http_call(gateway->mock_port, "/mock/reset", NULL, NULL, "");
+
+    cr_assert(reply->status == 200);
+    http_reply_free(&reply);
+}
+
+char *
+gateway_mock_last(const struct gateway *gateway)
+{
+    struct http_reply *reply = http_call(gateway->mock_port, "/mock/last", NULL, NULL, NULL);
+    char *last = strndup(reply->body, reply->body_len);
+
+    http_reply_free(&reply);
+    return last;
+}
+
+bool
+gateway_wait(const struct gateway *gateway, gateway_claim *claim, void *data)
+{
+    struct timespec now, end;
+
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += 10;
+    do {
+        if (claim(gateway, data))
+            return true;
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (now.tv_sec < end.tv_sec);
+    return false;
+}

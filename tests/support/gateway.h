@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * gateway - a real relayosd with its mock providers, in a temporary directory, for one test.
+ *
+ * Ownership: gateway_start() never returns NULL; it fails the test instead. Whatever way the test
+ * ends, both processes end with it.
+ *
+ * Models: gpt-4.1-mini and gemini-2.5-pro (chat, completions, embeddings, Responses),
+ * claude-sonnet-4 (chat and Messages), flat (all; GATEWAY_FLAT_NUSD a request, tokens free), and
+ * what the test adds.
+ */
+#ifndef SUPPORT_GATEWAY_H
+#define SUPPORT_GATEWAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <cjson/cJSON.h>
+
+/* Prices of the models above, nano-USD a token. */
+#define GATEWAY_INPUT_NUSD  2000
+#define GATEWAY_CACHED_NUSD 500
+#define GATEWAY_OUTPUT_NUSD 8000
+/* A request to "flat". */
+#define GATEWAY_FLAT_NUSD 10000000
+/* Credential that the mock must get and nobody else may see. */
+#define GATEWAY_CREDENTIAL "sk-canary-credential-0123456789abcdef"
+
+struct gateway_options {
+    int workers;           /* 0 = 2 */
+    const char *settings;  /* further YAML lines at the top level, or NULL */
+    const char *upstreams; /* further lines below "upstreams:"; %d is the mock's port */
+    const char *models;    /* further lines below "models:" */
+};
+
+struct gateway {
+    char dir[128], config[160], log[160], database[160], control[160];
+    int port, mock_port;
+    pid_t pid, mock_pid;
+    unsigned n_keys;
+};
+
+struct gateway *gateway_start(const struct gateway_options *options);
+/* SIGTERM, wait; returns relayosd's exit status (128 + signal if killed). Removes the directory. */
+int gateway_stop(struct gateway **gateway);
+/* Start relayosd once more in the same directory (it must have ended). */
+void gateway_restart(struct gateway *gateway);
+/* Signal the master and wait for its end; the exit status as above. */
+int gateway_end(struct gateway *gateway, int signo);
+
+/* relayosctl with these words (split at spaces) and --json; its result, or NULL if it failed. */
+cJSON *gateway_ctl(const struct gateway *gateway, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Exit status, what it printed on stdout and stderr in out. */
+int gateway_ctl_raw(const struct gateway *gateway, const char *words, char *out, size_t size);
+/* A new key with these options of `key create` ("" = none); the secret. Free it. */
+char *gateway_key(struct gateway *gateway, const char *options);
+
+/* Path of a built program, whatever the build directory is. */
+void gateway_program(const char *name, char *out, size_t size);
+
+/* Replace the config file and send SIGHUP. */
+void gateway_reconfigure(struct gateway *gateway, const struct gateway_options *options);
+/* Pids of a role ("worker", "ledger"), from status; the number found. */
+int gateway_pids(const struct gateway *gateway, const char *role, pid_t *out, int max);
+
+/* GET /mock/stats, one number; POST /mock/reset. */
+int64_t gateway_mock_count(const struct gateway *gateway, const char *path);
+void gateway_mock_reset(const struct gateway *gateway);
+/* The last request the mock got, head and body. Free it. */
+char *gateway_mock_last(const struct gateway *gateway);
+
+/* Ask again until it is true, at most 10 s: waiting for an event that nobody announces. */
+typedef bool gateway_claim(const struct gateway *gateway, void *data);
+bool gateway_wait(const struct gateway *gateway, gateway_claim *claim, void *data);
+
+#endif

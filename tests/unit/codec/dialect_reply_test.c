@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+#include "stream_run.h"
+
+#include <stdlib.h>
+
+#include "relayos/codec/json_scan.h"
+
+static struct usage usage;
+static struct reply_facts facts;
+static char error_text[64];
+
+/* The caller's body (to be freed), "" for an error, NULL for what is no answer. */
+static char *
+rewritten(enum operation operation, const char *body)
+{
+    const struct dialect *dialect = dialect_of(dialect_operation_protocol(operation));
+    const struct reply_context context = run_context(operation, true);
+    struct buf scratch, out;
+    struct edits edits;
+    enum json_type type;
+
+    memset(&usage, 0xA5, sizeof(usage));
+    buf_init(&scratch, DIALECT_SCRATCH);
+    buf_init(&out, 1 << 20);
+    int err = dialect->read_reply(&context, slice_str(body), &scratch, &edits, &usage, &facts);
+    cr_expect(err == 0 || err == ERR_UPSTREAM_ERROR);
+    char *text = NULL;
+    if (err == 0 && !facts.is_error) {
+        edits_apply(&edits, slice_str(body), &out);
+        cr_expect_eq(edits_length(&edits, slice_str(body)), out.len);
+        cr_expect_eq(json_scan_value(buf_slice(&out), &type, NULL), 0);
+        text = strndup(out.ptr, out.len);
+    } else if (err == 0) {
+        snprintf(error_text, sizeof(error_text), "%.*s", (int)facts.error_text.len,
+                 facts.error_text.ptr);
+        text = strdup("");
+    }
+    buf_fini(&scratch);
+    buf_fini(&out);
+    return text;
+}
+
+Test(dialect_reply, ids_models_and_marks_change_and_nothing_else)
+{
+    static const struct {
+        enum operation operation;
+        const char *before, *after;
+    } rows[] = {
+        {OPERATION_CHAT,
+         "{\"id\": \"canary\", "
+         "\"object\":\"chat.completion\",\"model\":\"canary\",\"choices\":[{\"index\":0,"
+         "\"message\":{\"role\":\"assistant\",\"content\":\"id "
+         "model\"}}],\n\"usage\":{\"prompt_tokens\":3,"
+         "\"completion_tokens\":2,\"cost\":0.01,\"cost_details\":{\"canary\":1}},\"system_"
+         "fingerprint\":"
+         "\"canary\",\"provider\":\"canary\"}\n",
+         "{\"id\": \"chatcmpl-" RUN_HEX
+         "\", \"object\":\"chat.completion\",\"model\":\"public-model\","
+         "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"id "
+         "model\"}}],\n"
+         "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n"},
+        {OPERATION_COMPLETION, "{\"id\":\"canary\",\"choices\":[{\"text\":\"x\"}]}",
+         "{\"id\":\"cmpl-" RUN_HEX "\",\"choices\":[{\"text\":\"x\"}]}"},
+        {OPERATION_EMBEDDING,
+         "{\"object\":\"list\",\"data\":[{\"embedding\":\"AAAA\"}],\"model\":\"canary\",\"usage\":{"
+         "\"prompt_tokens\":5,\"total_tokens\":5}}",
+         "{\"object\":\"list\",\"data\":[{\"embedding\":\"AAAA\"}],\"model\":\"public-model\","
+         "\"usage\":{"
+         "\"prompt_tokens\":5,\"total_tokens\":5}}"},
+        {OPERATION_MESSAGE,
+         "{\"id\":\"canary\",\"type\":\"message\",\"model\":\"canary\",\"content\":[{\"type\":"
+         "\"text\",\"text\":"
+         "\"hi\"}],\"usage\":{\"input_tokens\":3,\"output_tokens\":2}}",
+         "{\"id\":\"msg_" RUN_HEX
+         "\",\"type\":\"message\",\"model\":\"public-model\",\"content\":[{\"type\":"
+         "\"text\",\"text\":\"hi\"}],\"usage\":{\"input_tokens\":3,\"output_tokens\":2}}"},
+        {OPERATION_COUNT_TOKENS, "{\"input_tokens\":17}", "{\"input_tokens\":17}"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char *text = rewritten(rows[i].operation, rows[i].before);
+        cr_assert_not_null(text);
+        cr_expect_str_eq(text, rows[i].after);
+        cr_expect(usage.count[USAGE_REQUEST] == (rows[i].operation != OPERATION_COUNT_TOKENS));
+        free(text);
+    }
+}
+
+Test(dialect_reply, a_kept_answer_opens_again_for_its_owner)
+{
+    static const char *const path[] = {"id"};
+    const struct reply_context context = run_context(OPERATION_RESPONSE, false);
+    char *text =
+        rewritten(OPERATION_RESPONSE,
+                  "{\"id\":\"resp_canary\",\"error\":null,\"model\":\"canary\",\"output\":[],"
+                  "\"previous_response_id\":null,\"conversation\":\"conv_1\",\"usage\":{"
+                  "\"input_tokens\":3,\"output_tokens\":2}}");
+    struct json_object object;
+    struct json_error error;
+    struct json_member id;
+    struct buf opened;
+    uint32_t route_id;
+
+    cr_assert_not_null(text);
+    cr_expect_null(strstr(text, "canary"));
+    cr_expect_null(strstr(text, "conv_1\""));
+    cr_assert_eq(json_scan_object(slice_str(text), &object, &error), 0);
+    cr_assert(json_find_path(&object, path, 1, &id));
+    buf_init(&opened, 256);
+    cr_assert_eq(seal_open(context.seal, context.owner_hash,
+                           slice_sub(id.value, 1, id.value.len - 1), &route_id, &opened),
+                 0);
+    cr_expect(slice_eq_str(buf_slice(&opened), "resp_canary"));
+    cr_expect_eq(route_id, context.route_id);
+    buf_fini(&opened);
+    free(text);
+}
+
+Test(dialect_reply, what_is_no_answer_is_an_upstream_error)
+{
+    static const struct {
+        enum operation operation;
+        const char *body;
+    } rows[] = {
+        {OPERATION_CHAT, ""},
+        {OPERATION_CHAT, "<html>502</html>"},
+        {OPERATION_CHAT, "{}"},
+        {OPERATION_CHAT, "{\"choices\":null}"},
+        {OPERATION_CHAT, "{\"choices\":[]"},
+        {OPERATION_CHAT, "{\"choices\":[],\"id\":1,\"id\":2}"},
+        {OPERATION_CHAT, "{\"choices\":[]}{}"},
+        {OPERATION_EMBEDDING, "{\"choices\":[]}"},
+        {OPERATION_RESPONSE, "{\"id\":\"x\"}"},
+        {OPERATION_RESPONSE, "{\"id\":5,\"output\":[]}"},
+        {OPERATION_MESSAGE, "{\"content\":\"x\"}"},
+        {OPERATION_COUNT_TOKENS, "{\"input_tokens\":\"5\"}"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        cr_expect_null(rewritten(rows[i].operation, rows[i].body), "%s", rows[i].body);
+}
+
+Test(dialect_reply, an_error_inside_a_200_is_one)
+{
+    static const struct {
+        enum operation operation;
+        const char *body;
+        enum err_category category;
+    } rows[] = {
+        {OPERATION_CHAT, "{\"error\":{\"message\":\"canary\",\"code\":503}}",
+         ERR_CATEGORY_UPSTREAM_ERROR},
+        {OPERATION_CHAT, "{\"error\":\"canary\",\"choices\":[]}", ERR_CATEGORY_UPSTREAM_ERROR},
+        {OPERATION_MESSAGE,
+         "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"canary\"}}",
+         ERR_CATEGORY_UPSTREAM_RATE_LIMITED},
+        {OPERATION_RESPONSE,
+         "{\"id\":\"resp_1\",\"status\":\"failed\",\"output\":[],\"error\":{\"code\":\"server_"
+         "error\","
+         "\"message\":\"canary\"}}",
+         ERR_CATEGORY_UPSTREAM_ERROR},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char *text = rewritten(rows[i].operation, rows[i].body);
+        cr_expect_str_eq(text, "");
+        cr_expect_eq(facts.category, rows[i].category);
+        cr_expect_str_eq(error_text, "canary");
+        free(text);
+    }
+}

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: ISC */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "relayos/codec/dialect.h"
+#include "relayos/codec/json_scan.h"
+
+static struct request_facts facts;
+static struct refusal_reason why;
+
+static int
+read_request(enum operation operation, const char *body)
+{
+    const struct dialect *dialect = dialect_of(dialect_operation_protocol(operation));
+
+    memset(&facts, 0xA5, sizeof(facts));
+    memset(&why, 0, sizeof(why));
+    return dialect->read_request(operation, slice_str(body), &facts, &why);
+}
+
+static void
+expect_edited(const char *upstream_model, const struct slice *state_ids, const char *expected)
+{
+    const struct dialect *dialect = dialect_of(dialect_operation_protocol(facts.operation));
+    struct buf scratch, out;
+    struct edits edits;
+    enum json_type type;
+
+    buf_init(&scratch, DIALECT_SCRATCH);
+    buf_init(&out, 1 << 20);
+    dialect->edit_request(&facts, slice_str(upstream_model), state_ids, &scratch, &edits);
+    edits_apply(&edits, facts.body, &out);
+    cr_expect_eq(edits_length(&edits, facts.body), out.len);
+    cr_expect_eq(json_scan_value(buf_slice(&out), &type, NULL), 0);
+    cr_expect(slice_eq_str(buf_slice(&out), expected), "%.*s", (int)out.len, out.ptr);
+    buf_fini(&scratch);
+    buf_fini(&out);
+}
+
+#define MESSAGES "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]"
+
+Test(dialect_request, finds_what_policy_needs)
+{
+    cr_assert_eq(read_request(OPERATION_CHAT,
+                              "{\"model\":\"gpt-4.1-mini\"," MESSAGES ",\"stream\":true,\"n\":2,"
+                              "\"max_tokens\":10,\"max_completion_tokens\":20,\"service_tier\":"
+                              "\"flex\",\"prompt_cache_key\":\"k\\u00e9y\",\"unknown\":[{}]}"),
+                 0);
+    cr_expect(slice_eq_str(facts.model, "gpt-4.1-mini"));
+    cr_expect(slice_eq_str(facts.model_value, "\"gpt-4.1-mini\""));
+    cr_expect(facts.is_stream);
+    cr_expect_eq(facts.n_choices, 2);
+    cr_expect_eq(facts.max_tokens, 20);
+    cr_expect(slice_eq_str(facts.service_tier, "flex"));
+    cr_expect(slice_eq_str(facts.affinity, "k\xC3\xA9y"));
+    cr_expect_not(facts.wants_usage || facts.is_unbounded || facts.has_server_tools);
+    cr_expect_eq(facts.n_state_ids, 0);
+
+    cr_assert_eq(
+        read_request(OPERATION_MESSAGE,
+                     "{\"mod\\u0065l\":\"claude-\\u0073onnet-4\",\"max_tokens\":0," MESSAGES
+                     ",\"metadata\":{\"user_id\":\"u1\"},\"stream\":null}"),
+        0);
+    cr_expect(slice_eq_str(facts.model, "claude-sonnet-4"));
+    cr_expect(slice_eq_str(facts.affinity, "u1"));
+    cr_expect_not(facts.is_stream);
+}
+
+Test(dialect_request, counts_what_a_completion_will_generate)
+{
+    cr_assert_eq(read_request(OPERATION_COMPLETION, "{\"model\":\"m\",\"prompt\":[\"a\",\"b\"],"
+                                                    "\"n\":3,\"best_of\":5}"),
+                 0);
+    cr_expect_eq(facts.n_choices, 10);
+    cr_assert_eq(read_request(OPERATION_COMPLETION, "{\"model\":\"m\",\"prompt\":[1,2,3]}"), 0);
+    cr_expect_eq(facts.n_choices, 1);
+}
+
+struct refusal {
+    enum operation operation;
+    const char *body;
+    int err;
+    const char *param;
+};
+
+static void
+expect_refusals(const struct refusal *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        cr_expect_eq(read_request(rows[i].operation, rows[i].body), rows[i].err, "%s",
+                     rows[i].body);
+        cr_expect_str_eq(why.param, rows[i].param, "%s: %s", rows[i].body, why.param);
+        cr_expect_neq(why.detail[0], '\0');
+    }
+}
+
+#define EXPECT_REFUSALS(rows) expect_refusals(rows, sizeof(rows) / sizeof((rows)[0]))
+
+Test(dialect_request, refuses_what_is_missing_or_of_the_wrong_shape)
+{
+    static const struct refusal rows[] = {
+        {OPERATION_CHAT, "", ERR_INVALID_REQUEST, ""},
+        {OPERATION_CHAT, "[]", ERR_INVALID_REQUEST, ""},
+        {OPERATION_CHAT, "{\"model\":\"a\"," MESSAGES ",}", ERR_INVALID_REQUEST, ""},
+        {OPERATION_CHAT, "{" MESSAGES "}", ERR_INVALID_REQUEST, "model"},
+        {OPERATION_CHAT, "{\"model\":null," MESSAGES "}", ERR_INVALID_REQUEST, "model"},
+        {OPERATION_CHAT, "{\"model\":\"\"," MESSAGES "}", ERR_INVALID_REQUEST, "model"},
+        {OPERATION_CHAT, "{\"model\":7," MESSAGES "}", ERR_INVALID_REQUEST, "model"},
+        {OPERATION_CHAT, "{\"model\":[\"a\"]," MESSAGES "}", ERR_INVALID_REQUEST, "model"},
+        {OPERATION_CHAT, "{\"model\":\"m\"}", ERR_INVALID_REQUEST, "messages"},
+        {OPERATION_CHAT, "{\"model\":\"m\",\"messages\":\"hi\"}", ERR_INVALID_REQUEST, "messages"},
+        {OPERATION_MESSAGE, "{\"model\":\"m\",\"messages\":{}}", ERR_INVALID_REQUEST, "messages"},
+        {OPERATION_MESSAGE, "{\"model\":\"m\"," MESSAGES "}", ERR_INVALID_REQUEST, "max_tokens"},
+        {OPERATION_RESPONSE, "{\"model\":\"m\"}", ERR_INVALID_REQUEST, "input"},
+        {OPERATION_EMBEDDING, "{\"model\":\"m\",\"input\":1}", ERR_INVALID_REQUEST, "input"},
+        {OPERATION_COMPLETION, "{\"model\":\"m\"}", ERR_INVALID_REQUEST, "prompt"},
+        {OPERATION_CHAT, "{\"model\":\"m\"," MESSAGES ",\"stream\":\"yes\"}", ERR_INVALID_REQUEST,
+         "stream"},
+        {OPERATION_CHAT, "{\"model\":\"m\"," MESSAGES ",\"stream_options\":true}",
+         ERR_INVALID_REQUEST, "stream_options"},
+        {OPERATION_CHAT, "{\"model\":\"m\"," MESSAGES ",\"stream_options\":{\"include_usage\":1}}",
+         ERR_INVALID_REQUEST, "stream_options.include_usage"},
+        {OPERATION_CHAT,
+         "{\"model\":\"m\"," MESSAGES
+         ",\"stream_options\":{\"include_usage\":true,\"include_usag\\u0065\":false}}",
+         ERR_INVALID_REQUEST, "stream_options"},
+        {OPERATION_CHAT,
+         "{\"model\":\"0123456789012345678901234567890123456789012345678901234567890123456789012345"
+         "6789012345678901234567890123456789\"," MESSAGES "}",
+         ERR_NOT_FOUND, "model"},
+    };
+
+    EXPECT_REFUSALS(rows);
+    cr_assert_eq(read_request(OPERATION_COUNT_TOKENS, "{\"model\":\"m\"," MESSAGES "}"), 0);
+}
+
+Test(dialect_request, numbers_are_integers_in_range)
+{
+    static const char *const bad[] = {"0",
+                                      "-1",
+                                      "1.0",
+                                      "1e2",
+                                      "\"5\"",
+                                      "true",
+                                      "[1]",
+                                      "{}",
+                                      "18446744073709551615",
+                                      "18446744073709551617",
+                                      "9223372036854775807",
+                                      "-9223372036854775808",
+                                      "1e300"};
+    static const struct {
+        enum operation operation;
+        const char *before, *name;
+    } fields[] = {
+        {OPERATION_CHAT, "{\"model\":\"m\"," MESSAGES, "n"},
+        {OPERATION_CHAT, "{\"model\":\"m\"," MESSAGES, "max_tokens"},
+        {OPERATION_CHAT, "{\"model\":\"m\"," MESSAGES, "max_completion_tokens"},
+        {OPERATION_COMPLETION, "{\"model\":\"m\",\"prompt\":\"x\"", "n"},
+        {OPERATION_COMPLETION, "{\"model\":\"m\",\"prompt\":\"x\"", "best_of"},
+        {OPERATION_COMPLETION, "{\"model\":\"m\",\"prompt\":\"x\"", "max_tokens"},
+        {OPERATION_RESPONSE, "{\"model\":\"m\",\"input\":\"x\"", "max_output_tokens"},
+    };
+    char body[512];
+
+    for (size_t f = 0; f < sizeof(fields) / sizeof(fields[0]); f++) {
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+            snprintf(body, sizeof(body), "%s,\"%s\":%s}", fields[f].before, fields[f].name, bad[i]);
+            cr_expect_eq(read_request(fields[f].operation, body), ERR_INVALID_REQUEST, "%s", body);
+            cr_expect_str_eq(why.param, fields[f].name);
+        }
+        snprintf(body, sizeof(body), "%s,\"%s\":128}", fields[f].before, fields[f].name);
+        cr_expect_eq(read_request(fields[f].operation, body), 0, "%s", body);
+        snprintf(body, sizeof(body), "%s,\"%s\":null}", fields[f].before, fields[f].name);
+        cr_expect_eq(read_request(fields[f].operation, body), 0, "%s", body);
+    }
+    cr_expect_eq(read_request(OPERATION_CHAT, "{\"model\":\"m\"," MESSAGES ",\"n\":129}"),
+                 ERR_INVALID_REQUEST);
+}
+
+Test(dialect_request, a_second_model_cannot_hide)
+{
+    static const struct refusal rows[] = {
+        {OPERATION_CHAT, "{\"model\":\"a\",\"model\":\"b\"," MESSAGES "}", ERR_INVALID_REQUEST, ""},
+        {OPERATION_CHAT, "{\"model\":\"a\"," MESSAGES ",\"mod\\u0065l\":\"b\"}",
+         ERR_INVALID_REQUEST, ""},
+        {OPERATION_MESSAGE,
+         "{\"model\":\"a\",\"max_tokens\":1," MESSAGES ",\"fallbacks\":[{\"model\":\"b\"}]}",
+         ERR_UNSUPPORTED_PARAMETER, "fallbacks"},
+        {OPERATION_CHAT, "{\"model\":\"a\"," MESSAGES ",\"models\":[\"b\"]}",
+         ERR_UNSUPPORTED_PARAMETER, "models"},
+    };
+
+    EXPECT_REFUSALS(rows);
+}
+
+#define CHAT_PART(part)                                                                            \
+    "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[" part "]}]}"
+#define MESSAGE_PART(part)                                                                         \
+    "{\"model\":\"m\",\"max_tokens\":1,\"messages\":[{\"role\":\"user\",\"content\":[" part "]}]}"
+#define RESPONSE(more) "{\"model\":\"m\",\"input\":\"x\"," more "}"
+
+Test(dialect_request, nobody_reaches_state_that_is_not_theirs)
+{
+    static const struct refusal rows[] = {
+        {OPERATION_CHAT, CHAT_PART("{\"type\":\"file\",\"file\":{\"file_id\":\"file-1\"}}"),
+         ERR_NOT_FOUND, "file_id"},
+        {OPERATION_CHAT, CHAT_PART("{\"type\":\"file\",\"file\":{\"file\\u005fid\":\"file-1\"}}"),
+         ERR_NOT_FOUND, "file_id"},
+        {OPERATION_CHAT,
+         "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"audio\":{\"id\":\"a\"}}]}",
+         ERR_NOT_FOUND, "audio"},
+        {OPERATION_MESSAGE,
+         MESSAGE_PART("{\"type\":\"image\",\"source\":{\"type\":\"file\",\"file_id\":\"f\"}}"),
+         ERR_NOT_FOUND, "file_id"},
+        {OPERATION_MESSAGE, MESSAGE_PART("{\"type\":\"container_upload\",\"file_id\":\"f\"}"),
+         ERR_NOT_FOUND, "file_id"},
+        {OPERATION_MESSAGE, "{\"model\":\"m\",\"max_tokens\":1," MESSAGES ",\"container\":\"c\"}",
+         ERR_NOT_FOUND, "container"},
+        {OPERATION_MESSAGE,
+         "{\"model\":\"m\",\"max_tokens\":1," MESSAGES ",\"container\":{\"id\":\"c\"}}",
+         ERR_NOT_FOUND, "container"},
+        {OPERATION_RESPONSE, RESPONSE("\"prompt\":{\"id\":\"pmpt_1\"}"), ERR_NOT_FOUND, "prompt"},
+        {OPERATION_RESPONSE, RESPONSE("\"background\":true"), ERR_UNSUPPORTED_PARAMETER,
+         "background"},
+        {OPERATION_RESPONSE,
+         RESPONSE("\"tools\":[{\"type\":\"file_search\",\"vector_store_ids\":[\"vs_1\"]}]"),
+         ERR_NOT_FOUND, "vector_store_ids"},
+        {OPERATION_RESPONSE,
+         RESPONSE("\"tools\":[{\"type\":\"code_interpreter\",\"container\":\"cntr_1\"}]"),
+         ERR_NOT_FOUND, "container"},
+        {OPERATION_RESPONSE,
+         RESPONSE("\"tools\":[{\"type\":\"code_interpreter\",\"container\":{\"type\":\"auto\","
+                  "\"file_ids\":[\"f\"]}}]"),
+         ERR_NOT_FOUND, "file_ids"},
+        {OPERATION_RESPONSE,
+         "{\"model\":\"m\",\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_image\","
+         "\"file_id\":\"f\"}]}]}",
+         ERR_NOT_FOUND, "file_id"},
+        {OPERATION_RESPONSE,
+         "{\"model\":\"m\",\"input\":[{\"type\":\"item_reference\",\"id\":\"x\"}]}",
+         ERR_UNSUPPORTED_PARAMETER, "input"},
+        {OPERATION_RESPONSE,
+         "{\"model\":\"m\",\"input\":[{\"type\":\"item\\u005freference\",\"id\":\"x\"}]}",
+         ERR_UNSUPPORTED_PARAMETER, "input"},
+        {OPERATION_RESPONSE, "{\"model\":\"m\",\"input\":[{\"id\":\"msg_1\"}]}",
+         ERR_UNSUPPORTED_PARAMETER, "input"},
+        {OPERATION_RESPONSE, RESPONSE("\"previous_response_id\":7"), ERR_INVALID_REQUEST,
+         "previous_response_id"},
+        {OPERATION_RESPONSE, RESPONSE("\"conversation\":{}"), ERR_INVALID_REQUEST, "conversation"},
+        {OPERATION_RESPONSE, RESPONSE("\"conversation\":{\"id\":\"a\",\"i\\u0064\":\"b\"}"),
+         ERR_INVALID_REQUEST, "conversation"},
+    };
+
+    EXPECT_REFUSALS(rows);
+}
+
+Test(dialect_request, words_in_texts_schemas_and_arguments_are_just_words)
+{
+    static const struct {
+        enum operation operation;
+        const char *body;
+    } rows[] = {
+        {OPERATION_CHAT,
+         CHAT_PART("{\"type\":\"text\",\"text\":\"say \\\"file_id\\\": \\\"f\\\"\"}")},
+        {OPERATION_CHAT,
+         "{\"model\":\"m\"," MESSAGES ",\"metadata\":{\"file_id\":\"x\"},\"tools\":[{"
+         "\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{"
+         "\"default\":{\"file_id\":\"x\"}}}}]}"},
+        {OPERATION_CHAT, "{\"model\":\"m\"," MESSAGES ",\"modalities\":[\"audio\"],\"audio\":{"
+                         "\"voice\":\"v\",\"format\":\"wav\"}}"},
+        {OPERATION_MESSAGE, MESSAGE_PART("{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"n\","
+                                         "\"input\":{\"file_id\":\"x\"}}")},
+        {OPERATION_RESPONSE,
+         RESPONSE("\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"parameters\""
+                  ":{\"file_ids\":[\"x\"]}}],\"background\":false,\"prompt\":null")},
+        {OPERATION_RESPONSE,
+         "{\"model\":\"m\",\"input\":[{\"role\":\"user\",\"content\":\"x\"},{"
+         "\"type\":\"function_call\",\"id\":\"fc_1\",\"call_id\":\"c\",\"name\":"
+         "\"n\",\"arguments\":\"{}\"},{\"type\":null,\"role\":\"assistant\","
+         "\"id\":\"msg_1\",\"content\":\"y\"}]}"},
+        {OPERATION_MESSAGE, "{\"model\":\"m\",\"max_tokens\":1," MESSAGES
+                            ",\"container\":null,\"thread\":{\"id\":1}}"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        cr_expect_eq(read_request(rows[i].operation, rows[i].body), 0, "%s: %s", rows[i].body,
+                     why.detail);
+        cr_expect_not(facts.is_unbounded);
+    }
+}
+
+Test(dialect_request, what_has_no_bound_is_known)
+{
+    static const struct {
+        enum operation operation;
+        const char *body;
+        bool is_unbounded, has_server_tools;
+    } rows[] = {
+        {OPERATION_CHAT,
+         CHAT_PART("{\"type\":\"image_url\",\"image_url\":{\"url\":\"https://x/y\"}}"), true,
+         false},
+        {OPERATION_CHAT,
+         CHAT_PART("{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,AA\"}}"),
+         false, false},
+        {OPERATION_CHAT, "{\"model\":\"m\"," MESSAGES ",\"web_search_options\":{}}", true, true},
+        {OPERATION_MESSAGE,
+         MESSAGE_PART("{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"http://x\"}}"),
+         true, false},
+        {OPERATION_MESSAGE,
+         "{\"model\":\"m\",\"max_tokens\":1," MESSAGES
+         ",\"tools\":[{\"name\":\"a\",\"input_schema\":{}},{\"type\":\"web_search_20250305\"}]}",
+         true, true},
+        {OPERATION_MESSAGE,
+         "{\"model\":\"m\",\"max_tokens\":1," MESSAGES ",\"tools\":[{\"type\":\"bash_20250124\"}]}",
+         false, false},
+        {OPERATION_MESSAGE,
+         "{\"model\":\"m\",\"max_tokens\":1," MESSAGES
+         ",\"mcp_servers\":[{\"url\":\"https://x\"}]}",
+         true, true},
+        {OPERATION_RESPONSE, RESPONSE("\"tools\":[{\"type\":\"web_search\"}]"), true, true},
+        {OPERATION_RESPONSE, RESPONSE("\"tools\":[{\"type\":\"function\",\"name\":\"f\"}]"), false,
+         false},
+        {OPERATION_RESPONSE,
+         "{\"model\":\"m\",\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_image\","
+         "\"image_url\":\"https://x\"}]}]}",
+         true, false},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        cr_assert_eq(read_request(rows[i].operation, rows[i].body), 0, "%s: %s", rows[i].body,
+                     why.detail);
+        cr_expect_eq(facts.is_unbounded, rows[i].is_unbounded, "%s", rows[i].body);
+        cr_expect_eq(facts.has_server_tools, rows[i].has_server_tools, "%s", rows[i].body);
+    }
+}
+
+Test(dialect_request, only_the_model_changes)
+{
+    static const char before[] =
+        " { \"messages\" : [ ] ,\n\t\"model\" : \"public \\u00e9\" , \"x\":1e5,"
+        "\"seed\":12345678901234567890, \"tools\":[{\"b\":1,\"a\":2}] } ";
+    static const char after[] =
+        " { \"messages\" : [ ] ,\n\t\"model\" : \"up\\\"stream\" , \"x\":1e5,"
+        "\"seed\":12345678901234567890, \"tools\":[{\"b\":1,\"a\":2}] } ";
+
+    cr_assert_eq(read_request(OPERATION_CHAT, before), 0);
+    expect_edited("up\"stream", NULL, after);
+}
+
+#define STREAM(options) "{\"model\":\"m\"," MESSAGES ",\"stream\":true" options "}"
+#define WITH(options)   "{\"model\":\"u\"," options MESSAGES ",\"stream\":true"
+
+Test(dialect_request, a_stream_is_asked_for_its_usage_and_nothing_else_changes)
+{
+    static const struct {
+        const char *before, *after;
+        bool wants_usage;
+    } rows[] = {
+        {STREAM(""), WITH("\"stream_options\":{\"include_usage\":true},") "}", false},
+        {STREAM(",\"stream_options\":null"),
+         WITH("") ",\"stream_options\":{\"include_usage\":true}}", false},
+        {STREAM(",\"stream_options\":{}"), WITH("") ",\"stream_options\":{\"include_usage\":true}}",
+         false},
+        {STREAM(",\"stream_options\":{\n}"),
+         WITH("") ",\"stream_options\":{\"include_usage\":true}}", false},
+        {STREAM(",\"stream_options\":{ \"a\":[1]}"),
+         WITH("") ",\"stream_options\":{\"include_usage\":true, \"a\":[1]}}", false},
+        {STREAM(",\"stream_options\":{\"include_usage\":false,\"a\":1}"),
+         WITH("") ",\"stream_options\":{\"include_usage\":true,\"a\":1}}", false},
+        {STREAM(",\"stream_options\":{\"a\":1, \"include\\u005fusage\": null }"),
+         WITH("") ",\"stream_options\":{\"a\":1, \"include\\u005fusage\": true }}", false},
+        {STREAM(",\"stream_options\":{\"include_usage\":true}"),
+         WITH("") ",\"stream_options\":{\"include_usage\":true}}", true},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        cr_assert_eq(read_request(OPERATION_CHAT, rows[i].before), 0, "%s", why.detail);
+        cr_expect_eq(facts.wants_usage, rows[i].wants_usage);
+        expect_edited("u", NULL, rows[i].after);
+    }
+    /* Options in front of the model; no stream; another protocol. */
+    cr_assert_eq(read_request(OPERATION_COMPLETION,
+                              "{\"stream_options\":{},\"stream\":true,\"prompt\":"
+                              "\"x\",\"model\":\"m\"}"),
+                 0);
+    expect_edited("u", NULL,
+                  "{\"stream_options\":{\"include_usage\":true},\"stream\":true,"
+                  "\"prompt\":\"x\",\"model\":\"u\"}");
+    cr_assert_eq(read_request(OPERATION_CHAT, "{\"model\":\"m\"," MESSAGES "}"), 0);
+    expect_edited("u", NULL, "{\"model\":\"u\"," MESSAGES "}");
+    cr_assert_eq(read_request(OPERATION_MESSAGE, STREAM(",\"max_tokens\":1")), 0);
+    expect_edited("u", NULL, WITH("") ",\"max_tokens\":1}");
+}
+
+Test(dialect_request, state_ids_are_put_in_where_they_stood)
+{
+    static const struct slice ids[] = {{"\"conv_up\"", 9}, {"\"resp_up\"", 9}};
+
+    cr_assert_eq(read_request(OPERATION_RESPONSE,
+                              "{\"conversation\":{\"x\":1,\"id\":\"conv_S\"},\"model\":\"m\","
+                              "\"previous_response_id\":\"resp_S\",\"stream\":true}"),
+                 0);
+    cr_assert_eq(facts.n_state_ids, 2);
+    cr_expect(slice_eq_str(facts.state_ids[0], "\"conv_S\""));
+    expect_edited("u", ids,
+                  "{\"conversation\":{\"x\":1,\"id\":\"conv_up\"},\"model\":\"u\","
+                  "\"previous_response_id\":\"resp_up\",\"stream\":true}");
+    cr_assert_eq(read_request(OPERATION_RESPONSE, RESPONSE("\"conversation\":\"conv_S\"")), 0);
+    cr_expect(facts.n_state_ids == 1 && slice_eq_str(facts.state_ids[0], "\"conv_S\""));
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Tests of conf_show and conf_diff: what is shown reads back the same; what differs is named.
+ */
+#include <criterion/criterion.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "relayos/conf/conf.h"
+
+static const char *
+test_env(const char *name)
+{
+    return strcmp(name, "OTHER") == 0 ? "other-canary" : "canary-credential";
+}
+
+static struct conf *
+parse(const char *text)
+{
+    struct conf *conf = NULL;
+    struct errmsg why;
+
+    cr_assert_eq(conf_parse("test.yaml", slice_str(text), test_env, &conf, &why), 0, "%s\n%s",
+                 why.text, text);
+    return conf;
+}
+
+#define UPSTREAMS                                                                                  \
+    "upstreams:\n"                                                                                 \
+    "  a: {url: https://a.example.com/v1, protocols: openai_chat, key_env: KEY}\n"                 \
+    "  b: {url: https://b.example.com/v1, protocols: anthropic_messages, auth: none}\n"
+
+static const char before[] =
+    UPSTREAMS "environment: dev\n"
+              "listen: [127.0.0.1:1, \"[::1]:2\"]\n"
+              "workers: 2\n"
+              "models:\n"
+              "  \"odd:name/#1\":\n"
+              "    display_name: \"Odd: \\\"quoted\\\" \\\\ name \"\n"
+              "    price: {input: 3.00, output: 15.00, cache_read: 0.075}\n"
+              "    routes: [{upstream: a, cost: {input: 1, output: 2}}, {upstream: b, model: x}]\n"
+              "  free-one: {price: free, routes: [{upstream: b}]}\n";
+
+static const char after[] =
+    "upstreams:\n"
+    "  a: {url: https://a.example.com/v1, protocols: openai_chat, key_env: OTHER}\n"
+    "  c: {url: https://b.example.com/v1, protocols: anthropic_messages, auth: none}\n"
+    "environment: dev\n"
+    "listen: [127.0.0.1:1, \"[::1]:2\"]\n"
+    "workers: 4\n"
+    "models:\n"
+    "  \"odd:name/#1\":\n"
+    "    display_name: \"Odd: \\\"quoted\\\" \\\\ name \"\n"
+    "    price: {input: 2.50, output: 15.00, cache_read: 0.075}\n"
+    "    routes: [{upstream: a, weight: 5, cost: {input: 1, output: 2}}]\n"
+    "  new-one: {price: free, routes: [{upstream: c}]}\n";
+
+static const char *
+diff_of(const struct conf *a, const struct conf *b, size_t *out_n, size_t *out_n_restart)
+{
+    static struct buf out;
+
+    buf_fini(&out);
+    buf_init(&out, 1 << 16);
+    *out_n = conf_diff(a, b, &out, out_n_restart);
+    buf_append_byte(&out, '\0');
+    return out.ptr;
+}
+
+Test(conf_show, what_is_shown_reads_back_the_same)
+{
+    struct conf *conf = parse(before), *again;
+    struct buf shown;
+    size_t n, n_restart;
+
+    buf_init(&shown, 1 << 16);
+    conf_show(conf, &shown);
+    buf_append_byte(&shown, '\0');
+    again = parse(shown.ptr);
+
+    const char *diff = diff_of(conf, again, &n, &n_restart);
+
+    cr_assert_eq(n, 0, "%s", diff);
+    cr_assert_eq(memcmp(conf->models, again->models, 2 * sizeof(*conf->models)), 0);
+    conf_free(&conf);
+    conf_free(&again);
+    buf_fini(&shown);
+}
+
+Test(conf_show, no_secret_is_shown)
+{
+    struct conf *conf = parse(before);
+    struct buf shown;
+
+    buf_init(&shown, 1 << 16);
+    conf_show(conf, &shown);
+    buf_append_byte(&shown, '\0');
+    cr_assert_null(strstr(shown.ptr, "canary-credential"));
+    cr_assert_not_null(strstr(shown.ptr, "(set)"));
+    conf_free(&conf);
+    buf_fini(&shown);
+}
+
+Test(conf_diff, each_change_is_a_line_and_restarts_are_counted)
+{
+    static const char *const lines[] = {
+        "workers: 2 -> 4 (needs a restart)\n",
+        "upstreams.a.key_env: KEY -> OTHER\n",
+        "upstreams.a: key changed\n",
+        "upstreams.b: removed\n",
+        "upstreams.c: added\n",
+        "models.odd:name/#1.price.input: 3.00 -> 2.50\n",
+        "models.odd:name/#1.routes[a odd:name/#1].weight: 1 -> 5\n",
+        "models.odd:name/#1.routes[b x]: removed\n",
+        "models.free-one: removed\n",
+        "models.new-one: added\n",
+    };
+    struct conf *a = parse(before), *b = parse(after);
+    size_t n, n_restart;
+    const char *diff = diff_of(a, b, &n, &n_restart);
+
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        cr_assert_not_null(strstr(diff, lines[i]), "no '%s' in\n%s", lines[i], diff);
+    cr_assert_null(strstr(diff, "canary"));
+    cr_assert_eq(n_restart, 1);
+    cr_assert_geq(n, sizeof(lines) / sizeof(lines[0]));
+    conf_free(&a);
+    conf_free(&b);
+}
+
+Test(conf_diff, the_same_has_no_difference)
+{
+    struct conf *a = parse(before), *b = parse(before);
+    size_t n, n_restart;
+
+    cr_assert_str_eq(diff_of(a, b, &n, &n_restart), "");
+    cr_assert_eq(n + n_restart, 0);
+    conf_free(&a);
+    conf_free(&b);
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Tests of conf: what is refused, and where it says the fault is; what a good config becomes.
+ */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "relayos/base/fdio.h"
+#include "relayos/conf/conf.h"
+
+#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Six lines: the next stands in line 7. */
+#define BROKEN_PROLOGUE                                                                            \
+    "upstreams:\n"                                                                                 \
+    "  up: {url: https://api.example.com/v1, protocols: openai_chat, auth: none}\n"                \
+    "models:\n"                                                                                    \
+    "  m:\n"                                                                                       \
+    "    price: {input: 1, output: 2}\n"                                                           \
+    "    routes: [{upstream: up}]\n"
+
+#define BROKEN_UP(rest)                                                                            \
+    "upstreams:\n"                                                                                 \
+    "  up: {" rest "}\n"                                                                           \
+    "models: {m: {price: free, routes: [{upstream: up}]}}\n"
+
+#define BROKEN_MODEL(rest)                                                                         \
+    "upstreams:\n"                                                                                 \
+    "  up: {url: https://api.example.com/v1, protocols: openai_chat, auth: none}\n"                \
+    "models:\n" rest
+
+#define BROKEN_DIGEST    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define BROKEN_KEY(rest) "keys:\n  - {name: k, owner: o, digest: " BROKEN_DIGEST rest "}\n"
+
+struct broken {
+    const char *name;
+    const char *text;
+    const char *where;
+    const char *words;
+};
+
+static const struct broken broken[] = {
+#include "broken.def"
+};
+
+static const struct broken broken_keys[] = {
+#include "broken_keys.def"
+};
+
+static char keys_path[64];
+
+static void
+setup(void)
+{
+    snprintf(keys_path, sizeof(keys_path), "/tmp/conf_test.%d.yaml", (int)getpid());
+}
+
+static void
+teardown(void)
+{
+    unlink(keys_path);
+}
+
+TestSuite(conf, .init = setup, .fini = teardown);
+
+static const char *
+test_env(const char *name)
+{
+    if (strcmp(name, "SET") == 0)
+        return "provider-key";
+    if (strcmp(name, "CRLF") == 0)
+        return "provider-key\r\nX-Evil: 1";
+    return NULL;
+}
+
+static const char *
+full_env(const char *name)
+{
+    (void)name;
+    return "provider-key";
+}
+
+static const char *
+empty_env(const char *name)
+{
+    (void)name;
+    return NULL;
+}
+
+static struct conf *
+parse(const char *text, conf_getenv *env)
+{
+    struct conf *conf = NULL;
+    struct errmsg why;
+
+    cr_assert_eq(conf_parse("test.yaml", slice_str(text), env, &conf, &why), 0, "%s", why.text);
+    return conf;
+}
+
+static void
+assert_refused(const struct broken *b, const char *file, const char *text)
+{
+    struct conf *conf = NULL;
+    struct errmsg why = {"(nothing said)"};
+    char where[128];
+
+    snprintf(where, sizeof(where), "%s:%s", file, b->where);
+    cr_expect_eq(conf_parse("test.yaml", slice_str(text), test_env, &conf, &why), ERR_CONFIG,
+                 "%s was taken", b->name);
+    cr_expect_null(conf, "%s", b->name);
+    cr_expect_eq(strncmp(why.text, where, strlen(where)), 0, "%s: expected %s, got %s", b->name,
+                 where, why.text);
+    cr_expect_not_null(strstr(why.text, b->words), "%s: expected '%s' in %s", b->name, b->words,
+                       why.text);
+}
+
+Test(conf, each_broken_config_is_refused_at_its_line_and_column)
+{
+    static char text[8192];
+
+    for (size_t i = 0; i < N_OF(broken); i++) {
+        bool is_added = broken[i].text[0] == '+';
+
+        snprintf(text, sizeof(text), "%s%s", is_added ? BROKEN_PROLOGUE : "",
+                 broken[i].text + is_added);
+        assert_refused(&broken[i], "test.yaml", text);
+    }
+}
+
+Test(conf, each_broken_keys_file_is_refused_at_its_line_and_column)
+{
+    char text[1024];
+
+    snprintf(text, sizeof(text), BROKEN_PROLOGUE "keys_file: %s\n", keys_path);
+    for (size_t i = 0; i < N_OF(broken_keys); i++) {
+        cr_assert_eq(fdio_replace_file(keys_path, slice_str(broken_keys[i].text), 0600, NULL), 0);
+        assert_refused(&broken_keys[i], keys_path, text);
+    }
+}
+
+Test(conf, a_config_cut_anywhere_is_refused_or_whole)
+{
+    static const char text[] = BROKEN_PROLOGUE "workers: 2\nlog: {level: warn}\n";
+
+    for (size_t len = 0; len < sizeof(text); len++) {
+        struct conf *conf = NULL;
+        struct errmsg why = {""};
+        int err = conf_parse("cut", slice_of(text, len), test_env, &conf, &why);
+
+        cr_assert(err == 0 || err == ERR_CONFIG);
+        cr_assert_eq(err == 0, conf != NULL);
+        cr_assert_eq(err == 0, why.text[0] == '\0', "%s", why.text);
+        conf_free(&conf);
+    }
+}
+
+Test(conf, a_missing_file_says_which)
+{
+    struct conf *conf = NULL;
+    struct errmsg why;
+
+    cr_assert_eq(conf_load("/nonexistent.yaml", NULL, &conf, &why), ERR_IO);
+    cr_assert_str_eq(why.text, "/nonexistent.yaml: No such file or directory");
+
+    int err = conf_parse("c", slice_str(BROKEN_PROLOGUE "keys_file: /nonexistent.keys\n"), test_env,
+                         &conf, &why);
+
+    cr_assert_eq(err, ERR_IO);
+    cr_assert_str_eq(why.text, "/nonexistent.keys: No such file or directory");
+}
+
+Test(conf, defaults_hold_where_nothing_is_said)
+{
+    struct conf *conf = parse(BROKEN_PROLOGUE, test_env);
+
+    cr_assert_str_eq(conf->file, "test.yaml");
+    cr_assert_eq(strlen(conf->text_sha256), 64);
+    cr_assert_eq(conf->n_listeners, 1);
+    cr_assert_str_eq(conf->listeners[0].host, "127.0.0.1");
+    cr_assert_eq(conf->listeners[0].port, 8080);
+    cr_assert_str_eq(conf->public_url, "http://127.0.0.1:8080");
+    cr_assert_str_eq(conf->pid_file, "/run/relayos/relayosd.pid");
+    cr_assert_str_eq(conf->environment, "prod");
+    cr_assert_eq(conf->max_body_bytes, 32 << 20);
+    cr_assert_eq(conf->settle_interval_us, 100000);
+    cr_assert_eq(conf->upstreams[0].record.first_byte_timeout_us, INT64_C(300000000));
+    cr_assert_str_eq(conf->models[0].record.display_name, "m");
+    cr_assert_eq(conf->n_keys, 0);
+    conf_free(&conf);
+    cr_assert_null(conf);
+}
+
+Test(conf, an_upstream_is_taken_apart_into_its_record)
+{
+    struct conf *conf =
+        parse("upstream_defaults: {idle_timeout: 7s}\n"
+              "upstreams:\n"
+              "  a: {url: \"https://API.Example.com/v1/\", protocols: [openai_chat, "
+              "anthropic_messages], key_env: SET, connect_timeout: 1s}\n"
+              "  b: {url: \"https://api.example.com:443\", protocols: openai_chat, auth: none}\n"
+              "  c: {url: \"http://[::1]:81/x/y\", protocols: openai_chat, auth: mock}\n"
+              "models: {m: {price: free, routes: [{upstream: c, model: other, tier: 1}]}}\n",
+              test_env);
+    const struct conf_upstream *a = &conf->upstreams[0], *b = &conf->upstreams[1],
+                               *c = &conf->upstreams[2];
+
+    cr_assert_str_eq(a->record.host, "api.example.com");
+    cr_assert_str_eq(a->record.path, "/v1");
+    cr_assert_eq(a->record.port, 443);
+    cr_assert(a->record.is_tls);
+    cr_assert_eq(a->record.protocols,
+                 PROTOCOL_BIT(PROTOCOL_OPENAI_CHAT) | PROTOCOL_BIT(PROTOCOL_ANTHROPIC_MESSAGES));
+    cr_assert(slice_eq_str(secret_expose(a->credential), "provider-key"));
+    cr_assert_eq(a->record.connect_timeout_us, 1000000);
+    cr_assert_eq(a->record.idle_timeout_us, 7000000);
+    cr_assert_eq(a->record.origin_hash, b->record.origin_hash, "one origin, one pool");
+    cr_assert_str_eq(b->record.path, "");
+    cr_assert_null(b->credential);
+    cr_assert_str_eq(c->record.host, "::1");
+    cr_assert_eq(c->record.port, 81);
+    cr_assert_str_eq(c->record.path, "/x/y");
+    cr_assert(c->record.is_mock && !c->record.is_tls);
+    cr_assert_neq(c->record.origin_hash, b->record.origin_hash);
+    cr_assert_eq(conf->models[0].routes[0].upstream_id, 2);
+    cr_assert_str_eq(conf->models[0].routes[0].upstream_model, "other");
+    cr_assert_eq(conf->models[0].routes[0].tier, 1);
+    cr_assert_neq(conf->models[0].routes[0].id, 0);
+    conf_free(&conf);
+}
+
+Test(conf, buckets_without_a_price_have_that_of_what_they_are_part_of)
+{
+    struct conf *conf = parse(
+        BROKEN_MODEL("  m:\n"
+                     "    price: {input: 3.00, output: 15, cache_write_5m: 3.75, request: 0.01}\n"
+                     "    routes: [{upstream: up}, {upstream: up, model: x, cost: free}]\n"),
+        test_env);
+    const struct model_record *m = &conf->models[0].record;
+    const struct route_record *routes = conf->models[0].routes;
+
+    cr_assert_eq(m->price.nusd[USAGE_INPUT], INT64_C(3000000000));
+    cr_assert_eq(m->price.nusd[USAGE_CACHE_READ], INT64_C(3000000000));
+    cr_assert_eq(m->price.nusd[USAGE_CACHE_WRITE_1H], INT64_C(3750000000));
+    cr_assert_eq(m->price.nusd[USAGE_OUTPUT_IMAGE], INT64_C(15000000000));
+    cr_assert_eq(m->price.nusd[USAGE_REQUEST], 10000000);
+    cr_assert_eq(m->price.nusd[USAGE_SERVER_TOOL], 0);
+    cr_assert_not(m->price.is_free);
+    cr_assert_eq(memcmp(&routes[0].cost, &m->price, sizeof(m->price)), 0);
+    cr_assert(routes[1].cost.is_free);
+    cr_assert_eq(routes[1].cost.nusd[USAGE_INPUT], 0);
+    cr_assert_neq(routes[0].id, routes[1].id);
+    conf_free(&conf);
+}
+
+Test(conf, declared_keys_become_records)
+{
+    char text[512];
+
+    cr_assert_eq(
+        fdio_replace_file(
+            keys_path,
+            SLICE_LIT("keys:\n"
+                      "  - name: ci-bot\n"
+                      "    digest: " BROKEN_DIGEST "\n"
+                      "    last4: abcd\n"
+                      "    tool: script\n"
+                      "    owner: platform\n"
+                      "    models: [m]\n"
+                      "    quota: {usd: 50, tokens: 1000000, period: total}\n"
+                      "    requests_per_minute: 60\n"
+                      "    max_concurrent: 4\n"
+                      "    expires: 2027-01-01\n"
+                      "    disabled: true\n"
+                      "  - {name: all, owner: o, digest: f" /* one digit moved */
+                      "123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}\n"),
+            0600, NULL),
+        0);
+    snprintf(text, sizeof(text), BROKEN_PROLOGUE "keys_file: %s\n", keys_path);
+
+    struct conf *conf = parse(text, test_env);
+    const struct key_record *key = &conf->keys[0];
+
+    cr_assert_eq(conf->n_keys, 2);
+    cr_assert_str_eq(key->name, "ci-bot");
+    cr_assert_eq(key->digest[1], 0x23);
+    cr_assert_str_eq(key->last4, "abcd");
+    cr_assert_eq(key->tool, KEY_TOOL_SCRIPT);
+    cr_assert_eq(key->source, KEY_SOURCE_FILE);
+    cr_assert_eq(key->flags, KEY_DISABLED);
+    cr_assert_eq(key->n_models, 1);
+    cr_assert_str_eq(key->models[0], "m");
+    cr_assert_eq(key->n_limits, 2);
+    cr_assert_eq(key->limits[0].unit, LIMIT_UNIT_NUSD);
+    cr_assert_eq(key->limits[0].amount, INT64_C(50000000000));
+    cr_assert_eq(key->limits[1].period, LIMIT_PERIOD_TOTAL);
+    cr_assert_eq(key->requests_per_minute, 60);
+    cr_assert_eq(key->expires_us, INT64_C(1798761600000000));
+    cr_assert_eq(conf->keys[1].flags, KEY_ALL_MODELS);
+    cr_assert_eq(conf->keys[1].tool, KEY_TOOL_OTHER);
+    cr_assert_eq(conf->keys[1].n_limits, 0);
+    conf_free(&conf);
+}
+
+Test(conf, a_digest_alike_names_its_twin_and_a_name_alike_too)
+{
+    char text[512];
+    struct conf *conf = NULL;
+    struct errmsg why;
+
+    cr_assert_eq(fdio_replace_file(
+                     keys_path,
+                     SLICE_LIT(BROKEN_KEY("") "  - {name: k, owner: o, digest: "
+                                              "f123456789abcdef0123456789abcdef0123456789abcdef"
+                                              "0123456789abcdef}\n"),
+                     0600, NULL),
+                 0);
+    snprintf(text, sizeof(text), BROKEN_PROLOGUE "keys_file: %s\n", keys_path);
+    cr_assert_eq(conf_parse("c", slice_str(text), test_env, &conf, &why), ERR_CONFIG);
+    cr_assert_not_null(strstr(why.text, ":3:5: the name 'k' stands in line 2"), "%s", why.text);
+}
+
+Test(conf, the_built_in_default_works_with_all_keys_and_with_none)
+{
+    conf_getenv *const envs[] = {full_env, empty_env};
+
+    for (int i = 0; i < 2; i++) {
+        struct buf text;
+        bool uses_mock;
+
+        buf_init(&text, 1 << 16);
+        conf_write_default(envs[i], "http://127.0.0.1:9", &text, &uses_mock);
+        buf_append_byte(&text, '\0');
+        cr_assert_eq(uses_mock, i == 1);
+
+        struct conf *conf = parse(text.ptr, envs[i]);
+
+        cr_assert_eq(conf->n_models, 4);
+        cr_assert_eq(conf->n_upstreams, 3);
+        for (size_t n = 0; n < conf->n_upstreams; n++) {
+            cr_assert_eq(conf->upstreams[n].record.is_mock, i == 1);
+            cr_assert_eq(conf->upstreams[n].record.is_tls, i == 0);
+            cr_assert_not_null(conf->upstreams[n].credential);
+        }
+        conf_free(&conf);
+        buf_fini(&text);
+    }
+}

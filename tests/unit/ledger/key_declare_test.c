@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: ISC */
+#include "ledger_fixture.h"
+#include "relayos/store/store_key.h"
+
+/* One declared key in an open array. */
+static void
+declare(struct frame_out *args, uint8_t n, const char *name, int64_t quota_nusd)
+{
+    uint8_t digest[KEY_DIGEST_SIZE];
+
+    memset(digest, n, sizeof(digest));
+    frame_map(args, NULL);
+    frame_bin(args, "digest", digest, sizeof(digest));
+    frame_cstr(args, "name", name);
+    frame_cstr(args, "tool", "server");
+    frame_cstr(args, "last4", "zzzz");
+    frame_int(args, "flags", KEY_ALL_MODELS);
+    frame_int(args, "quota_nusd", quota_nusd);
+    frame_cstr(args, "quota_period", "month");
+    frame_end(args);
+}
+
+static void
+expect_counts(struct fixture *fixture, int64_t added, int64_t changed, int64_t removed)
+{
+    const struct frame_value *result = fixture_result(fixture);
+
+    cr_expect_eq(frame_get_int(result, "added", -1), added);
+    cr_expect_eq(frame_get_int(result, "changed", -1), changed);
+    cr_expect_eq(frame_get_int(result, "removed", -1), removed);
+}
+
+static int
+find(struct fixture *fixture, uint8_t n, struct key_view *view)
+{
+    uint8_t digest[KEY_DIGEST_SIZE];
+
+    memset(digest, n, sizeof(digest));
+    int rc = key_table_find(fixture->heritage.segment, digest, view);
+    return rc == 0 && (view->flags & KEY_REVOKED) != 0 ? ERR_INVALID_KEY : rc;
+}
+
+Test(key_declare, the_store_comes_to_say_what_the_file_says)
+{
+    struct fixture fixture;
+    struct key_view view;
+
+    fixture_init(&fixture);
+    struct frame_out *args = fixture_command(&fixture, "key.sync");
+    frame_array(args, "keys");
+    declare(args, 1, "one", 1000);
+    declare(args, 2, "two", 1000);
+    frame_end(args);
+    expect_counts(&fixture, 2, 0, 0);
+    cr_expect_eq(find(&fixture, 1, &view), 0);
+    uint64_t one = view.key_id;
+    cr_assert(fixture_request(&fixture, one, 500, 400));
+    cr_expect_eq(fixture_settle(&fixture), 1);
+
+    args = fixture_command(&fixture, "key.sync");
+    frame_array(args, "keys");
+    declare(args, 2, "two", 2000);
+    declare(args, 3, "three", 0);
+    frame_end(args);
+    expect_counts(&fixture, 1, 1, 1);
+    cr_expect_eq(find(&fixture, 1, &view), ERR_INVALID_KEY);
+    cr_expect_eq(find(&fixture, 2, &view), 0);
+    cr_expect_eq(fixture_quota(&fixture, view.key_id, 0).limit, 2000);
+    cr_expect_eq(find(&fixture, 3, &view), 0);
+    cr_expect_eq(fixture_quota(&fixture, view.key_id, 0).limit, 0); /* a quota of nothing */
+
+    /* One comes back: the same key, with what it had used. The rest is as it was. */
+    for (int i = 0; i < 2; i++) {
+        args = fixture_command(&fixture, "key.sync");
+        frame_array(args, "keys");
+        declare(args, 1, "one", 1000);
+        declare(args, 2, "two", 2000);
+        declare(args, 3, "three", 0);
+        frame_end(args);
+        expect_counts(&fixture, 0, i == 0, 0);
+    }
+    cr_assert_eq(find(&fixture, 1, &view), 0);
+    cr_expect_eq(view.key_id, one);
+    cr_expect_eq(fixture_quota(&fixture, one, 0).used, 400);
+    fixture_fini(&fixture);
+}
+
+Test(key_declare, a_digest_of_the_store_is_refused_and_nothing_changes)
+{
+    struct fixture fixture;
+    struct key_view view;
+    struct key_record key;
+
+    fixture_init(&fixture);
+    (void)fixture_key(&fixture, "made by hand", 0, NULL);
+    cr_assert_eq(store_key_find_name(fixture.ledger.store, SLICE_LIT("made by hand"), &key), 0);
+    struct frame_out *args = fixture_command(&fixture, "key.sync");
+    frame_array(args, "keys");
+    declare(args, 1, "one", 1000);
+    frame_map(args, NULL);
+    frame_bin(args, "digest", key.digest, sizeof(key.digest));
+    frame_cstr(args, "name", "declared");
+    frame_end(args);
+    frame_end(args);
+    cr_expect_eq(fixture_failure(&fixture, "\"declared\" is declared with the digest of the key "
+                                           "\"made by hand\""),
+                 ERR_CONFLICT);
+    cr_expect_eq(find(&fixture, 1, &view), ERR_INVALID_KEY);
+    (void)fixture_command(&fixture, "key.list");
+    cr_expect_eq(frame_length(frame_get(fixture_result(&fixture), "keys")), 1);
+    fixture_fini(&fixture);
+}
+
+Test(key_declare, declared_keys_are_read_only_elsewhere)
+{
+    static const char *const commands[] = {"key.update", "key.disable", "key.enable", "key.revoke",
+                                           "key.rotate"};
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    struct frame_out *args = fixture_command(&fixture, "key.sync");
+    frame_array(args, "keys");
+    declare(args, 1, "one", 1000);
+    frame_end(args);
+    expect_counts(&fixture, 1, 0, 0);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        frame_cstr(fixture_command(&fixture, commands[i]), "key", "one");
+        cr_expect_eq(fixture_failure(&fixture, "declared in keys.yaml"), ERR_CONFLICT);
+    }
+    const struct frame_value *key =
+        frame_get(fixture_key_command(&fixture, "key.show", "one"), "key");
+    cr_expect(fixture_str_is(key, "source", "file"));
+    fixture_fini(&fixture);
+}
+
+Test(key_declare, the_same_digest_twice_is_refused)
+{
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    struct frame_out *args = fixture_command(&fixture, "key.sync");
+    frame_array(args, "keys");
+    declare(args, 1, "one", 1000);
+    declare(args, 1, "uno", 1000);
+    frame_end(args);
+    cr_expect_eq(fixture_failure(&fixture, "same digest"), ERR_CONFLICT);
+    fixture_fini(&fixture);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: ISC */
+#include "ledger_fixture.h"
+#include "relayos/policy/auth.h"
+#include "relayos/policy/key_secret.h"
+
+static int
+check(struct fixture *fixture, const char *secret)
+{
+    struct key_view view;
+
+    return auth_check(fixture->heritage.segment, fixture->ledger.pepper, slice_str(secret),
+                      clock_real_us(), &view);
+}
+
+static uint64_t
+rotate(struct fixture *fixture, const char *key, int64_t overlap_us, char *secret)
+{
+    struct frame_out *args = fixture_command(fixture, "key.rotate");
+
+    frame_cstr(args, "key", key);
+    frame_int(args, "overlap_us", overlap_us);
+    const struct frame_value *result = fixture_result(fixture);
+    struct slice text = frame_get_str(result, "secret");
+    sprintf(secret, "%.*s", (int)text.len, text.ptr);
+    return (uint64_t)frame_get_int(frame_get(result, "key"), "id", 0);
+}
+
+Test(key_rotate, both_secrets_work_for_the_overlap_then_only_the_new_one)
+{
+    struct fixture fixture;
+    char first[KEY_SECRET_MAX], second[KEY_SECRET_MAX];
+
+    fixture_init(&fixture);
+    (void)fixture_key(&fixture, "ci", 1000, first);
+    (void)rotate(&fixture, "ci", 60000000, second);
+    cr_expect_eq(check(&fixture, first), 0);
+    cr_expect_eq(check(&fixture, second), 0);
+    clock_fake_set(2000000, FIXTURE_NOW_US + 60000001);
+    cr_expect_eq(check(&fixture, first), ERR_INVALID_KEY);
+    cr_expect_eq(check(&fixture, second), 0);
+    (void)fixture_command(&fixture, "checkpoint"); /* which clears away what is over */
+    (void)fixture_result(&fixture);
+    frame_cstr(fixture_command(&fixture, "key.list"), "state", "revoked");
+    cr_expect_eq(frame_length(frame_get(fixture_result(&fixture), "keys")), 1);
+    cr_expect_eq(fixture.ledger.book.n_published, 1);
+    cr_expect_eq(check(&fixture, second), 0);
+    fixture_fini(&fixture);
+}
+
+Test(key_rotate, what_was_used_counts_over_the_whole_chain)
+{
+    struct fixture fixture;
+    char secret[KEY_SECRET_MAX];
+    uint64_t keys[3];
+
+    fixture_init(&fixture);
+    keys[0] = fixture_key(&fixture, "ci", 1000, secret);
+    cr_assert(fixture_request(&fixture, keys[0], 400, 300));
+    keys[1] = rotate(&fixture, "ci", 60000000, secret);
+    cr_expect_eq(fixture_quota(&fixture, keys[1], 0).reserved, 400);
+    cr_assert(fixture_request(&fixture, keys[1], 400, 350));
+    cr_expect_not(fixture_request(&fixture, keys[0], 300, 0)); /* 800 of 1000 are reserved */
+    keys[2] = rotate(&fixture, "ci", 60000000, secret);
+    cr_expect_eq(fixture_settle(&fixture), 2);
+    for (int i = 0; i < 3; i++)
+        cr_expect_eq(fixture_quota(&fixture, keys[i], 0).used, 650);
+    fixture_restart_ledger(&fixture);
+    for (int i = 0; i < 3; i++)
+        cr_expect_eq(fixture_quota(&fixture, keys[i], 0).used, 650);
+
+    /* A limit changed through one of them is changed for all. */
+    struct frame_out *args = fixture_command(&fixture, "key.update");
+    frame_int(args, "key", (int64_t)keys[2]);
+    frame_int(args, "quota_nusd", 700);
+    (void)fixture_result(&fixture);
+    for (int i = 0; i < 3; i++)
+        cr_expect_eq(fixture_quota(&fixture, keys[i], 0).limit, 700);
+    fixture_fini(&fixture);
+}
+
+Test(key_rotate, a_chain_outlives_its_first_key)
+{
+    struct fixture fixture;
+    char secret[KEY_SECRET_MAX];
+
+    fixture_init(&fixture);
+    uint64_t first = fixture_key(&fixture, "ci", 1000, secret);
+    cr_assert(fixture_request(&fixture, first, 400, 300));
+    cr_expect_eq(fixture_settle(&fixture), 1);
+    uint64_t second = rotate(&fixture, "ci", 0, secret);
+    frame_int(fixture_command(&fixture, "key.revoke"), "key", (int64_t)first);
+    (void)fixture_result(&fixture);
+    fixture_restart_ledger(&fixture);
+    cr_expect_eq(fixture_quota(&fixture, second, 0).used, 300);
+    cr_assert(fixture_request(&fixture, second, 400, 100));
+    cr_expect_eq(fixture_settle(&fixture), 1);
+    cr_expect_eq(fixture_quota(&fixture, second, 0).used, 400);
+    fixture_fini(&fixture);
+}
+
+Test(key_rotate, a_key_is_rotated_once)
+{
+    struct fixture fixture;
+    char secret[KEY_SECRET_MAX];
+
+    fixture_init(&fixture);
+    uint64_t first = fixture_key(&fixture, "ci", 0, secret);
+    (void)rotate(&fixture, "ci", 60000000, secret);
+    frame_int(fixture_command(&fixture, "key.rotate"), "key", (int64_t)first);
+    cr_expect_eq(fixture_failure(&fixture, "rotated already"), ERR_CONFLICT);
+    struct frame_out *args = fixture_command(&fixture, "key.rotate");
+    frame_cstr(args, "key", "ci"); /* by name: the newest */
+    frame_int(args, "overlap_us", -1);
+    cr_expect_eq(fixture_failure(&fixture, "overlap"), ERR_SYNTAX);
+    fixture_fini(&fixture);
+}

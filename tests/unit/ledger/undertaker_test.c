@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: ISC */
+#include "ledger_fixture.h"
+
+/* A worker dies with a flight in each state; what each comes to. */
+static const struct row {
+    enum flight_state state;
+    bool has_usage;
+    int64_t charge;
+    const char *provenance, *counted_as, *category;
+} rows[] = {
+    {FLIGHT_HELD, false, 0, "none", "voided", "internal"},
+    {FLIGHT_DISPATCHED, false, 0, "indeterminate", "indeterminate", "internal"},
+    {FLIGHT_DISPATCHED, true, 70, "reported", "settled", "internal"},
+};
+
+static struct flight *
+fly(struct fixture *fixture, uint64_t key, const struct row *row)
+{
+    struct flight *flight = fixture_flight(fixture, key, 400);
+
+    cr_assert_eq(fixture_hold(fixture, flight), 0);
+    if (row->state == FLIGHT_DISPATCHED)
+        flight_dispatch(flight);
+    if (row->has_usage) {
+        struct usage usage = {.is_reported = 1, .tier_permille = 1000};
+
+        usage.count[USAGE_OUTPUT] = 70;
+        flight_note_usage(flight, &usage);
+    }
+    return flight;
+}
+
+static const struct frame_value *
+undertake(struct fixture *fixture)
+{
+    frame_int(fixture_command(fixture, "undertake"), "slot", 0);
+    return fixture_result(fixture);
+}
+
+Test(undertaker, ends_each_flight_by_what_is_known_of_it)
+{
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct fixture fixture;
+        struct proc_view worker;
+
+        fixture_init(&fixture);
+        uint64_t key = fixture_key(&fixture, "a", 1000, NULL);
+        struct uuid id = flight_record(fly(&fixture, key, &rows[i]))->request_id;
+        fixture_kill_worker(&fixture);
+        const struct frame_value *result = undertake(&fixture);
+        cr_expect_eq(frame_get_int(result, rows[i].counted_as, 0), 1, "row %zu", i);
+        cr_expect_eq(frame_get_int(result, "settled", 0) + frame_get_int(result, "voided", 0) +
+                         frame_get_int(result, "indeterminate", 0),
+                     1);
+        proc_slot_view(fixture.heritage.segment, 0, &worker);
+        cr_expect_eq(worker.state, PROC_VACANT);
+        cr_expect_eq(fixture_quota(&fixture, key, 0).used, rows[i].charge);
+        cr_expect_eq(fixture_quota(&fixture, key, 0).reserved, 0);
+        cr_expect_eq(ledger_outbox(&fixture.ledger), 0);
+
+        char text[TEXT_UUID_SIZE];
+        text_uuid_format(id, text);
+        frame_str(fixture_command(&fixture, "request.show"), "request_id",
+                  slice_of(text, sizeof(text)));
+        const struct frame_value *request = frame_get(fixture_result(&fixture), "request");
+        cr_expect(fixture_str_is(request, "provenance", rows[i].provenance), "row %zu", i);
+        cr_expect(fixture_str_is(request, "category", rows[i].category), "row %zu", i);
+        cr_expect_eq(frame_get_int(request, "charge_nusd", -1), rows[i].charge);
+        fixture_fini(&fixture);
+    }
+}
+
+Test(undertaker, leaves_a_finished_flight_to_settlement)
+{
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    uint64_t key = fixture_key(&fixture, "a", 1000, NULL);
+    cr_assert(fixture_request(&fixture, key, 400, 30));
+    fixture_kill_worker(&fixture);
+    const struct frame_value *result = undertake(&fixture);
+    cr_expect_eq(frame_get_int(result, "settled", -1), 0);
+    cr_expect_eq(fixture_quota(&fixture, key, 0).used, 30);
+    cr_expect_eq(fixture_quota(&fixture, key, 0).reserved, 0);
+    fixture_fini(&fixture);
+}
+
+Test(undertaker, refuses_a_worker_that_lives)
+{
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    frame_int(fixture_command(&fixture, "undertake"), "slot", 0);
+    cr_expect_eq(fixture_failure(&fixture, "not been found dead"), ERR_CONFLICT);
+    frame_int(fixture_command(&fixture, "undertake"), "slot", 99);
+    cr_expect_eq(fixture_failure(&fixture, "no worker slot"), ERR_MISSING);
+    fixture_fini(&fixture);
+}
+
+/* A next worker in the slot goes on with the flights that are left. */
+Test(undertaker, visits_again_and_again_and_the_books_balance)
+{
+    struct fixture fixture;
+    int64_t used = 0;
+
+    fixture_init(&fixture);
+    uint64_t key = fixture_key(&fixture, "a", USD, NULL);
+    for (int round = 0; round < 10; round++) {
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+            (void)fly(&fixture, key, &rows[i]);
+            used += rows[i].charge;
+        }
+        cr_assert(fixture_request(&fixture, key, 400, 11));
+        used += 11;
+        fixture_kill_worker(&fixture);
+        if (round % 3 == 0)
+            fixture_restart_ledger(&fixture); /* the ledger died too: the next one adopts */
+        (void)undertake(&fixture);
+        cr_expect_eq(fixture_quota(&fixture, key, 0).used, used);
+        cr_expect_eq(fixture_quota(&fixture, key, 0).reserved, 0);
+        fixture_start_worker(&fixture);
+        cr_expect_eq(flight_desk_n_busy(fixture.desk), 0);
+    }
+    cr_expect_eq(fixture_charged(&fixture, 0), used);
+    fixture_fini(&fixture);
+}

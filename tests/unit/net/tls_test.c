@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: ISC */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "client.h"
+
+#define BODY_LEN 6
+
+static char dir[] = "/tmp/relayos-tls-XXXXXX";
+static char ca_path[64];
+static int max_version;  /* of the provider */
+static const char *cert; /* "good" or "wrong" */
+
+static void
+run(const char *format, ...)
+{
+    char command[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(command, sizeof command, format, args);
+    va_end(args);
+    cr_assert_eq(system(command), 0, "%s", command);
+}
+
+/* A CA, a certificate for localhost and 127.0.0.1, one for another name, both signed by it. */
+static void
+set_up(void)
+{
+    static const struct {
+        const char *name, *san;
+    } certs[] = {{"good", "DNS:localhost,IP:127.0.0.1"},
+                 {"wrong", "DNS:other.example,IP:127.0.0.9"}};
+
+    cr_assert_not_null(mkdtemp(dir));
+    snprintf(ca_path, sizeof ca_path, "%s/ca.pem", dir);
+    run("cd %s && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+        "-subj /CN=ca -keyout ca.key -out ca.pem 2>log",
+        dir);
+    for (int i = 0; i < 2; i++)
+        run("cd %s && openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x "
+            "-keyout %s.key -out %s.csr 2>>log && echo subjectAltName=%s >%s.ext && "
+            "openssl x509 -req -in %s.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
+            "-extfile %s.ext -out %s.pem 2>>log",
+            dir, certs[i].name, certs[i].name, certs[i].san, certs[i].name, certs[i].name,
+            certs[i].name, certs[i].name);
+}
+
+static void
+tear_down(void)
+{
+    run("rm -rf %s", dir);
+}
+
+TestSuite(tls, .init = set_up, .fini = tear_down);
+
+static void
+answer_requests(SSL *ssl)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+    char bytes[4096];
+    int len = 0, n;
+
+    while ((n = SSL_read(ssl, bytes + len, (int)sizeof bytes - 1 - len)) > 0) {
+        bytes[len += n] = '\0';
+        if (strstr(bytes, "abcdef") == NULL)
+            continue;
+        SSL_write(ssl, answer, sizeof answer - 1);
+        len = 0;
+    }
+}
+
+static void
+serve_tls(int listener)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    char path[128];
+
+    SSL_CTX_set_max_proto_version(ctx, max_version);
+    snprintf(path, sizeof path, "%s/%s.pem", dir, cert);
+    SSL_CTX_use_certificate_chain_file(ctx, path);
+    snprintf(path, sizeof path, "%s/%s.key", dir, cert);
+    SSL_CTX_use_PrivateKey_file(ctx, path, SSL_FILETYPE_PEM);
+    for (;;) {
+        int fd = provider_accept(listener);
+        SSL *ssl = SSL_new(ctx);
+        SSL_set_fd(ssl, fd);
+        if (SSL_accept(ssl) == 1)
+            answer_requests(ssl);
+        SSL_free(ssl);
+        close(fd);
+    }
+}
+
+static struct upstream_report
+call_with(const char *host, const char *ca_file, int n_calls)
+{
+    struct provider provider = provider_start(serve_tls);
+    struct upstream_record target = client_target(provider.port);
+    struct loop *loop = loop_new();
+    struct upstream_pool *pool = upstream_pool_new(loop);
+    struct client client = {0};
+
+    target.is_tls = 1;
+    snprintf(target.host, sizeof target.host, "%s", host);
+    snprintf(target.ca_file, sizeof target.ca_file, "%s", ca_file);
+    for (int i = 0; i < n_calls; i++) {
+        client = (struct client){0};
+        client_run(&client, loop, pool, &target);
+    }
+    upstream_pool_free(&pool);
+    loop_free(&loop);
+    provider_stop(&provider);
+    return client.report;
+}
+
+Test(tls, a_certificate_is_accepted_for_its_own_names_only_in_both_versions)
+{
+    static const struct {
+        const char *host, *cert;
+        enum upstream_result result;
+    } cases[] = {
+        {"localhost", "good", UPSTREAM_OK},
+        {"127.0.0.1", "good", UPSTREAM_OK},
+        {"localhost", "wrong", UPSTREAM_TLS},
+        {"127.0.0.1", "wrong", UPSTREAM_TLS},
+    };
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (int v = 0; v < 2; v++) {
+            cert = cases[i].cert;
+            max_version = versions[v];
+            struct upstream_report report = call_with(cases[i].host, ca_path, 1);
+            cr_expect_eq(report.result, cases[i].result, "%s %s TLS 1.%d: %s", cases[i].host,
+                         cases[i].cert, v + 2, upstream_result_name(report.result));
+            cr_expect_eq(report.was_sent, cases[i].result == UPSTREAM_OK);
+        }
+    }
+}
+
+Test(tls, a_connection_is_used_again)
+{
+    cert = "good";
+    max_version = TLS1_3_VERSION;
+    struct upstream_report report = call_with("localhost", ca_path, 3);
+    cr_expect_eq(report.result, UPSTREAM_OK);
+    cr_expect(report.is_reused);
+    cr_expect_eq(report.n_redials, 0);
+}
+
+Test(tls, an_unknown_authority_is_refused)
+{
+    cert = "good";
+    max_version = TLS1_3_VERSION;
+    cr_expect_eq(call_with("localhost", "", 1).result, UPSTREAM_TLS);
+    cr_expect_eq(call_with("localhost", "/nonexistent.pem", 1).result, UPSTREAM_TLS);
+}
+
+Test(tls, older_versions_are_refused)
+{
+    cert = "good";
+    max_version = TLS1_1_VERSION;
+    cr_expect_eq(call_with("localhost", ca_path, 1).result, UPSTREAM_TLS);
+}

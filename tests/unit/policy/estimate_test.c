@@ -1,0 +1,102 @@
+#include <criterion/criterion.h>
+
+#include "relayos/policy/estimate.h"
+#include "relayos/policy/price.h"
+
+#define FALLBACK 4096
+
+static const struct price price = {.nusd = {[USAGE_INPUT] = 3000000000,
+                                            [USAGE_CACHE_READ] = 300000000,
+                                            [USAGE_CACHE_WRITE_1H] = 6000000000,
+                                            [USAGE_OUTPUT] = 15000000000}};
+
+static struct estimate
+estimate(struct request_facts facts, struct model_record model)
+{
+    struct estimate out;
+
+    model.price = price;
+    estimate_request(&facts, &model, FALLBACK, &out);
+    return out;
+}
+
+static struct request_facts
+chat(size_t body_len, int64_t max_tokens, int64_t n)
+{
+    return (struct request_facts){.operation = OPERATION_CHAT,
+                                  .body = {"", body_len},
+                                  .max_tokens = max_tokens,
+                                  .n_choices = n};
+}
+
+Test(estimate, a_prompt_has_at_most_one_token_a_byte_and_fits_the_context)
+{
+    cr_assert_eq(estimate(chat(1000, 10, 1), (struct model_record){0}).input_tokens, 1000);
+    cr_assert_eq(
+        estimate(chat(1000, 10, 1), (struct model_record){.context_tokens = 200}).input_tokens,
+        200);
+}
+
+Test(estimate, output_is_what_was_said_or_the_models_most_or_the_fallback)
+{
+    const struct model_record limited = {.max_output_tokens = 500};
+
+    cr_assert_eq(estimate(chat(1, 100, 1), limited).output_tokens, 100);
+    cr_assert_eq(estimate(chat(1, 9000, 1), limited).output_tokens, 500);
+    cr_assert_eq(estimate(chat(1, 0, 1), limited).output_tokens, 500);
+    cr_assert_eq(estimate(chat(1, 0, 1), (struct model_record){0}).output_tokens, FALLBACK);
+    cr_assert_eq(estimate(chat(1, 100, 3), limited).output_tokens, 300);
+}
+
+Test(estimate, absurd_numbers_are_bounded)
+{
+    struct estimate out = estimate(chat(1, INT64_MAX, INT64_MAX), (struct model_record){0});
+
+    cr_assert_eq(out.output_tokens, LIMIT_TOKENS);
+    cr_assert_gt(out.nusd, 0);
+}
+
+Test(estimate, the_dearest_bucket_is_held)
+{
+    /* 1000 x 6000 + 10 x 15000 nano-USD */
+    cr_assert_eq(estimate(chat(1000, 10, 1), (struct model_record){0}).nusd, 6150000);
+}
+
+Test(estimate, embeddings_have_no_output_and_counting_costs_nothing)
+{
+    struct request_facts facts = chat(100, 50, 1);
+
+    facts.operation = OPERATION_EMBEDDING;
+    cr_assert_eq(estimate(facts, (struct model_record){0}).output_tokens, 0);
+    facts.operation = OPERATION_COUNT_TOKENS;
+    cr_assert_eq(estimate(facts, (struct model_record){0}).nusd, 0);
+    cr_assert_eq(estimate(facts, (struct model_record){0}).tokens, 0);
+}
+
+Test(estimate, no_answer_within_the_bounds_costs_more_than_was_held)
+{
+    uint64_t random = 7;
+
+    for (int i = 0; i < 100000; i++) {
+        random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+        struct estimate out = estimate(chat((size_t)(random >> 44), (int64_t)(random >> 50) + 1, 1),
+                                       (struct model_record){0});
+        struct usage usage = {.tier_permille = 1000};
+        int64_t cached = out.input_tokens == 0 ? 0 : (int64_t)(random >> 20) % out.input_tokens;
+
+        usage.count[USAGE_INPUT] = out.input_tokens - cached;
+        usage.count[i % 2 == 0 ? USAGE_CACHE_READ : USAGE_CACHE_WRITE_1H] = cached;
+        usage.count[USAGE_OUTPUT] = (int64_t)(random >> 8) % (out.output_tokens + 1);
+        usage.count[USAGE_REQUEST] = 1;
+        cr_assert_leq(price_charge_nusd(&usage, &price), out.nusd);
+    }
+}
+
+Test(estimate, output_tokens_of_bytes_round_up)
+{
+    cr_assert_eq(estimate_output_tokens(0), 0);
+    cr_assert_eq(estimate_output_tokens(1), 1);
+    cr_assert_eq(estimate_output_tokens(4), 1);
+    cr_assert_eq(estimate_output_tokens(5), 2);
+    cr_assert_eq(estimate_output_tokens(INT64_MAX), INT64_MAX / 4 + 1);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: ISC */
+#include "fixture.h"
+
+static struct segment *segment;
+
+static void
+make(void)
+{
+    segment = fixture_segment();
+}
+
+static void
+drop(void)
+{
+    segment_detach(&segment);
+}
+
+TestSuite(quota, .init = make, .fini = drop);
+
+Test(quota, reserves_up_to_the_limit_then_refuses)
+{
+    struct quota_cell *cell = fixture_cell(segment, 1, LIMIT_UNIT_NUSD, 100);
+
+    cr_assert_eq(quota_reserve(cell, 60), 0);
+    cr_assert_eq(quota_reserve(cell, 41), ERR_QUOTA_EXCEEDED);
+    cr_assert_eq(quota_reserve(cell, 40), 0);
+}
+
+Test(quota, a_charge_below_its_reservation_gives_the_rest_back)
+{
+    struct quota_cell *cell = fixture_cell(segment, 1, LIMIT_UNIT_NUSD, 100);
+
+    cr_assert_eq(quota_reserve(cell, 100), 0);
+    quota_charge(cell, 30);
+    quota_release(cell, 100);
+    cr_assert_eq(quota_reserve(cell, 71), ERR_QUOTA_EXCEEDED);
+    cr_assert_eq(quota_reserve(cell, 70), 0);
+}
+
+Test(quota, an_overspent_cell_refuses_even_small_amounts)
+{
+    struct quota_cell *cell = fixture_cell(segment, 1, LIMIT_UNIT_NUSD, 100);
+
+    cr_assert_eq(quota_reserve(cell, 100), 0);
+    quota_charge(cell, 150);
+    quota_release(cell, 100);
+    cr_assert_eq(quota_reserve(cell, 1), ERR_QUOTA_EXCEEDED);
+}
+
+Test(quota, no_limit_is_large_enough_to_overflow_the_word)
+{
+    struct quota_cell *cell = fixture_cell(segment, 1, LIMIT_UNIT_NUSD, INT64_MAX);
+
+    cr_assert_eq(quota_reserve(cell, QUOTA_RESERVED_MAX), 0);
+    cr_assert_eq(quota_reserve(cell, 1), ERR_QUOTA_EXCEEDED);
+    cr_assert_eq(quota_reserve(cell, INT64_MAX), ERR_QUOTA_EXCEEDED);
+    quota_release(cell, QUOTA_RESERVED_MAX);
+    cr_assert_eq(fixture_reserved(cell), 0);
+}
+
+Test(quota, a_release_without_its_reservation_aborts, .signal = SIGABRT)
+{
+    quota_release(fixture_cell(segment, 1, LIMIT_UNIT_NUSD, 100), 5);
+}
+
+Test(quota, opening_the_same_limit_again_finds_its_cell)
+{
+    uint32_t idx, generation, again_idx, again_generation;
+
+    cr_assert_eq(quota_cell_open(segment, 7, 0, 202611, 100, 10, &idx, &generation), 0);
+    cr_assert_eq(quota_reserve(quota_cell_at(segment, idx, generation), 5), 0);
+    row_index_free(&segment->cells_by_limit); /* as in a ledger that takes over */
+    cr_assert_eq(quota_cell_open(segment, 7, 0, 202611, 90, 11, &again_idx, &again_generation), 0);
+    cr_assert_eq(again_idx, idx);
+    cr_assert_eq(again_generation, generation);
+
+    struct quota_view view;
+
+    quota_view(quota_cell_at(segment, idx, generation), &view);
+    cr_assert_eq(view.used, 11);
+    cr_assert_eq(view.limit, 90);
+    cr_assert_eq(view.reserved, 5);
+    cr_assert_eq(view.period_id, 202611);
+    cr_assert_eq(quota_cell_open(segment, 7, 0, 202612, 90, 0, &again_idx, &again_generation), 0);
+    cr_assert_neq(again_idx, idx);
+}
+
+Test(quota, a_recycled_cell_is_not_found_under_its_old_generation)
+{
+    uint32_t idx, generation, new_idx, new_generation;
+
+    cr_assert_eq(quota_cell_open(segment, 1, 0, 1, 100, 0, &idx, &generation), 0);
+
+    struct quota_cell *cell = quota_cell_at(segment, idx, generation);
+
+    cr_assert_eq(quota_reserve(cell, 1), 0);
+    cr_assert_eq(quota_cell_close(segment, idx), ERR_BUSY);
+    quota_release(cell, 1);
+    cr_assert_eq(quota_cell_close(segment, idx), 0);
+    cr_assert_null(quota_cell_at(segment, idx, generation));
+    cr_assert_eq(quota_reserve(cell, 1), ERR_CONFLICT);
+    cr_assert_eq(quota_cell_open(segment, 2, 0, 1, 100, 0, &new_idx, &new_generation), 0);
+    cr_assert_eq(new_idx, idx); /* last in, first out */
+    cr_assert_neq(new_generation, generation);
+    cr_assert_null(quota_cell_at(segment, idx, generation));
+    cr_assert_not_null(quota_cell_at(segment, idx, new_generation));
+
+    struct quota_cell_info info;
+
+    cr_assert_eq(quota_cell_info(segment, idx, &info), 0);
+    cr_assert_eq(info.key_id, 2);
+    cr_assert_eq(info.generation, new_generation);
+    cr_assert_eq(quota_cell_info(segment, idx + 1, &info), ERR_MISSING);
+}
+
+Test(quota, a_full_table_says_so_and_goes_on_after_a_close)
+{
+    uint32_t idx = 0, generation;
+
+    for (uint64_t key = 1; key <= fixture_capacity.quota_cells; key++)
+        cr_assert_eq(quota_cell_open(segment, key, 0, 1, 1, 0, &idx, &generation), 0);
+    cr_assert_eq(quota_cell_open(segment, 999, 0, 1, 1, 0, &idx, &generation), ERR_FULL);
+    cr_assert_eq(quota_cell_close(segment, 5), 0);
+    cr_assert_eq(quota_cell_open(segment, 999, 0, 1, 1, 0, &idx, &generation), 0);
+    cr_assert_eq(idx, 5);
+}
+
+Test(quota, eight_racing_processes_are_granted_exactly_the_limit)
+{
+    enum { N_PROCESSES = 8, N_TRIES = 5000, LIMIT = 10007 };
+    struct quota_cell *cell = fixture_cell(segment, 1, LIMIT_UNIT_NUSD, LIMIT);
+
+    for (int i = 0; i < N_PROCESSES; i++) {
+        if (fork() == 0) {
+            for (int n = 0; n < N_TRIES; n++) {
+                /* Every other grant is settled at once, as by the ledger: used up, not returned. */
+                if (quota_reserve(cell, 1) == 0 && n % 2 == 0) {
+                    quota_charge(cell, 1);
+                    quota_release(cell, 1);
+                }
+            }
+            _exit(0);
+        }
+    }
+    while (wait(NULL) > 0)
+        ;
+    cr_assert_eq(fixture_used(cell) + fixture_reserved(cell), LIMIT);
+}
+
+/*
+ * A cell is closed and opened for another limit as fast as can be while others try to hold on it by
+ * the generation they know. Whoever is granted must find that generation there until it lets go.
+ */
+Test(quota, a_hold_and_a_close_never_both_succeed, .timeout = 60)
+{
+    enum { N_ROUNDS = 20000 };
+    struct shared {
+        _Atomic uint64_t current; /* idx:32 | generation:32 */
+        _Atomic int n_wrong, n_granted, is_over;
+    } *shared = fixture_shared(sizeof(*shared));
+    uint32_t idx, generation;
+
+    cr_assert_eq(quota_cell_open(segment, 1, 0, 1, 100, 0, &idx, &generation), 0);
+    shared->current = (uint64_t)idx << 32 | generation;
+    for (int i = 0; i < 3; i++) {
+        if (fork() == 0) {
+            while (!shared->is_over) {
+                uint64_t current = shared->current;
+                struct quota_cell *cell =
+                    quota_cell_at(segment, (uint32_t)(current >> 32), (uint32_t)current);
+
+                if (cell == NULL || quota_reserve(cell, 1) != 0)
+                    continue;
+                /* quota_reserve() takes whatever generation it finds; what it took must stay. */
+                uint32_t held = cell->generation;
+
+                shared->n_granted++;
+                for (volatile int spin = 0; spin < 20; spin++)
+                    ;
+                if (cell->generation != held)
+                    shared->n_wrong++;
+                quota_release(cell, 1);
+            }
+            _exit(0);
+        }
+    }
+    for (int n = 0; n < N_ROUNDS || shared->n_granted < 100; n++) {
+        if (quota_cell_close(segment, idx) != 0)
+            continue;
+        cr_assert_eq(quota_cell_open(segment, (uint64_t)n + 2, 0, 1, 100, 0, &idx, &generation), 0);
+        shared->current = (uint64_t)idx << 32 | generation;
+    }
+    shared->is_over = 1;
+    int status, n_failed = 0;
+
+    while (wait(&status) > 0)
+        n_failed += status != 0;
+    cr_assert_eq(n_failed, 0);
+    cr_assert_eq(shared->n_wrong, 0);
+    cr_assert_gt(shared->n_granted, 0);
+    cr_assert_eq(fixture_reserved(&segment->quota_cells[idx]), 0);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: ISC */
+#include "relayos/store/store_name.h"
+#include "store_fixture.h"
+
+static void
+make_key(struct key_record *key, const char *name, uint8_t n)
+{
+    memset(key, 0, sizeof(*key));
+    memset(key->digest, n, sizeof(key->digest));
+    snprintf(key->name, sizeof(key->name), "%s", name);
+    snprintf(key->owner, sizeof(key->owner), "team-a");
+    snprintf(key->last4, sizeof(key->last4), "ab%02u", n);
+    key->tool = KEY_TOOL_CLAUDE_CODE;
+    key->flags = KEY_ALL_MODELS;
+    key->created_us = key->updated_us = FIXTURE_NOW_US;
+}
+
+static int
+insert(struct fixture *fixture, struct key_record *key)
+{
+    cr_assert_eq(store_begin(fixture->store), 0);
+    int rc = store_key_insert(fixture->store, key);
+    if (rc != 0)
+        store_rollback(fixture->store);
+    else
+        rc = store_commit(fixture->store);
+    return rc;
+}
+
+static int
+update(struct fixture *fixture, const struct key_record *key)
+{
+    cr_assert_eq(store_begin(fixture->store), 0);
+    int rc = store_key_update(fixture->store, key);
+    if (rc != 0)
+        store_rollback(fixture->store);
+    else
+        rc = store_commit(fixture->store);
+    return rc;
+}
+
+Test(store_key, comes_back_as_it_went_in)
+{
+    static char models[2][LIMIT_MODEL_NAME] = {"claude-sonnet-4", "gpt-4.1-mini"};
+    struct fixture fixture;
+    struct key_record key, got;
+
+    fixture_init(&fixture);
+    make_key(&key, "cursor of anna", 1);
+    key.flags = KEY_DISABLED;
+    key.n_models = 2;
+    key.models = models;
+    key.n_limits = 2;
+    key.limits[0] = (struct key_limit){.unit = LIMIT_UNIT_NUSD, .amount = 50};
+    key.limits[1] =
+        (struct key_limit){.unit = LIMIT_UNIT_TOKENS, .period = LIMIT_PERIOD_TOTAL, .amount = 1000};
+    key.max_concurrent = 4;
+    key.requests_per_minute = 60;
+    key.expires_us = FIXTURE_NOW_US + 1;
+    cr_assert_eq(insert(&fixture, &key), 0);
+    cr_expect_eq(key.group_id, key.id);
+    cr_assert_eq(store_key_find_digest(fixture.store, key.digest, &got), 0);
+    cr_expect_eq(got.id, key.id);
+    cr_expect_eq(got.group_id, key.id);
+    cr_expect_str_eq(got.name, "cursor of anna");
+    cr_expect_eq(got.tool, KEY_TOOL_CLAUDE_CODE);
+    cr_expect_eq(got.flags, KEY_DISABLED);
+    cr_assert_eq(got.n_models, 2);
+    cr_expect_str_eq(got.models[1], "gpt-4.1-mini");
+    cr_assert_eq(got.n_limits, 2);
+    cr_expect_eq(got.limits[0].amount, 50);
+    cr_expect_eq(got.limits[1].unit, LIMIT_UNIT_TOKENS);
+    cr_expect_eq(got.limits[1].period, LIMIT_PERIOD_TOTAL);
+    cr_expect_eq(got.max_concurrent, 4);
+    cr_expect_eq(got.requests_per_minute, 60);
+    cr_expect_eq(got.expires_us, FIXTURE_NOW_US + 1);
+    store_key_fini(&got);
+    fixture_fini(&fixture);
+}
+
+Test(store_key, an_active_name_is_taken_until_it_is_revoked_or_rotated_away)
+{
+    struct fixture fixture;
+    struct key_record first, second, third;
+
+    fixture_init(&fixture);
+    make_key(&first, "ci", 1);
+    make_key(&second, "ci", 2);
+    make_key(&third, "ci", 3);
+    cr_assert_eq(insert(&fixture, &first), 0);
+    cr_expect_eq(insert(&fixture, &second), ERR_EXISTS);
+    first.revoked_us = FIXTURE_NOW_US;
+    cr_assert_eq(update(&fixture, &first), 0);
+    second.id = 0;
+    cr_expect_eq(insert(&fixture, &second), 0);
+    cr_expect_gt(second.id, first.id);
+    second.rotated_to = 99;
+    cr_assert_eq(update(&fixture, &second), 0);
+    cr_expect_eq(insert(&fixture, &third), 0);
+    struct key_record got;
+    cr_assert_eq(store_key_find_name(fixture.store, SLICE_LIT("ci"), &got), 0);
+    cr_expect_eq(got.id, third.id);
+    store_key_fini(&got);
+    fixture_fini(&fixture);
+}
+
+Test(store_key, limits_belong_to_the_whole_chain_of_rotations)
+{
+    struct fixture fixture;
+    struct key_record first, second, got;
+
+    fixture_init(&fixture);
+    make_key(&first, "ci", 1);
+    first.n_limits = 1;
+    first.limits[0] = (struct key_limit){.unit = LIMIT_UNIT_NUSD, .amount = 50};
+    cr_assert_eq(insert(&fixture, &first), 0);
+    first.rotated_to = 99;
+    cr_assert_eq(update(&fixture, &first), 0);
+    make_key(&second, "ci", 2);
+    second.group_id = first.group_id;
+    second.n_limits = 1;
+    second.limits[0] = (struct key_limit){.unit = LIMIT_UNIT_NUSD, .amount = 80};
+    cr_assert_eq(insert(&fixture, &second), 0);
+    cr_assert_eq(store_key_get(fixture.store, first.id, &got), 0);
+    cr_expect_eq(got.limits[0].amount, 80);
+    store_key_fini(&got);
+    fixture_fini(&fixture);
+}
+
+Test(store_key, last4_must_name_one_key)
+{
+    struct fixture fixture;
+    struct key_record first, second, got;
+
+    fixture_init(&fixture);
+    make_key(&first, "a", 1);
+    make_key(&second, "b", 2);
+    cr_assert_eq(insert(&fixture, &first), 0);
+    cr_assert_eq(insert(&fixture, &second), 0);
+    cr_assert_eq(store_key_find_last4(fixture.store, SLICE_LIT("ab02"), &got), 0);
+    cr_expect_eq(got.id, second.id);
+    snprintf(second.last4, sizeof(second.last4), "ab01");
+    cr_assert_eq(update(&fixture, &second), 0);
+    cr_expect_eq(store_key_find_last4(fixture.store, SLICE_LIT("ab01"), &got), ERR_CONFLICT);
+    cr_expect_eq(store_key_find_last4(fixture.store, SLICE_LIT("none"), &got), ERR_MISSING);
+    fixture_fini(&fixture);
+}
+
+Test(store_key, a_walk_with_filters_meets_each_key_once)
+{
+    struct fixture fixture;
+    struct key_record key, got;
+    uint64_t after = 0, n = 0, n_live = 0;
+
+    fixture_init(&fixture);
+    for (uint8_t i = 0; i < 30; i++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "key %u", i);
+        make_key(&key, name, i);
+        key.flags |= i % 3 == 0 ? KEY_DISABLED : 0;
+        key.revoked_us = i % 10 == 9 ? FIXTURE_NOW_US : 0;
+        key.expires_us = i == 1 ? FIXTURE_NOW_US - 1 : 0;
+        cr_assert_eq(insert(&fixture, &key), 0);
+    }
+    struct store_key_filter active = {.state = SLICE_LIT("active"), .now_us = FIXTURE_NOW_US};
+    while (store_key_next(fixture.store, &active, after, &got) == 0) {
+        cr_expect_gt(got.id, after);
+        after = got.id;
+        n++;
+    }
+    /* 10 are disabled (one of them revoked too), 2 more are revoked, 1 is expired. */
+    cr_expect_eq(n, 30 - 10 - 2 - 1);
+    cr_assert_eq(store_key_count(fixture.store, &n_live), 0);
+    cr_expect_eq(n_live, 27);
+    fixture_fini(&fixture);
+}

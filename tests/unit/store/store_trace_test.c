@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: ISC */
+#include "relayos/model/catalog.h"
+#include "store_fixture.h"
+
+static void
+insert_flights(struct fixture *fixture, uint32_t n)
+{
+    enum store_insert inserted;
+
+    cr_assert_eq(store_begin(fixture->store), 0);
+    for (uint32_t i = 0; i < n; i++) {
+        struct flight_record flight;
+
+        fixture_flight(&flight, i);
+        flight.category = i % 10 == 9 ? ERR_CATEGORY_UPSTREAM_TIMEOUT : ERR_CATEGORY_NONE;
+        cr_assert_eq(fixture_insert(fixture, &flight, &inserted), 0);
+    }
+    cr_assert_eq(store_commit(fixture->store), 0);
+}
+
+Test(store_trace, comes_back_as_it_was_but_for_the_origin_of_time)
+{
+    struct fixture fixture;
+    struct flight_record flight;
+    struct store_trace trace;
+    enum store_insert inserted;
+
+    fixture_init(&fixture);
+    fixture_flight(&flight, 7);
+    flight.stage_us[FLIGHT_STAGE_FIRST_TOKEN] = 0; /* not reached */
+    flight.endpoint = 4;
+    flight.protocol = PROTOCOL_ANTHROPIC_MESSAGES;
+    flight.is_stream = 1;
+    flight.usage.reasoning_tokens = 5;
+    flight.n_attempts = 2;
+    flight.attempts[1] = flight.attempts[0];
+    flight.attempts[0].outcome = ATTEMPT_UNCERTAIN;
+    flight.attempts[0].category = ERR_CATEGORY_UPSTREAM_ERROR;
+    snprintf(flight.attempts[0].note, sizeof(flight.attempts[0].note), "reset");
+    cr_assert_eq(store_begin(fixture.store), 0);
+    cr_assert_eq(fixture_insert(&fixture, &flight, &inserted), 0);
+    cr_assert_eq(store_commit(fixture.store), 0);
+
+    cr_assert_eq(store_trace_get(fixture.store, flight.request_id, &trace), 0);
+    struct flight_record *got = &trace.flight;
+    cr_expect_arr_eq(got->request_id.bytes, flight.request_id.bytes, 16);
+    cr_expect_eq(got->key_id, flight.key_id);
+    cr_expect_str_eq(got->model, flight.model);
+    cr_expect_eq(got->endpoint, 4);
+    cr_expect_eq(got->protocol, PROTOCOL_ANTHROPIC_MESSAGES);
+    cr_expect_eq(got->is_stream, 1);
+    cr_expect_eq(got->status, 200);
+    cr_expect_eq(got->accepted_real_us, flight.accepted_real_us);
+    cr_expect_eq(got->stage_us[FLIGHT_STAGE_COMPLETED], STORE_TRACE_ACCEPTED_US + 700);
+    cr_expect_eq(got->stage_us[FLIGHT_STAGE_FIRST_TOKEN], 0);
+    cr_expect_eq(got->stage_us[FLIGHT_STAGE_SETTLED], STORE_TRACE_ACCEPTED_US + 1000);
+    cr_expect_eq(got->usage.count[USAGE_INPUT], 107);
+    cr_expect_eq(got->usage.reasoning_tokens, 5);
+    cr_expect_eq(got->charge_nusd, 1007);
+    cr_expect_eq(got->provenance, USAGE_REPORTED);
+    cr_expect_eq(got->period_id, 202511);
+    cr_assert_eq(got->n_attempts, 2);
+    cr_expect_eq(got->attempts[0].outcome, ATTEMPT_UNCERTAIN);
+    cr_expect_eq(got->attempts[0].category, ERR_CATEGORY_UPSTREAM_ERROR);
+    cr_expect_str_eq(got->attempts[0].note, "reset");
+    cr_expect_str_eq(got->attempts[1].upstream, "openai-main");
+    cr_expect_not(trace.is_refusal);
+    struct uuid unknown = {.bytes = {1}};
+    cr_expect_eq(store_trace_get(fixture.store, unknown, &trace), ERR_MISSING);
+    fixture_fini(&fixture);
+}
+
+Test(store_trace, a_refused_call_leaves_one_too)
+{
+    struct fixture fixture;
+    struct store_trace trace;
+    struct refusal_record refusal = {.accepted_real_us = FIXTURE_NOW_US,
+                                     .elapsed_us = 40,
+                                     .endpoint = 255,
+                                     .category = ERR_CATEGORY_QUOTA_EXCEEDED,
+                                     .step = FLIGHT_STAGE_KEY_CHECKED,
+                                     .status = 429};
+
+    fixture_init(&fixture);
+    refusal.request_id = text_uuid_new(FIXTURE_NOW_US);
+    cr_assert_eq(store_begin(fixture.store), 0);
+    cr_assert_eq(store_trace_refuse(fixture.store, &refusal), 0);
+    cr_assert_eq(store_trace_refuse(fixture.store, &refusal), 0);
+    cr_assert_eq(store_commit(fixture.store), 0);
+    cr_assert_eq(store_trace_get(fixture.store, refusal.request_id, &trace), 0);
+    cr_expect(trace.is_refusal);
+    cr_expect_eq(trace.flight.category, ERR_CATEGORY_QUOTA_EXCEEDED);
+    cr_expect_eq(trace.flight.status, 429);
+    cr_expect_eq(trace.flight.endpoint, 255);
+    cr_expect_eq(trace.flight.stage_us[FLIGHT_STAGE_KEY_CHECKED], STORE_TRACE_ACCEPTED_US + 40);
+    cr_expect_eq(trace.flight.stage_us[FLIGHT_STAGE_QUOTA_CHECKED], 0);
+    cr_expect_eq(trace.flight.charge_nusd, 0);
+    fixture_fini(&fixture);
+}
+
+Test(store_trace, pages_go_from_new_to_old_without_a_gap_or_a_repeat)
+{
+    enum { N = 95, PAGE = 10 };
+    struct fixture fixture;
+    static struct store_trace page[PAGE];
+    struct store_trace_filter filter = {0};
+    size_t n = PAGE, n_seen = 0;
+
+    fixture_init(&fixture);
+    insert_flights(&fixture, N);
+    while (n == PAGE) {
+        cr_assert_eq(store_trace_list(fixture.store, &filter, page, PAGE, &n), 0);
+        for (size_t i = 0; i < n; i++, n_seen++)
+            cr_expect_eq(page[i].flight.accepted_real_us,
+                         FIXTURE_NOW_US + (int64_t)(N - 1 - n_seen) * 1000);
+        filter.before = page[n - 1].flight.request_id;
+    }
+    cr_expect_eq(n_seen, N);
+    fixture_fini(&fixture);
+}
+
+Test(store_trace, each_filter_keeps_what_it_names)
+{
+    static struct store_trace page[100];
+    static const struct {
+        struct store_trace_filter filter;
+        size_t n;
+    } rows[] = {
+        {{.key_id = 3}, 20},
+        {{.key_id = 77}, 0},
+        {{.model = {"model-1", 7}}, 33},
+        {{.status = {"ok", 2}}, 90},
+        {{.status = {"failed", 6}}, 10},
+        {{.status = {"upstream_timeout", 16}}, 10},
+        {{.status = {"rate_limited", 12}}, 0},
+        {{.status = {"failed", 6}, .key_id = 5}, 10},
+        {{.since_us = FIXTURE_NOW_US + 50000}, 50},
+        {{.until_us = FIXTURE_NOW_US + 30000}, 30},
+        {{.since_us = FIXTURE_NOW_US + 50000, .until_us = FIXTURE_NOW_US + 60000}, 10},
+    };
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    insert_flights(&fixture, 100);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        size_t n = 999;
+
+        cr_assert_eq(store_trace_list(fixture.store, &rows[i].filter, page, 100, &n), 0);
+        cr_expect_eq(n, rows[i].n, "row %zu: %zu", i, n);
+    }
+    fixture_fini(&fixture);
+}
+
+Test(store_trace, retention_drops_traces_in_slices_and_leaves_the_ledger)
+{
+    struct fixture fixture;
+    size_t n = 0, n_slices = 0, n_dropped = 0;
+
+    fixture_init(&fixture);
+    insert_flights(&fixture, 100);
+    do {
+        cr_assert_eq(store_begin(fixture.store), 0);
+        cr_assert_eq(store_trace_expire(fixture.store, FIXTURE_NOW_US + 60000, 25, &n), 0);
+        cr_assert_eq(store_commit(fixture.store), 0);
+        cr_expect_leq(n, 25);
+        n_dropped += n;
+        n_slices++;
+    } while (n > 0);
+    cr_expect_eq(n_dropped, 60);
+    cr_expect_eq(n_slices, 4);
+    cr_expect_eq(fixture_query(&fixture, "SELECT count(*) FROM trace"), 40);
+    cr_expect_eq(fixture_query(&fixture, "SELECT count(*) FROM attempt"), 40);
+    cr_expect_eq(fixture_query(&fixture, "SELECT count(*) FROM ledger"), 100);
+    fixture_fini(&fixture);
+}

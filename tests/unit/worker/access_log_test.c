@@ -1,0 +1,105 @@
+#include <criterion/criterion.h>
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "access_log.h"
+
+static const struct access_line plain = {.accepted_real_us = INT64_C(1795633231123000),
+                                         .key_id = 7,
+                                         .endpoint = "chat_completions",
+                                         .category = "none",
+                                         .model = {"gpt-4.1-mini", 12},
+                                         .user_agent = {"curl/8", 6},
+                                         .client_address = "127.0.0.1",
+                                         .status = 200,
+                                         .n_attempts = 1,
+                                         .bytes_in = 100,
+                                         .bytes_out = 200,
+                                         .first_token_us = 300,
+                                         .total_us = 400,
+                                         .input_tokens = 5,
+                                         .output_tokens = 6,
+                                         .charge_nusd = 700,
+                                         .provenance = "reported"};
+
+static const char *
+format(const struct access_line *line)
+{
+    static char text[2048];
+    struct buf out;
+
+    buf_init(&out, sizeof(text) - 1);
+    access_log_format(&out, line);
+    memcpy(text, out.ptr, out.len);
+    text[out.len] = '\0';
+    buf_fini(&out);
+    return text;
+}
+
+Test(access_log, a_line_is_logfmt_with_all_that_happened)
+{
+    cr_assert_str_eq(
+        format(&plain),
+        "time=2026-11-25T19:00:31.123Z event=request "
+        "request_id=00000000-0000-0000-0000-000000000000 key=7 endpoint=chat_completions "
+        "model=\"gpt-4.1-mini\" status=200 category=none stream=0 attempts=1 bytes_in=100 "
+        "bytes_out=200 first_token_us=300 total_us=400 input_tokens=5 output_tokens=6 "
+        "charge_nusd=700 provenance=reported client=\"127.0.0.1\" user_agent=\"curl/8\"\n");
+}
+
+Test(access_log, foreign_text_can_neither_end_the_line_nor_show_a_key)
+{
+    struct access_line line = plain;
+
+    line.model = SLICE_LIT("x\" status=500\nevent=fake");
+    line.user_agent = SLICE_LIT("tool sk-prod-secret \\");
+    const char *text = format(&line);
+    cr_assert_not_null(strstr(text, "model=\"x? status=500?event=fake\""));
+    cr_assert_not_null(strstr(text, "user_agent=\"tool *** ?\""));
+    cr_assert_eq(strchr(text, '\n'), text + strlen(text) - 1);
+}
+
+Test(access_log, the_longest_line_fits_behind_a_full_block)
+{
+    static char longest[4096];
+    struct access_line line = plain;
+
+    memset(longest, 'a', sizeof(longest));
+    for (size_t i = 9; i < sizeof(longest); i += 10)
+        longest[i] = '-';
+    line.model = line.user_agent = slice_of(longest, sizeof(longest));
+    line.bytes_in = line.bytes_out = line.first_token_us = line.total_us = INT64_MIN;
+    line.input_tokens = line.output_tokens = line.charge_nusd = INT64_MIN;
+    line.client_address = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255";
+    line.category = "context_length_exceeded";
+    line.provenance = "indeterminate";
+    cr_assert_lt(strlen(format(&line)), 1024);
+}
+
+Test(access_log, lines_are_written_together_and_late)
+{
+    char path[] = "/tmp/relayos_access_log_XXXXXX";
+    struct conf *conf = calloc(1, sizeof(*conf));
+    struct access_log log;
+    int fd = mkstemp(path);
+
+    cr_assert(fd >= 0);
+    conf->log_access = true;
+    strcpy(conf->access_file, path);
+    cr_assert_eq(access_log_open(&log, conf, NULL), 0);
+    access_log_turn(&log, 1000000);
+    access_log_add(&log, &plain, 1000000);
+    log.flushed_us = 1000000;
+    access_log_turn(&log, 1100000);
+    cr_assert_eq(lseek(fd, 0, SEEK_END), 0);
+    access_log_turn(&log, 1200000);
+    cr_assert_eq(lseek(fd, 0, SEEK_END), (off_t)strlen(format(&plain)));
+    access_log_add(&log, &plain, 1200001);
+    access_log_close(&log);
+    cr_assert_eq(lseek(fd, 0, SEEK_END), 2 * (off_t)strlen(format(&plain)));
+    close(fd);
+    unlink(path);
+    free(conf);
+}

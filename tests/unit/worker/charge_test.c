@@ -1,0 +1,140 @@
+#include <criterion/criterion.h>
+
+#include "charge.h"
+
+/* 1 nano-USD a token, 1000 a request. */
+static const struct price price = {
+    .nusd = {[USAGE_INPUT] = 1000000, [USAGE_OUTPUT] = 1000000, [USAGE_REQUEST] = 1000}};
+
+static const struct usage reported = {
+    .count = {[USAGE_INPUT] = 10, [USAGE_OUTPUT] = 5}, .tier_permille = 1000, .is_reported = 1};
+static const struct usage silent = {.tier_permille = 1000};
+
+static struct charge
+decide(struct charge_facts facts)
+{
+    struct charge out;
+
+    charge_decide(&facts, &price, &out);
+    return out;
+}
+
+Test(charge, a_failure_before_usage_costs_nothing)
+{
+    struct charge out = decide((struct charge_facts){.usage = &silent, .body_bytes = 400});
+
+    cr_assert_not(out.is_charged);
+    cr_assert_eq(out.nusd, 0);
+    cr_assert_eq(out.provenance, USAGE_NONE);
+}
+
+Test(charge, a_failure_whose_outcome_is_unknown_costs_nothing_and_says_so)
+{
+    struct charge out = decide((struct charge_facts){.usage = &silent, .may_have_run = true});
+
+    cr_assert_not(out.is_charged);
+    cr_assert_eq(out.provenance, USAGE_INDETERMINATE);
+}
+
+Test(charge, a_failure_before_content_costs_nothing_even_if_the_prompt_was_counted)
+{
+    cr_assert_not(decide((struct charge_facts){.usage = &reported}).is_charged);
+}
+
+Test(charge, a_complete_answer_costs_what_was_reported)
+{
+    struct charge out = decide(
+        (struct charge_facts){.usage = &reported, .is_complete = true, .unmetered_bytes = 4000});
+
+    cr_assert(out.is_charged);
+    cr_assert_eq(out.provenance, USAGE_REPORTED);
+    cr_assert_eq(out.nusd, 1015);
+}
+
+Test(charge, an_explicit_zero_stays_zero)
+{
+    const struct usage zero = {.tier_permille = 1000, .is_reported = 1};
+    struct charge out =
+        decide((struct charge_facts){.usage = &zero, .is_complete = true, .body_bytes = 400});
+
+    cr_assert_eq(out.nusd, 1000);
+    cr_assert_eq(out.provenance, USAGE_REPORTED);
+}
+
+Test(charge, a_complete_answer_without_usage_is_estimated)
+{
+    struct charge out = decide((struct charge_facts){
+        .usage = &silent, .is_complete = true, .body_bytes = 400, .unmetered_bytes = 41});
+
+    cr_assert_eq(out.provenance, USAGE_ESTIMATED);
+    cr_assert_eq(out.usage.count[USAGE_INPUT], 100);
+    cr_assert_eq(out.usage.count[USAGE_OUTPUT], 11);
+    cr_assert_eq(out.nusd, 1111);
+}
+
+Test(charge, a_cut_stream_costs_what_was_delivered)
+{
+    struct charge out = decide((struct charge_facts){
+        .usage = &silent, .has_content = true, .body_bytes = 40, .unmetered_bytes = 40});
+
+    cr_assert_eq(out.provenance, USAGE_ESTIMATED);
+    cr_assert_eq(out.nusd, 1020);
+}
+
+Test(charge, what_was_streamed_since_the_last_usage_is_added_by_estimate)
+{
+    struct charge out = decide((struct charge_facts){
+        .usage = &reported, .has_content = true, .is_caller_gone = true, .unmetered_bytes = 40});
+
+    cr_assert_eq(out.provenance, USAGE_ESTIMATED);
+    cr_assert_eq(out.usage.count[USAGE_OUTPUT], 15);
+    out = decide((struct charge_facts){
+        .usage = &reported, .has_content = true, .is_caller_gone = true, .unmetered_bytes = 0});
+    cr_assert_eq(out.provenance, USAGE_REPORTED);
+    cr_assert_eq(out.usage.count[USAGE_OUTPUT], 5);
+}
+
+Test(charge, a_caller_gone_before_anything_was_said_owes_nothing)
+{
+    cr_assert_not(
+        decide((struct charge_facts){.usage = &silent, .is_caller_gone = true}).is_charged);
+    cr_assert(decide((struct charge_facts){.usage = &reported, .is_caller_gone = true}).is_charged);
+}
+
+Test(charge, counting_tokens_is_free)
+{
+    struct charge out = decide((struct charge_facts){
+        .operation = OPERATION_COUNT_TOKENS, .usage = &reported, .is_complete = true});
+
+    cr_assert(out.is_charged);
+    cr_assert_eq(out.nusd, 0);
+    cr_assert_eq(out.usage.count[USAGE_INPUT], 0);
+}
+
+Test(charge, invalid_usage_is_never_a_credit_and_never_more_than_was_held)
+{
+    struct usage invalid = reported;
+    invalid.is_invalid = 1;
+    invalid.count[USAGE_OUTPUT] = -5;
+    struct charge_facts facts = {.usage = &invalid, .is_complete = true, .reserved_nusd = 1000000};
+    struct charge out = decide(facts);
+
+    cr_assert_eq(out.provenance, USAGE_INVALID);
+    cr_assert_eq(out.nusd, 1010);
+    facts.reserved_nusd = 7;
+    cr_assert_eq(decide(facts).nusd, 7);
+    invalid.count[USAGE_INPUT] = INT64_MIN;
+    facts.reserved_nusd = 1000000;
+    cr_assert_eq(decide(facts).nusd, 1000);
+}
+
+Test(charge, embeddings_have_no_estimated_output)
+{
+    struct charge out = decide((struct charge_facts){.operation = OPERATION_EMBEDDING,
+                                                     .usage = &silent,
+                                                     .is_complete = true,
+                                                     .body_bytes = 4,
+                                                     .unmetered_bytes = 9999});
+
+    cr_assert_eq(out.nusd, 1001);
+}

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: ISC
+"""harness - what the benchmarks share: a mock provider, nginx and RelayOS side by side on one CPU,
+and what the kernel says of their processes. Python 3 standard library only."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+CPU = max(os.sched_getaffinity(0))  # all on one CPU: no cross-CPU wake-ups are billed to anybody
+MODEL = "bench"
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_port(port, process):
+    for _ in range(400):
+        if process.poll() is not None:
+            sys.exit(f"bench: {process.args[0]} ended with status {process.returncode}")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    sys.exit(f"bench: nothing listens on port {port}")
+
+
+class Bench:
+    """Everything that runs, in one temporary folder; use as a context manager."""
+
+    def __init__(self, build, workers=2, n_keys=1, n_models=1):
+        self.build = os.path.abspath(build)
+        self.dir = tempfile.mkdtemp(prefix="relayos-bench.")
+        self.workers, self.n_keys, self.n_models = workers, n_keys, n_models
+        self.processes = []
+
+    def __enter__(self):
+        try:
+            self.start_mock()
+            self.start_nginx()
+            self.start_relayosd()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for process in reversed(self.processes):
+            process.terminate()
+        for process in reversed(self.processes):
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def spawn(self, *args, **options):
+        process = subprocess.Popen(["taskset", "-c", str(CPU), *args], **options)
+        self.processes.append(process)
+        return process
+
+    def start_mock(self):
+        self.mock_port = free_port()
+        process = self.spawn(f"{self.build}/mockprovider", "-p", str(self.mock_port),
+                             stdout=subprocess.DEVNULL)
+        wait_port(self.mock_port, process)
+
+    def start_nginx(self):
+        self.nginx_port = free_port()
+        with open(self.path("nginx.conf"), "w") as f:
+            f.write(f"""daemon off; pid {self.path('nginx.pid')}; error_log stderr error;
+worker_processes {self.workers};
+events {{ worker_connections 8000; }}
+http {{
+    access_log off; client_body_temp_path {self.path('body')}; proxy_temp_path {self.path('proxy')};
+    client_max_body_size 32m; client_body_buffer_size 64k; keepalive_requests 1000000000;
+    upstream mock {{ server 127.0.0.1:{self.mock_port}; keepalive 256; keepalive_requests 1000000000; }}
+    server {{
+        listen 127.0.0.1:{self.nginx_port};
+        location / {{ proxy_pass http://mock; proxy_http_version 1.1;
+                      proxy_set_header Connection ""; proxy_buffering off; }}
+    }}
+}}
+""")
+        process = self.spawn("nginx", "-p", self.dir, "-c", self.path("nginx.conf"))
+        wait_port(self.nginx_port, process)
+        self.nginx_pid = int(open(self.path("nginx.pid")).read())
+
+    def start_relayosd(self):
+        self.port = free_port()
+        models = [MODEL] if self.n_models == 1 else [f"{MODEL}-{n}" for n in range(self.n_models)]
+        with open(self.path("relayos.yaml"), "w") as f:
+            f.write(f"""listen: 127.0.0.1:{self.port}
+run_dir: {self.path('run')}
+data_dir: {self.path('data')}
+instance: bench{self.port}
+workers: {self.workers}
+log: {{file: {self.path('relayosd.log')}, level: info, access: true, access_file: {self.path('access.log')}}}
+capacity: {{keys: {max(1024, self.n_keys + 16)}}}
+{f"keys_file: {self.path('keys.yaml')}" if self.n_keys > 1 else ""}
+upstreams:
+  mock: {{url: "http://127.0.0.1:{self.mock_port}/v1", protocols: [openai_chat], auth: mock}}
+models:
+""")
+            for model in models:
+                f.write(f"  {model}: {{price: {{input: 1.00, output: 2.00}}, context_tokens: 1000000, "
+                        f"routes: [{{upstream: mock, model: gpt-4.1-mini}}]}}\n")
+        if self.n_keys > 1:
+            self.declare_keys()
+        process = self.spawn(f"{self.build}/relayosd", "-c", self.path("relayos.yaml"),
+                             stdout=subprocess.DEVNULL)
+        wait_port(self.port, process)
+        if self.n_keys == 1:
+            made = self.ctl("key", "create", "--name", "bench", "--quota", "1000000usd", "--rpm", "1000000000")
+            self.key = made["secret"]
+
+    def declare_keys(self):
+        """Keys by digest in a file: made here, so that the load generator knows their secrets."""
+        import hmac
+        import zlib
+        os.makedirs(self.path("data"), mode=0o700, exist_ok=True)
+        pepper = os.urandom(32)
+        with open(os.open(self.path("data/pepper"), os.O_CREAT | os.O_WRONLY, 0o600), "wb") as f:
+            f.write(pepper)
+        digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+        base62 = lambda n, width: "".join(digits[n // 62**i % 62] for i in reversed(range(width)))
+        with open(self.path("keys.yaml"), "w") as out, open(self.path("secrets"), "w") as secrets:
+            out.write("keys:\n")
+            for n in range(self.n_keys):
+                text = "sk-prod-" + base62(int.from_bytes(os.urandom(32), "big"), 43)
+                text += base62(zlib.crc32(text.encode()), 6)
+                digest = hmac.new(pepper, text.encode(), hashlib.sha256).hexdigest()
+                out.write(f"  - {{name: k{n}, digest: {digest}, last4: {text[-4:]}, tool: script, "
+                          f"owner: bench, models: all, quota: {{usd: 1000}}}}\n")
+                secrets.write(text + "\n")
+        os.chmod(self.path("keys.yaml"), 0o600)
+
+    def ctl(self, *args):
+        done = subprocess.run([f"{self.build}/relayosctl", "-s", self.path("run/control.sock"),
+                               "--json", *args], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            sys.exit(f"bench: relayosctl {' '.join(args)}: {done.stderr}")
+        return json.loads(done.stdout)
+
+    def pids(self, target):
+        """{role: [pids]} of what a target consists of."""
+        if target == "direct":
+            return {}
+        if target == "nginx":
+            children = open(f"/proc/{self.nginx_pid}/task/{self.nginx_pid}/children").read()
+            return {"worker": [int(p) for p in children.split()]}
+        roles = {}
+        for process in self.ctl("status")["processes"]:
+            roles.setdefault(process["role"], []).append(process["pid"])
+        return roles
+
+    def load(self, target, *args):
+        """One run of the load generator; its figures as numbers."""
+        port = {"direct": self.mock_port, "nginx": self.nginx_port, "relayos": self.port}[target]
+        relayos = target == "relayos"
+        command = ["taskset", "-c", str(CPU), f"{self.build}/loadgen", "-p", str(port), *args]
+        if relayos and self.n_keys > 1:
+            command += ["-K", self.path("secrets")]
+        elif relayos:
+            command += ["-k", self.key]
+        if relayos and self.n_models > 1:
+            command += ["-m", MODEL + "-%d", "-M", str(self.n_models)]
+        else:
+            command += ["-m", MODEL if relayos else "gpt-4.1-mini"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            sys.exit(f"bench: {target}: {done.stderr}{done.stdout}")
+        return {k: float(v) for k, v in re.findall(r"(\w+)=([\d.]+)", done.stdout)}
+
+
+def cpu_us(pid):
+    """CPU time of a process so far, in microseconds."""
+    with contextlib.suppress(OSError):
+        run_ns = int(open(f"/proc/{pid}/schedstat").read().split()[0])
+        if run_ns > 0:
+            return run_ns / 1000
+    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) * 1e6 / os.sysconf("SC_CLK_TCK")
+
+
+def private_bytes(pid):
+    text = open(f"/proc/{pid}/smaps_rollup").read()
+    return sum(int(kb) * 1024 for kb in re.findall(r"^Private_\w+:\s+(\d+) kB", text, re.M))
+
+
+def median(values):
+    return statistics.median(values)

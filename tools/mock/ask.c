@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * ask - see ask.h.
+ */
+#include "ask.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct path_row {
+    const char *suffix;
+    enum ask_kind kind;
+};
+
+/* Matched at the end of the path, whatever prefix stands before; the first that fits wins. */
+static const struct path_row path_rows[] = {
+    {"/chat/completions", ASK_CHAT},
+    {"/completions", ASK_COMPLETION},
+    {"/embeddings", ASK_EMBEDDING},
+    {"/responses", ASK_RESPONSE},
+    {"/messages/count_tokens", ASK_COUNT_TOKENS},
+    {"/messages", ASK_MESSAGE},
+    {"/models", ASK_MODELS},
+    {"/mock/stats", ASK_MOCK_STATS},
+    {"/mock/last", ASK_MOCK_LAST},
+    {"/mock/reset", ASK_MOCK_RESET},
+};
+
+static void ask_read_path(struct ask *ask, const char *head);
+static void ask_read_body(struct ask *ask, const char *body, size_t len);
+static void ask_read_model(struct ask *ask);
+static void ask_check(struct ask *ask);
+static void ask_read_prompt(struct ask *ask);
+static void ask_take_text(struct ask *ask, const cJSON *node, bool is_user);
+static void ask_read_text_faults(struct ask *ask);
+static void ask_choose_tool(struct ask *ask);
+static void ask_write_answer(struct ask *ask);
+static void ask_cut_answer(struct ask *ask, size_t len);
+static void ask_count(struct ask *ask);
+static bool ask_string_is(const cJSON *object, const char *key, const char *value);
+
+void
+ask_read(struct ask *ask, const char *head, const char *body, size_t body_len)
+{
+    *ask = (struct ask){0};
+    fault_init(&ask->fault);
+    ask_read_path(ask, head);
+
+    const char *fault = strcasestr(head, "\r\nx-mock-fault: ");
+
+    if (fault != NULL)
+        fault_parse(&ask->fault, fault + 16, strcspn(fault + 16, "\r"));
+    if (ask->kind == ASK_MODELS && strcasestr(head, "\r\nanthropic-version:") != NULL)
+        ask->is_anthropic = true;
+    if (ask->kind >= ASK_CHAT && ask->kind <= ASK_COUNT_TOKENS)
+        ask_read_body(ask, body, body_len);
+}
+
+static void
+ask_read_path(struct ask *ask, const char *head)
+{
+    const char *path = strchr(head, ' ');
+    size_t len = path == NULL ? 0 : strcspn(++path, " ?\r");
+
+    for (size_t i = 0; i < sizeof path_rows / sizeof *path_rows; i++) {
+        size_t n = strlen(path_rows[i].suffix);
+
+        if (len >= n && memcmp(path + len - n, path_rows[i].suffix, n) == 0) {
+            ask->kind = path_rows[i].kind;
+            break;
+        }
+    }
+    const char *id = len == 0 ? NULL : memmem(path, len, "/models/", 8);
+
+    if (ask->kind == ASK_UNKNOWN && id != NULL) {
+        ask->kind = ASK_MODELS;
+        snprintf(ask->model_id, sizeof ask->model_id, "%.*s", (int)(path + len - id - 8), id + 8);
+    }
+    ask->is_gemini = len > 0 && memmem(path, len, "/gemini/", 8) != NULL;
+    ask->is_anthropic = ask->kind == ASK_MESSAGE || ask->kind == ASK_COUNT_TOKENS ||
+                        (len > 0 && memmem(path, len, "/anthropic/", 11) != NULL);
+}
+
+static void
+ask_read_body(struct ask *ask, const char *body, size_t len)
+{
+    ask->tree = cJSON_ParseWithLength(body, len);
+    if (!cJSON_IsObject(ask->tree)) {
+        ask->problem = "We could not parse the JSON body of your request.";
+        return;
+    }
+    ask_read_model(ask);
+    ask->is_stream = cJSON_IsTrue(cJSON_GetObjectItem(ask->tree, "stream"));
+    ask->wants_usage = cJSON_IsTrue(
+        cJSON_GetObjectItem(cJSON_GetObjectItem(ask->tree, "stream_options"), "include_usage"));
+    ask->wants_base64 = ask_string_is(ask->tree, "encoding_format", "base64");
+    ask_check(ask);
+    ask_read_prompt(ask);
+    ask_read_text_faults(ask);
+    ask_choose_tool(ask);
+    ask_write_answer(ask);
+    ask_count(ask);
+}
+
+static void
+ask_read_model(struct ask *ask)
+{
+    const cJSON *model = cJSON_GetObjectItem(ask->tree, "model");
+
+    if (!cJSON_IsString(model) || model->valuestring[0] == '\0') {
+        ask->problem = "you must provide a model parameter";
+        return;
+    }
+    snprintf(ask->asked, sizeof ask->asked, "%s", model->valuestring);
+    size_t len = strcspn(ask->asked, "!");
+
+    snprintf(ask->model, sizeof ask->model, "%.*s", (int)len, ask->asked);
+    fault_parse(&ask->fault, ask->asked + len, strlen(ask->asked + len));
+}
+
+/* What the real services refuse, as far as a gateway could get it wrong. */
+static void
+ask_check(struct ask *ask)
+{
+    const cJSON *tree = ask->tree, *previous = cJSON_GetObjectItem(tree, "previous_response_id");
+
+    if (ask->problem != NULL)
+        return;
+    if (ask->kind == ASK_MESSAGE && !cJSON_IsNumber(cJSON_GetObjectItem(tree, "max_tokens")))
+        ask->problem = "max_tokens: Field required";
+    if (cJSON_HasObjectItem(tree, "stream_options") && !ask->is_stream)
+        ask->problem = "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
+    if (cJSON_IsString(previous) && strncmp(previous->valuestring, "resp_canary", 11) != 0)
+        ask->problem = "Previous response with that id not found.";
+}
+
+static void
+ask_read_prompt(struct ask *ask)
+{
+    static const char *const places[] = {"system", "instructions", "prompt", "messages", "input"};
+
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        ask_take_text(ask, cJSON_GetObjectItem(ask->tree, places[i]), true);
+    if (ask->user_text == NULL)
+        ask->user_text = strdup("");
+}
+
+/* Texts of strings, messages and content parts; depth is bounded by the parser. */
+static void
+ask_take_text(struct ask *ask, const cJSON *node, bool is_user)
+{
+    const cJSON *child;
+
+    if (cJSON_IsNumber(node)) {
+        ask->input++; /* a token of an embedding's input */
+    } else if (cJSON_IsString(node)) {
+        ask->input += ask_tokens(strlen(node->valuestring));
+        if (is_user) {
+            free(ask->user_text);
+            ask->user_text = strdup(node->valuestring);
+        }
+    } else if (cJSON_IsArray(node)) {
+        cJSON_ArrayForEach(child, node) ask_take_text(ask, child, is_user);
+    } else if (cJSON_IsObject(node)) {
+        const cJSON *role = cJSON_GetObjectItem(node, "role");
+        bool speaks = cJSON_IsString(role) ? strcmp(role->valuestring, "user") == 0 ||
+                                                 strcmp(role->valuestring, "tool") == 0
+                                           : is_user;
+
+        ask_take_text(ask, cJSON_GetObjectItem(node, "content"), speaks);
+        ask_take_text(ask, cJSON_GetObjectItem(node, "text"), speaks);
+        ask_take_text(ask, cJSON_GetObjectItem(node, "output"), speaks);
+    }
+}
+
+static void
+ask_read_text_faults(struct ask *ask)
+{
+    const char *list = strstr(ask->user_text, "!mock:");
+
+    if (list != NULL)
+        fault_parse(&ask->fault, list + 6, strcspn(list + 6, " \t\r\n"));
+}
+
+static const cJSON *
+ask_last_item(const struct ask *ask)
+{
+    const cJSON *list = cJSON_GetObjectItem(ask->tree, "messages");
+
+    if (list == NULL)
+        list = cJSON_GetObjectItem(ask->tree, "input");
+    return cJSON_IsArray(list) ? cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1) : NULL;
+}
+
+static bool
+ask_has_tool_result(const struct ask *ask)
+{
+    const cJSON *last = ask_last_item(ask), *content = cJSON_GetObjectItem(last, "content");
+
+    return ask_string_is(last, "role", "tool") ||
+           ask_string_is(last, "type", "function_call_output") ||
+           (cJSON_IsArray(content) && ask_string_is(content->child, "type", "tool_result"));
+}
+
+static void
+ask_choose_tool(struct ask *ask)
+{
+    const cJSON *tools = cJSON_GetObjectItem(ask->tree, "tools"),
+                *choice = cJSON_GetObjectItem(ask->tree, "tool_choice");
+    bool is_forced = ask_string_is(ask->tree, "tool_choice", "required") ||
+                     ask_string_is(choice, "type", "any") || ask_string_is(choice, "type", "tool");
+
+    if (!cJSON_IsArray(tools) || tools->child == NULL || ask_has_tool_result(ask))
+        return;
+    if (!is_forced && ask->fault.tools < 0 && strcasestr(ask->user_text, "tool") == NULL)
+        return;
+    ask->tool = tools->child;
+    ask->n_calls = ask->fault.tools > 0 ? ask->fault.tools : 1;
+}
+
+static int64_t
+ask_max_tokens(const struct ask *ask)
+{
+    static const char *const names[] = {"max_completion_tokens", "max_tokens", "max_output_tokens"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const cJSON *item = cJSON_GetObjectItem(ask->tree, names[i]);
+
+        if (cJSON_IsNumber(item))
+            return (int64_t)item->valuedouble;
+    }
+    return INT32_MAX;
+}
+
+static void
+ask_write_answer(struct ask *ask)
+{
+    const struct fault *fault = &ask->fault;
+    long size = fault->size >= 0 ? fault->size : fault->chunks > 0 ? fault->chunks * 8 : -1;
+    int64_t max = ask_max_tokens(ask);
+
+    if (ask->tool != NULL)
+        return;
+    text_str(&ask->answer, ask_has_tool_result(ask) ? "The tool said: " : "You said: ");
+    text_str(&ask->answer, ask->user_text);
+    while (size > 0 && ask->answer.len < (size_t)size)
+        text_str(&ask->answer, " lorem ipsum dolor sit amet consectetur adipiscing elit");
+    if (fault->size >= 0) {
+        ask_cut_answer(ask, (size_t)size);
+    } else if (ask_tokens(ask->answer.len) > max) {
+        ask_cut_answer(ask, (size_t)max * 4);
+        ask->is_cut_short = true;
+    }
+}
+
+/* Never in the middle of a UTF-8 sequence. */
+static void
+ask_cut_answer(struct ask *ask, size_t len)
+{
+    if (len >= ask->answer.len)
+        return;
+    while (len > 0 && (ask->answer.ptr[len] & 0xc0) == 0x80)
+        len--;
+    ask->answer.len = len;
+    ask->answer.ptr[len] = '\0';
+}
+
+static void
+ask_count(struct ask *ask)
+{
+    struct text arguments = {0};
+
+    ask->output = ask->tool == NULL ? ask_tokens(ask->answer.len) : 0;
+    for (long i = 0; i < ask->n_calls; i++) {
+        text_clear(&arguments);
+        ask_tool_arguments(ask, i, &arguments);
+        ask->output += ask_tokens(arguments.len);
+    }
+    text_free(&arguments);
+    if (ask->fault.in >= 0)
+        ask->input = ask->fault.in;
+    if (ask->fault.out >= 0)
+        ask->output = ask->fault.out;
+    ask->cached = ask->fault.cached > 0 ? ask->fault.cached : 0;
+    ask->cache_write = ask->fault.cache_write > 0 ? ask->fault.cache_write : 0;
+    ask->reasoning = ask->fault.reasoning > 0 ? ask->fault.reasoning : 0;
+}
+
+void
+ask_free(struct ask *ask)
+{
+    cJSON_Delete(ask->tree);
+    free(ask->user_text);
+    text_free(&ask->answer);
+    *ask = (struct ask){0};
+}
+
+int64_t
+ask_tokens(size_t n_bytes)
+{
+    return (int64_t)(n_bytes + 3) / 4;
+}
+
+/* Chat nests name and schema under "function"; Responses and Messages do not. */
+static const cJSON *
+ask_tool_body(const struct ask *ask)
+{
+    const cJSON *function = cJSON_GetObjectItem(ask->tool, "function");
+
+    return function == NULL ? ask->tool : function;
+}
+
+const char *
+ask_tool_name(const struct ask *ask)
+{
+    const cJSON *name = cJSON_GetObjectItem(ask_tool_body(ask), "name");
+
+    return cJSON_IsString(name) ? name->valuestring : "unnamed";
+}
+
+void
+ask_tool_arguments(const struct ask *ask, long n, struct text *out)
+{
+    const cJSON *body = ask_tool_body(ask), *schema = cJSON_GetObjectItem(body, "parameters"),
+                *property;
+    const char *comma = "";
+
+    if (schema == NULL)
+        schema = cJSON_GetObjectItem(body, "input_schema");
+    text_str(out, "{");
+    cJSON_ArrayForEach(property, cJSON_GetObjectItem(schema, "properties"))
+    {
+        text_str(out, comma);
+        text_json(out, property->string, strlen(property->string));
+        if (ask_string_is(property, "type", "string"))
+            text_fmt(out, ":\"value %ld\"", n + 1);
+        else if (ask_string_is(property, "type", "boolean"))
+            text_str(out, ":true");
+        else
+            text_fmt(out, ":%ld", n + 1);
+        comma = ",";
+    }
+    text_str(out, "}");
+}
+
+static bool
+ask_string_is(const cJSON *object, const char *key, const char *value)
+{
+    const cJSON *item = cJSON_GetObjectItem(object, key);
+
+    return cJSON_IsString(item) && strcmp(item->valuestring, value) == 0;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * fault - what a request asks the mock to do wrong, or to report: a list of NAME[=VALUE] separated
+ * by ',' or '!'. It may stand in three places:
+ *
+ *     the model name        "gpt-4.1-mini!status=429,retry-after=7"
+ *     the last user text    "hello !mock:status=500"       (up to white space)
+ *     a header              x-mock-fault: cut=3
+ *
+ * Unless said otherwise an N counts stream events; without N the fault comes before the first.
+ *
+ *   status=CODE         error of that status in the provider's shape; with retry-after=TEXT,
+ *                       code=TEXT (error.code), html (a body no API would send)
+ *   reset, close        the connection ends before any answer
+ *   stall[=N]           silence (the connection stays open)
+ *   cut=N, rst=N        the connection ends (FIN, RST) after N events; plain: in mid-body
+ *   eof=N               the stream ends cleanly after N events, without its final events
+ *   garbage[=N]         bytes that are not what the protocol says
+ *   error-event[=N]     an error event; error-200: an error body inside a 200
+ *   slow=MS, pace=MS    before the first byte, between events
+ *   split=BYTES         written in pieces of so many bytes, a millisecond apart
+ *   crlf, comments      line ends, and SSE comments between the events
+ *   chunked, until-eof  a plain body without Content-Length
+ *   drop                the connection closes after the answer without having said so
+ *   redirect, gzip, bad-head, big-head   answers that no gateway should pass on
+ *   no-usage, bad-usage=negative|huge|text|float
+ *   in=N out=N cached=N cache-write=N reasoning=N      the usage reported
+ *   chunks=N, size=BYTES  pieces and length of the text; tools=N calls that many tools
+ */
+#ifndef MOCK_FAULT_H
+#define MOCK_FAULT_H
+
+#include <stddef.h>
+
+/* FAULT(name as written, member): whole numbers; -1 = not said, 0 = said without a value. */
+#define FAULTS(FAULT)                                                                              \
+    FAULT("status", status)                                                                        \
+    FAULT("html", html)                                                                            \
+    FAULT("reset", reset)                                                                          \
+    FAULT("close", close)                                                                          \
+    FAULT("stall", stall)                                                                          \
+    FAULT("cut", cut)                                                                              \
+    FAULT("rst", rst)                                                                              \
+    FAULT("eof", eof)                                                                              \
+    FAULT("garbage", garbage)                                                                      \
+    FAULT("error-event", error_event)                                                              \
+    FAULT("error-200", error_200)                                                                  \
+    FAULT("slow", slow)                                                                            \
+    FAULT("pace", pace)                                                                            \
+    FAULT("split", split)                                                                          \
+    FAULT("crlf", crlf)                                                                            \
+    FAULT("comments", comments)                                                                    \
+    FAULT("chunked", chunked)                                                                      \
+    FAULT("until-eof", until_eof)                                                                  \
+    FAULT("drop", drop)                                                                            \
+    FAULT("redirect", redirect)                                                                    \
+    FAULT("gzip", gzip)                                                                            \
+    FAULT("bad-head", bad_head)                                                                    \
+    FAULT("big-head", big_head)                                                                    \
+    FAULT("no-usage", no_usage)                                                                    \
+    FAULT("in", in)                                                                                \
+    FAULT("out", out)                                                                              \
+    FAULT("cached", cached)                                                                        \
+    FAULT("cache-write", cache_write)                                                              \
+    FAULT("reasoning", reasoning)                                                                  \
+    FAULT("chunks", chunks)                                                                        \
+    FAULT("size", size)                                                                            \
+    FAULT("tools", tools)
+
+struct fault {
+#define FAULT(name, member) long member;
+    FAULTS(FAULT)
+#undef FAULT
+    char retry_after[64]; /* "" = not said */
+    char code[64];
+    char bad_usage[16];
+};
+
+void fault_init(struct fault *fault);
+/* Add what a list says; unknown names are ignored. */
+void fault_parse(struct fault *fault, const char *list, size_t len);
+
+#endif
