@@ -171,8 +171,8 @@ fuzz: deps-deep
 
 lint: deps-test lint-light
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
-	    --error-exitcode=1 --suppress=missingIncludeSystem -D_GNU_SOURCE -DRELAYOS_VERSION='""' \
-	    -Iinclude $(LAYERS:%=-Isrc/%) src tools/mock
+	    --error-exitcode=1 --suppress=missingIncludeSystem --suppress=internalAstError -D_GNU_SOURCE \
+	    -DRELAYOS_VERSION='""' -Iinclude $(LAYERS:%=-Isrc/%) src
 lint-light: all
 	@tools/check-layers
 	@tools/check-symbols $(BUILD)

@@ -22,9 +22,9 @@ struct heritage {
     uint32_t slot;                  /* process slot to claim ... */
     uint32_t generation;            /* ... with this generation (shm/proc_slot.h) */
     int ready_fd;                   /* write one byte when ready to serve, then close */
-    int control_fd;                 /* ledger: stream socket to the master (control/frame.h); else -1 */
-    int nudge_fd;                   /* eventfd: a worker writes when its outbox is a quarter full, the
-                                       ledger reads; shared by all */
+    int control_fd;                 /* ledger: stream socket to the master (frame.h); else -1 */
+    int nudge_fd;                   /* eventfd: a worker writes when its outbox is a quarter full,
+                                       the ledger reads; shared by all */
     bool is_test;                   /* test build: named crash points may be armed */
 };
 
@@ -32,10 +32,11 @@ struct heritage {
  * Child entries; they do not return but to end the process with that exit status.
  *
  * They begin in their own process group, rights dropped, log_init() and log_open() done, the
- * master's descriptors closed, dispositions default but SIGPIPE ignored, and with TERM, QUIT, INT, HUP,
- * USR1, USR2, WINCH, CHLD still blocked so that none is lost before they listen (signalfd, or
+ * master's descriptors closed, dispositions default but SIGPIPE ignored, and with TERM, QUIT, INT,
+ * HUP, USR1, USR2, WINCH, CHLD still blocked so that none is lost before they listen (signalfd, or
  * handlers and then unblock). What the master sends:
- *   worker  TERM, QUIT  stop accepting, finish what runs, exit 0 (the master holds the deadline)
+ *   worker  TERM, QUIT  stop accepting, finish what runs within stop_timeout (TERM) or
+ *                       drain_timeout (QUIT), exit 0; the master kills what does not
  *   both    USR1        reopen logs
  * The ledger ends by the `stop` command; TERM asks the same of it when there is no master. INT and
  * HUP are not for children. The end of the control socket is no reason to end: accounting goes on

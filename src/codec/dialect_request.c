@@ -88,6 +88,7 @@ static int refuse_type(struct reading *r, const struct field *field, const char 
 static int read_count(struct reading *r, const struct field *field, struct slice value,
                       int64_t limits[2]);
 static struct slice keep_text(struct reading *r, struct slice value, size_t size);
+static bool are_public_skills(struct slice skills);
 static struct slice model_text(struct slice upstream_model, bool with_usage, struct buf *scratch);
 static void ask_for_usage(const struct request_facts *facts, struct edits *out);
 static void replace(const struct request_facts *facts, struct slice old, struct slice with,
@@ -389,7 +390,7 @@ field_unowned(struct reading *r, const struct field *field, const struct json_me
     return dialect_refuse(r->why, ERR_NOT_FOUND, field->name.ptr, "%s", field->detail);
 }
 
-/* An id, or an object that may name one or the account's own skills; else a fresh container. */
+/* An id, or an object that may name one or skills of the account; else a fresh container. */
 static int
 field_container(struct reading *r, const struct field *field, const struct json_member *m)
 {
@@ -401,9 +402,28 @@ field_container(struct reading *r, const struct field *field, const struct json_
     if (m->type != JSON_OBJECT || json_scan_object(m->value, &container, &error) != 0)
         return field_unowned(r, field, m);
     const struct json_member *id = json_find(&container, "id");
+    const struct json_member *skills = json_find(&container, "skills");
     if (id != NULL && id->type != JSON_NULL)
         return field_unowned(r, field, m);
+    if (skills != NULL && !are_public_skills(skills->value))
+        return dialect_refuse(r->why, ERR_NOT_FOUND, "container.skills", "The skill");
     return 0;
+}
+
+/* Those that the provider brings along, or none at all. */
+static bool
+are_public_skills(struct slice skills)
+{
+    size_t cursor = 0;
+    struct slice skill;
+    enum json_type type;
+    struct json_member kind;
+
+    while (json_array_next(skills, &cursor, &skill, &type)) {
+        if (!json_find_in(skill, "type", &kind) || !json_string_is(kind.value, "anthropic"))
+            return false;
+    }
+    return true;
 }
 
 static int

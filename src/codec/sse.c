@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "relayos/codec/sse.h"
 
-#include <assert.h>
 #include <stdint.h>
 
 #ifdef __SSE2__
@@ -38,8 +37,6 @@ sse_fini(struct sse *sse)
 void
 sse_feed(struct sse *sse, struct slice chunk)
 {
-    assert(sse->chunk.len == 0);
-
     sse->chunk = chunk;
 }
 
@@ -61,8 +58,6 @@ sse_next(struct sse *sse, struct sse_event *out)
 int
 sse_finish(struct sse *sse, struct sse_event *out)
 {
-    assert(sse->chunk.len == 0);
-
     if (sse->is_failed)
         return ERR_TOO_LARGE;
     forget_given(sse);

@@ -152,8 +152,7 @@ static void
 print_head(const struct frame_value *request, struct buf *out)
 {
     struct slice id = frame_get_str(request, "request_id"),
-                 key = frame_get_str(request, "key_name"),
-                 outcome = outcome_of(request),
+                 key = frame_get_str(request, "key_name"), outcome = outcome_of(request),
                  endpoint = frame_get_str(request, "endpoint"),
                  provenance = frame_get_str(request, "provenance");
     char accepted[32], charge[32], cost[32];

@@ -51,7 +51,7 @@ static int timeout_ms(const struct master *master);
 static void dispatch(struct master *master, enum fd_kind kind, size_t n, short events);
 static void take_signals(struct master *master);
 static void on_signal(struct master *master, int signo, int64_t now_us);
-static void stop(struct master *master, int64_t timeout_us, int64_t now_us);
+static void stop(struct master *master, int signo, int64_t now_us);
 static void on_ready(struct master *master, struct child *child);
 static void on_keys_synced(struct master *master, struct ledger_tag tag,
                            const struct frame_value *reply);
@@ -228,10 +228,10 @@ on_signal(struct master *master, int signo, int64_t now_us)
         break;
     case SIGTERM:
     case SIGINT:
-        stop(master, master->conf->stop_timeout_us, now_us);
+        stop(master, SIGTERM, now_us);
         break;
     case SIGQUIT:
-        stop(master, master->conf->drain_timeout_us, now_us);
+        stop(master, SIGQUIT, now_us);
         break;
     case SIGHUP:
         master->workers_are_off = false;
@@ -254,14 +254,19 @@ on_signal(struct master *master, int signo, int64_t now_us)
     }
 }
 
-/* The first request to stop sets the time; a later one can only shorten it. */
+/* TERM is the short way and QUIT the long one, for workers too; a later TERM shortens a QUIT. */
 static void
-stop(struct master *master, int64_t timeout_us, int64_t now_us)
+stop(struct master *master, int signo, int64_t now_us)
 {
+    int64_t timeout_us =
+        signo == SIGQUIT ? master->conf->drain_timeout_us : master->conf->stop_timeout_us;
+
     if (master->phase < MASTER_WORKERS_DRAIN)
         master_move(master, MASTER_WORKERS_DRAIN, now_us);
-    if (master->phase == MASTER_WORKERS_DRAIN && now_us + timeout_us < master->deadline_us)
+    if (master->phase == MASTER_WORKERS_DRAIN && now_us + timeout_us < master->deadline_us) {
         master->deadline_us = now_us + timeout_us;
+        signal_workers(master, signo, true);
+    }
 }
 
 /* ---- phases ---- */
@@ -289,7 +294,6 @@ master_move(struct master *master, enum master_phase phase, int64_t now_us)
         break;
     case MASTER_WORKERS_DRAIN:
         log_info("stopping", "workers=%u", master->n_workers);
-        signal_workers(master, SIGTERM, true);
         break;
     case MASTER_LEDGER_STOPS:
         stop_ledger(master, now_us);
@@ -305,8 +309,7 @@ master_fail_start(struct master *master, const char *reason, int64_t now_us)
     if (master->phase >= MASTER_SERVES)
         return;
     report_failure(master, MASTER_EXIT_START, reason);
-    master_move(master, MASTER_WORKERS_DRAIN, now_us);
-    master->deadline_us = now_us + master->boot->stop_timeout_us;
+    stop(master, SIGTERM, now_us);
 }
 
 static void

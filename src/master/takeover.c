@@ -32,6 +32,7 @@ static int make_segment(struct master *master, struct errmsg *why);
 static struct segment_capacity wanted_capacity(const struct master *master);
 static uint32_t power_of_two_from(int64_t n);
 static int inherit_segment(struct master *master, struct errmsg *why);
+static bool is_alive(pid_t pid, uint64_t start_time);
 static void end_orphans(struct master *master, bool is_ledger);
 static size_t find_orphans(const struct segment *segment, bool is_ledger, struct orphan *out);
 static void wait_for(struct orphan *orphans, size_t n, int64_t timeout_us);
@@ -159,7 +160,7 @@ inherit_segment(struct master *master, struct errmsg *why)
     uint64_t start_time;
     pid_t old = segment_master(master->segment, &start_time);
 
-    if (old != 0 && old != getpid() && proc_start_time(old) == start_time && start_time != 0) {
+    if (old != getpid() && is_alive(old, start_time)) {
         errmsg_set(why, "the segment %s is in use by relayosd, process %d", master->segment_name,
                    (int)old);
         segment_detach(&master->segment);
@@ -176,6 +177,20 @@ inherit_segment(struct master *master, struct errmsg *why)
         log_warn("takeover.capacity", "reason=\"the segment keeps its capacities until a clean "
                                       "stop: it may hold requests to be settled\"");
     return 0;
+}
+
+/* A zombie is dead, though it has a start time still: whoever started it has yet to collect it. */
+static bool
+is_alive(pid_t pid, uint64_t start_time)
+{
+    struct pollfd exit = {.events = POLLIN};
+
+    if (pid == 0 || (exit.fd = proc_pidfd_open(pid)) < 0)
+        return false;
+    bool is_same = proc_start_time(pid) == start_time;
+    bool has_ended = poll(&exit, 1, 0) > 0;
+    close(exit.fd);
+    return is_same && !has_ended;
 }
 
 static void

@@ -32,9 +32,12 @@ price_charge_nusd(const struct usage *usage, const struct price *price)
     const unsigned __int128 divisor = (unsigned __int128)PRICE_SCALE * TIER_STANDARD;
     unsigned __int128 sum = 0;
 
-    for (int i = 0; i < USAGE_N_BUCKETS; i++)
-        sum += (unsigned __int128)clamp_count(usage->count[i]) *
-               (uint64_t)clamp_price(price->nusd[i]) * (uint64_t)(PRICE_SCALE / bucket_unit[i]);
+    for (int i = 0; i < USAGE_N_BUCKETS; i++) {
+        uint64_t count = (uint64_t)clamp_count(usage->count[i]);
+        if (count != 0) /* most are */
+            sum += (unsigned __int128)count * (uint64_t)clamp_price(price->nusd[i]) *
+                   (uint64_t)(PRICE_SCALE / bucket_unit[i]);
+    }
     sum *= clamp_tier(usage->tier_permille);
 
     unsigned __int128 nusd = (sum + divisor / 2) / divisor;

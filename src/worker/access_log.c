@@ -19,8 +19,8 @@
 #define ACCESS_LOG_DELAY_US 200000
 #define ACCESS_LOG_LINE_MAX 1024
 
-static void append_text(struct buf *out, const char *name, struct slice text);
-static void append_field(struct buf *out, const char *name, int64_t value);
+static void append_text(struct buf *out, struct slice name, struct slice text);
+static void append_field(struct buf *out, struct slice name, int64_t value);
 static void flush(struct access_log *log, int64_t now_us);
 
 int
@@ -59,36 +59,36 @@ access_log_format(struct buf *out, const struct access_line *line)
 
     clock_format_utc(line->accepted_real_us, 3, time);
     text_uuid_format(line->request_id, id);
-    buf_append_str(out, "time=");
+    buf_append_slice(out, SLICE_LIT("time="));
     buf_append_str(out, time);
-    buf_append_str(out, " event=request request_id=");
+    buf_append_slice(out, SLICE_LIT(" event=request request_id="));
     buf_append(out, id, sizeof(id));
-    append_field(out, " key=", (int64_t)line->key_id);
-    buf_append_str(out, " endpoint=");
+    append_field(out, SLICE_LIT(" key="), (int64_t)line->key_id);
+    buf_append_slice(out, SLICE_LIT(" endpoint="));
     buf_append_str(out, line->endpoint);
-    append_text(out, " model=", line->model);
-    append_field(out, " status=", line->status);
-    buf_append_str(out, " category=");
+    append_text(out, SLICE_LIT(" model="), line->model);
+    append_field(out, SLICE_LIT(" status="), line->status);
+    buf_append_slice(out, SLICE_LIT(" category="));
     buf_append_str(out, line->category);
-    append_field(out, " stream=", line->is_stream);
-    append_field(out, " attempts=", line->n_attempts);
-    append_field(out, " bytes_in=", line->bytes_in);
-    append_field(out, " bytes_out=", line->bytes_out);
-    append_field(out, " first_token_us=", line->first_token_us);
-    append_field(out, " total_us=", line->total_us);
-    append_field(out, " input_tokens=", line->input_tokens);
-    append_field(out, " output_tokens=", line->output_tokens);
-    append_field(out, " charge_nusd=", line->charge_nusd);
-    buf_append_str(out, " provenance=");
+    append_field(out, SLICE_LIT(" stream="), line->is_stream);
+    append_field(out, SLICE_LIT(" attempts="), line->n_attempts);
+    append_field(out, SLICE_LIT(" bytes_in="), line->bytes_in);
+    append_field(out, SLICE_LIT(" bytes_out="), line->bytes_out);
+    append_field(out, SLICE_LIT(" first_token_us="), line->first_token_us);
+    append_field(out, SLICE_LIT(" total_us="), line->total_us);
+    append_field(out, SLICE_LIT(" input_tokens="), line->input_tokens);
+    append_field(out, SLICE_LIT(" output_tokens="), line->output_tokens);
+    append_field(out, SLICE_LIT(" charge_nusd="), line->charge_nusd);
+    buf_append_slice(out, SLICE_LIT(" provenance="));
     buf_append_str(out, line->provenance);
-    append_text(out, " client=", slice_str(line->client_address));
-    append_text(out, " user_agent=", line->user_agent);
+    append_text(out, SLICE_LIT(" client="), slice_str(line->client_address));
+    append_text(out, SLICE_LIT(" user_agent="), line->user_agent);
     buf_append_byte(out, '\n');
 }
 
 /* name="text", with what would end the quotes replaced. */
 static void
-append_text(struct buf *out, const char *name, struct slice text)
+append_text(struct buf *out, struct slice name, struct slice text)
 {
     char shown[LIMIT_MODEL_NAME];
 
@@ -96,16 +96,16 @@ append_text(struct buf *out, const char *name, struct slice text)
     for (char *c = shown; *c != '\0'; c++)
         if (*c == '"' || *c == '\\')
             *c = '?';
-    buf_append_str(out, name);
+    buf_append_slice(out, name);
     buf_append_byte(out, '"');
     buf_append_str(out, shown);
     buf_append_byte(out, '"');
 }
 
 static void
-append_field(struct buf *out, const char *name, int64_t value)
+append_field(struct buf *out, struct slice name, int64_t value)
 {
-    buf_append_str(out, name);
+    buf_append_slice(out, name);
     buf_append_int(out, value);
 }
 

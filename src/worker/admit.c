@@ -59,8 +59,8 @@ take_rate(struct request *r, enum rate_kind kind, int64_t per_minute, int64_t am
 
     if (per_minute == 0 || amount == 0)
         return 0;
-    int err = rate_take(r->worker->segment, r->key_row, kind, per_minute, amount, clock_mono_us(),
-                        &retry_us);
+    int err = rate_take(r->worker->segment, r->key_row, kind, per_minute, amount,
+                        loop_now_us(r->worker->loop), &retry_us);
     if (err != 0)
         r->retry_after_s = (int)((retry_us + US_PER_S - 1) / US_PER_S);
     return err;
@@ -136,20 +136,19 @@ fill_record(struct request *r)
 static int
 hold(struct request *r, struct refusal_reason *why)
 {
-    struct worker *worker = r->worker;
     uint32_t failed = 0;
 
     for (int i = 0; i < HOLD_TRIES; i++) {
         int err = fill_holds(r);
 
         if (err == 0)
-            err = flight_hold(worker->segment, r->flight, &failed);
+            err = flight_hold(r->worker->segment, r->flight, &failed);
         if (err == ERR_QUOTA_EXCEEDED)
             return refuse(r, failed, why);
         if (err != ERR_CONFLICT)
             return err;
         /* The ledger moved this key's cells: read its row anew. */
-        if (key_table_find(worker->segment, worker->scratch.digest, &worker->scratch.key) != 0)
+        if (request_read_key(r) != 0)
             return ERR_INVALID_KEY;
     }
     return ERR_QUOTA_UNAVAILABLE;

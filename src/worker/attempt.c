@@ -5,7 +5,7 @@
 #include "attempt.h"
 
 #include "pick.h"
-#include "relayos/base/clock.h"
+
 #include "relayos/shm/health.h"
 #include "request.h"
 
@@ -18,7 +18,7 @@ attempt_begin(struct request *r, const struct pick *pick)
     struct flight_attempt *attempt = &record->attempts[record->n_attempts++];
     attempt->route_id = pick->route.id;
     attempt->outcome = ATTEMPT_RUNNING;
-    attempt->start_us = clock_mono_us();
+    attempt->start_us = r->record->stage_us[FLIGHT_STAGE_ROUTE_SELECTED];
     memcpy(attempt->upstream, pick->upstream.name, sizeof(attempt->upstream));
     memcpy(attempt->upstream_model, pick->route.upstream_model, sizeof(attempt->upstream_model));
     record->cost = pick->route.cost;
@@ -49,7 +49,7 @@ attempt_end(struct request *r, enum attempt_outcome outcome, enum err_category c
         return;
     attempt->outcome = (uint8_t)outcome;
     attempt->category = (uint8_t)category;
-    attempt->end_us = clock_mono_us();
+    attempt->end_us = loop_now_us(r->worker->loop);
     if (r->health_row != PICK_NO_HEALTH)
         health_end(r->worker->segment, r->worker->slot, r->health_row,
                    attempt_is_route_fault(category),

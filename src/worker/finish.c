@@ -24,7 +24,7 @@ static void correct_rate(struct request *r, const struct charge *charge);
 static void leave_refusal(struct request *r, enum err_category category, unsigned status);
 static void count(struct request *r, enum err_category category);
 static void log_line(struct request *r, enum err_category category, unsigned status,
-                     const struct charge *charge);
+                     const struct charge *charge, int64_t now_us);
 static void hand_over(struct request *r, bool is_charged);
 static void nudge_ledger(struct worker *worker);
 
@@ -32,12 +32,13 @@ void
 finish_request(struct request *r, enum err_category category, unsigned status)
 {
     bool is_gone = category == ERR_CATEGORY_CLIENT_CLOSED;
+    int64_t now_us = clock_mono_us();
     struct charge charge = {0};
 
     relay_cancel(r, is_gone ? ATTEMPT_CANCELLED : ATTEMPT_UNCERTAIN, category);
     timer_unset(r->worker->loop, &r->timer);
     link_remove(&r->in_requests);
-    request_stage(r, FLIGHT_STAGE_COMPLETED);
+    request_stage_at(r, FLIGHT_STAGE_COMPLETED, now_us);
     request_step(r, REQUEST_FINISH);
     if (r->endpoint != NULL && r->endpoint->access == ENDPOINT_OPEN)
         return;
@@ -47,7 +48,7 @@ finish_request(struct request *r, enum err_category category, unsigned status)
         settle(r, category, status, &charge);
     else if (category != ERR_CATEGORY_NONE)
         leave_refusal(r, category, status);
-    log_line(r, category, status, &charge);
+    log_line(r, category, status, &charge, now_us);
     if (r->flight != NULL)
         hand_over(r, charge.is_charged);
 }
@@ -97,7 +98,7 @@ correct_rate(struct request *r, const struct charge *charge)
 
     if (r->tokens_per_minute != 0 && r->record->reserved_tokens != used)
         rate_correct(r->worker->segment, r->key_row, RATE_TOKENS, r->tokens_per_minute,
-                     used - r->record->reserved_tokens, clock_mono_us());
+                     used - r->record->reserved_tokens, loop_now_us(r->worker->loop));
 }
 
 static void
@@ -175,12 +176,11 @@ count(struct request *r, enum err_category category)
 
 static void
 log_line(struct request *r, enum err_category category, unsigned status,
-         const struct charge *charge)
+         const struct charge *charge, int64_t now_us)
 {
     static const char *const provenances[] = {"none", "reported", "estimated", "indeterminate",
                                               "invalid"};
     const struct flight_record *record = r->record; /* NULL: refused before there was one */
-    int64_t now_us = clock_mono_us();
     int64_t first_token_us = record == NULL ? 0 : record->stage_us[FLIGHT_STAGE_FIRST_TOKEN];
     const struct access_line line = {
         .accepted_real_us = r->accepted_real_us,

@@ -17,25 +17,27 @@ static bool is_clean_value(struct slice value);
 void
 head_build(const struct head_input *input, struct buf *out)
 {
-    buf_append_str(out, "POST ");
+    buf_append_slice(out, SLICE_LIT("POST "));
     buf_append_str(out, input->upstream->path);
     buf_append_str(out, dialect_operation_path(input->operation));
-    buf_append_str(out, " HTTP/1.1\r\nhost: ");
+    buf_append_slice(out, SLICE_LIT(" HTTP/1.1\r\nhost: "));
     append_host(input->upstream, out);
     if (input->credential.len > 0) {
-        buf_append_str(out, "\r\n");
+        buf_append_slice(out, SLICE_LIT("\r\n"));
         buf_append_str(out, input->dialect->auth_header);
         buf_append_slice(out, input->credential);
     }
-    buf_append_str(out, "\r\ncontent-type: application/json\r\naccept: ");
-    buf_append_str(out, input->is_stream ? "text/event-stream" : "application/json");
-    buf_append_str(out, "\r\naccept-encoding: identity\r\nuser-agent: relayos\r\nx-request-id: ");
+    buf_append_slice(out, SLICE_LIT("\r\ncontent-type: application/json\r\naccept: "));
+    buf_append_slice(out, input->is_stream ? SLICE_LIT("text/event-stream")
+                                           : SLICE_LIT("application/json"));
+    buf_append_slice(
+        out, SLICE_LIT("\r\naccept-encoding: identity\r\nuser-agent: relayos\r\nx-request-id: "));
     buf_append_slice(out, input->request_id);
     append_caller_headers(input, out);
     append_default_header(input, out);
-    buf_append_str(out, "\r\ncontent-length: ");
+    buf_append_slice(out, SLICE_LIT("\r\ncontent-length: "));
     buf_append_int(out, (int64_t)input->content_length);
-    buf_append_str(out, "\r\n\r\n");
+    buf_append_slice(out, SLICE_LIT("\r\n\r\n"));
 }
 
 static void
@@ -63,9 +65,9 @@ append_caller_headers(const struct head_input *input, struct buf *out)
 
         if (!is_let_through(input->dialect, header->name) || !is_clean_value(header->value))
             continue;
-        buf_append_str(out, "\r\n");
+        buf_append_slice(out, SLICE_LIT("\r\n"));
         buf_append_slice(out, header->name);
-        buf_append_str(out, ": ");
+        buf_append_slice(out, SLICE_LIT(": "));
         buf_append_slice(out, header->value);
     }
 }
@@ -77,9 +79,9 @@ append_default_header(const struct head_input *input, struct buf *out)
 
     if (name == NULL || http_header_count(input->http, name) > 0)
         return;
-    buf_append_str(out, "\r\n");
+    buf_append_slice(out, SLICE_LIT("\r\n"));
     buf_append_str(out, name);
-    buf_append_str(out, ": ");
+    buf_append_slice(out, SLICE_LIT(": "));
     buf_append_str(out, input->dialect->default_header_value);
 }
 

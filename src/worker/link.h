@@ -41,6 +41,12 @@ link_append(struct link *list, struct link *link)
 }
 
 static inline void
+link_prepend(struct link *list, struct link *link)
+{
+    link_append(list->next, link);
+}
+
+static inline void
 link_remove(struct link *link)
 {
     if (!link_is_in_list(link))

@@ -66,7 +66,8 @@ pick_once(struct request *r, bool is_pinned, uint32_t pinned_id, struct pick *ou
         snprintf(why->detail, sizeof(why->detail), "The stored object that this request refers to");
         return ERR_NOT_FOUND;
     }
-    n = route_rank(candidates, n, r->dialect->protocol, clock_mono_us(), worker_random(r->worker));
+    n = route_rank(candidates, n, r->dialect->protocol, loop_now_us(r->worker->loop),
+                   worker_random(r->worker));
     if (n == 0)
         return nothing_left(r, protocols, why);
     return take(r, &model, epoch, candidates[0].n, out);

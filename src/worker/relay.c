@@ -29,8 +29,26 @@ static void end_whole(struct request *r);
 static void end_error(struct request *r);
 static void end_stream(struct request *r);
 static void fail_attempt(struct request *r, const struct fault *fault);
+/* An upstream that refuses our credential, our account or its own model needs a person. */
+static void
+log_fault(const struct request *r, enum err_category category)
+{
+    const struct flight_attempt *attempt = attempt_current(r);
+
+    if (category == ERR_CATEGORY_UPSTREAM_UNAVAILABLE)
+        log_error("upstream.refused", "upstream=%s model=%s status=%u request_id=%.36s note=\"%s\"",
+                  attempt->upstream, attempt->upstream_model, attempt->status, r->id_text,
+                  attempt->note);
+    else
+        log_debug("attempt.failed",
+                  "request_id=%.36s upstream=%s status=%u category=%s note=\"%s\"", r->id_text,
+                  attempt->upstream, attempt->status, err_category_name(category), attempt->note);
+}
+
+static void log_fault(const struct request *r, enum err_category category);
 static bool may_try_next(const struct request *r, enum err_category category);
 static void drop_buffers(struct request *r);
+static void wipe(struct buf *buf);
 
 /* ---- sending ---- */
 
@@ -129,8 +147,7 @@ build_head(struct request *r, struct pick *pick, struct upstream_request *out)
     buf_clear(&r->head);
     head_build(&input, &r->head);
     assert(!r->head.overflow);
-    secret_wipe(pick->credential.ptr, pick->credential.len);
-    buf_clear(&pick->credential);
+    wipe(&pick->credential);
     out->head = buf_slice(&r->head);
 }
 
@@ -144,7 +161,7 @@ on_head(void *data, int status, const struct http_header *headers, size_t n_head
     struct slice content_type = {NULL, 0};
 
     attempt->status = (uint16_t)status;
-    request_stage(r, FLIGHT_STAGE_FIRST_BYTE);
+    request_stage_at(r, FLIGHT_STAGE_FIRST_BYTE, loop_now_us(r->worker->loop));
     for (size_t i = 0; i < n_headers; i++) {
         if (slice_eq_str(headers[i].name, "content-type"))
             content_type = headers[i].value;
@@ -242,7 +259,7 @@ end_whole(struct request *r)
         fail_attempt(r, &fault);
         return;
     }
-    request_stage(r, FLIGHT_STAGE_FIRST_TOKEN);
+    request_stage_at(r, FLIGHT_STAGE_FIRST_TOKEN, loop_now_us(r->worker->loop));
     attempt_end(r, ATTEMPT_OK, ERR_CATEGORY_NONE);
     reply_send(r, 200, SLICE_LIT("application/json"), ERR_CATEGORY_NONE, "");
 }
@@ -275,9 +292,7 @@ fail_attempt(struct request *r, const struct fault *fault)
     fault_describe(fault, why.detail, sizeof(why.detail));
     redact_copy(why.param, sizeof(why.param), fault->param);
     redact_copy(attempt_current(r)->note, sizeof(attempt_current(r)->note), fault->note);
-    log_debug("attempt.failed", "request_id=%.36s upstream=%s status=%u category=%s note=\"%s\"",
-              r->id_text, attempt_current(r)->upstream, attempt_current(r)->status,
-              err_category_name(fault->category), attempt_current(r)->note);
+    log_fault(r, fault->category);
     relay_cancel(r, fault->outcome, fault->category);
     attempt_end(r, fault->outcome, fault->category);
     if (r->step == REQUEST_STREAM) {
@@ -298,7 +313,7 @@ static bool
 may_try_next(const struct request *r, enum err_category category)
 {
     return fault_may_fail_over(category) && r->record->n_attempts < LIMIT_ATTEMPTS &&
-           clock_mono_us() < r->deadline_us;
+           loop_now_us(r->worker->loop) < r->deadline_us;
 }
 
 void
@@ -338,9 +353,17 @@ drop_buffers(struct request *r)
 {
     struct buf_pool *bufs = &r->worker->bufs;
 
-    secret_wipe(r->head.ptr, r->head.len); /* our credential */
+    wipe(&r->head); /* our credential */
     buf_pool_give(bufs, &r->head);
     buf_pool_give(bufs, &r->scratch);
     buf_fini(&r->body);
     buf_fini(&r->ids);
+}
+
+static void
+wipe(struct buf *buf)
+{
+    if (buf->ptr != NULL)
+        secret_wipe(buf->ptr, buf->len);
+    buf_clear(buf);
 }

@@ -11,6 +11,14 @@
 
 struct request;
 
+/* What the bytes of the upstream's answer are. */
+enum relay_body {
+    RELAY_NO_HEAD, /* not known yet */
+    RELAY_ERROR,   /* of a status other than 2xx */
+    RELAY_WHOLE,   /* one JSON document */
+    RELAY_STREAM,  /* server-sent events */
+};
+
 /* Start an attempt on worker->scratch.pick, which ROUTE or the attempt before has filled. */
 void relay_start(struct request *request);
 /* Drop the running call, if there is one; the attempt ends so. */

@@ -130,14 +130,14 @@ note(struct request *r, const struct reply_facts *facts)
         r->unmetered_bytes = 0;
     }
     if (facts->is_content && r->step != REQUEST_STREAM) {
-        request_stage(r, FLIGHT_STAGE_FIRST_TOKEN);
+        request_stage_at(r, FLIGHT_STAGE_FIRST_TOKEN, loop_now_us(r->worker->loop));
         request_step(r, REQUEST_STREAM);
         r->is_flowing = true;
         relay_release_request(r);
     }
     if (facts->is_terminal) {
         r->is_flowing = true;
-        timer_set(r->worker->loop, &r->timer, clock_mono_us() + LINGER_US, on_timer);
+        timer_set(r->worker->loop, &r->timer, loop_now_us(r->worker->loop) + LINGER_US, on_timer);
     }
 }
 
@@ -220,7 +220,8 @@ hold_back_upstream(struct request *r)
 {
     size_t limit = (size_t)r->worker->conf->stream_buffer_bytes;
 
-    if (r->is_paused || r->call == NULL || r->out.len + r->sending.len <= limit)
+    /* What is held back would wait for ever if its end were not read. */
+    if (!r->is_flowing || r->is_paused || r->call == NULL || r->out.len + r->sending.len <= limit)
         return;
     r->is_paused = true;
     upstream_pause(r->call);

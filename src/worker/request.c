@@ -5,6 +5,7 @@
 #include "request.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "admit.h"
 #include "finish.h"
@@ -12,13 +13,18 @@
 #include "redact.h"
 #include "relay.h"
 #include "relayos/base/clock.h"
+#include "relayos/base/mem.h"
 #include "relayos/policy/auth.h"
-#include "relayos/policy/key_secret.h"
+
 #include "reply.h"
 #include "reply_error.h"
 
+#define SPARE_REQUESTS_MAX 256
+
 typedef int step_function(struct request *request, struct refusal_reason *why);
 
+static struct request *take_spare(struct worker *worker);
+static void give_spare(struct request *r);
 static void dispatch(struct request *r, int find_err);
 static const struct dialect *caller_dialect(const struct request *r);
 static bool run_step(struct request *r, enum request_step step, step_function *run);
@@ -33,7 +39,7 @@ request_start(struct worker *worker, struct exchange *exchange, const struct htt
 {
     static const struct exchange_events events = {.on_writable = reply_on_writable,
                                                   .on_end = on_end};
-    struct request *r = exchange_alloc(exchange, sizeof(*r));
+    struct request *r = take_spare(worker);
 
     r->magic = REQUEST_MAGIC;
     r->worker = worker;
@@ -48,6 +54,46 @@ request_start(struct worker *worker, struct exchange *exchange, const struct htt
     int err = endpoint_find(http->method, http->path, &r->endpoint, &r->path_rest);
     r->dialect = caller_dialect(r);
     dispatch(r, err);
+}
+
+/* Requests come and go by the ten thousand a second: the last one's memory is still warm. */
+static struct request *
+take_spare(struct worker *worker)
+{
+    struct link *link = link_first(&worker->spare_requests);
+
+    if (link == NULL)
+        return mem_zalloc(sizeof(struct request));
+    link_remove(link);
+    worker->n_spare_requests--;
+    struct request *r = (struct request *)((char *)link - offsetof(struct request, in_requests));
+    memset(r, 0, sizeof(*r));
+    return r;
+}
+
+static void
+give_spare(struct request *r)
+{
+    struct worker *worker = r->worker;
+
+    r->magic = 0;
+    if (worker->n_spare_requests == SPARE_REQUESTS_MAX) {
+        free(r);
+        return;
+    }
+    worker->n_spare_requests++;
+    link_prepend(&worker->spare_requests, &r->in_requests);
+}
+
+void
+request_free_spares(struct worker *worker)
+{
+    struct link *link;
+
+    while ((link = link_first(&worker->spare_requests)) != NULL) {
+        link_remove(link);
+        free((char *)link - offsetof(struct request, in_requests));
+    }
 }
 
 /* A key first, also for what does not exist: nobody maps us without one. */
@@ -117,22 +163,28 @@ run_step(struct request *r, enum request_step step, step_function *run)
 static int
 auth(struct request *r, struct refusal_reason *why)
 {
-    struct worker_scratch *scratch = &r->worker->scratch;
+    const struct key_view *key = &r->worker->scratch.key;
+
+    (void)why; /* one answer for all that is wrong with a key */
+    int err = request_read_key(r);
+    r->key_id = key->key_id;
+    if (err != 0)
+        return err;
+    r->owner_hash = key->owner_hash;
+    r->stage = FLIGHT_STAGE_KEY_CHECKED;
+    r->key_checked_us = clock_mono_us();
+    return 0;
+}
+
+int
+request_read_key(struct request *r)
+{
     struct slice token =
         auth_token(http_header_find(&r->http, "authorization"),
                    http_header_find(&r->http, "x-api-key"), http_header_find(&r->http, "api-key"));
 
-    (void)why; /* one answer for all that is wrong with a key */
-    int err = auth_check(r->worker->segment, r->worker->pepper, token, r->accepted_real_us,
-                         &scratch->key);
-    r->key_id = scratch->key.key_id;
-    if (err != 0)
-        return err;
-    key_secret_digest(r->worker->pepper, token, scratch->digest);
-    r->owner_hash = scratch->key.owner_hash;
-    request_stage(r, FLIGHT_STAGE_KEY_CHECKED);
-    r->key_checked_us = clock_mono_us();
-    return 0;
+    return auth_check(r->worker->segment, r->worker->pepper, token, r->accepted_real_us,
+                      &r->worker->scratch.key);
 }
 
 static int
@@ -204,9 +256,15 @@ request_step_name(enum request_step step)
 void
 request_stage(struct request *r, enum flight_stage stage)
 {
+    request_stage_at(r, stage, clock_mono_us());
+}
+
+void
+request_stage_at(struct request *r, enum flight_stage stage, int64_t now_us)
+{
     r->stage = stage;
     if (r->record != NULL)
-        r->record->stage_us[stage] = clock_mono_us();
+        r->record->stage_us[stage] = now_us;
 }
 
 void
@@ -232,5 +290,5 @@ on_end(void *data, bool is_complete)
         finish_request(r, ERR_CATEGORY_CLIENT_CLOSED, FINISH_STATUS_CLIENT_CLOSED);
     relay_dispose(r);
     reply_dispose(r);
-    r->magic = 0;
+    give_spare(r);
 }

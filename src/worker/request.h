@@ -2,7 +2,7 @@
  *
  * request - one call from its first step to its last; the steps stand here in the order they run.
  *
- * Ownership: lives in its exchange's memory; request_dispose() runs when the exchange ends.
+ * Ownership: the worker's; it goes when its exchange ends.
  * Rule:      request_fail() and whatever answers the caller may end the exchange, and with it the
  *            request: they are the last thing a function does.
  */
@@ -15,6 +15,7 @@
 
 #include "endpoint.h"
 #include "link.h"
+#include "relay.h"
 #include "relayos/codec/dialect.h"
 #include "relayos/codec/sse.h"
 #include "relayos/model/flight.h"
@@ -45,14 +46,6 @@ enum request_step {
     REQUEST_STEPS(STEP)
 #undef STEP
         REQUEST_N_STEPS
-};
-
-/* What the bytes of the upstream's answer are. */
-enum relay_body {
-    RELAY_NO_HEAD, /* not known yet */
-    RELAY_ERROR,   /* of a status other than 2xx */
-    RELAY_WHOLE,   /* one JSON document */
-    RELAY_STREAM,  /* server-sent events */
 };
 
 #define REQUEST_MAGIC 0x72657173u
@@ -117,11 +110,15 @@ struct request {
 void request_start(struct worker *worker, struct exchange *exchange,
                    const struct http_request *http);
 
+/* At the worker's end. */
+void request_free_spares(struct worker *worker);
+
 /* The one way from step to step. */
 void request_step(struct request *request, enum request_step to);
 const char *request_step_name(enum request_step step);
 /* Stamp a stage of the trace, now. */
 void request_stage(struct request *request, enum flight_stage stage);
+void request_stage_at(struct request *request, enum flight_stage stage, int64_t now_us);
 
 /*
  * End it with a catalogue error: a response, or an error event when the head is out already. detail
@@ -132,6 +129,8 @@ void request_fail(struct request *request, int err, const char *detail, const ch
 /* Handler of the rows that ask a model: the steps from decode on. */
 void request_infer(struct request *request);
 
+/* The caller's key, as it stands now, into worker->scratch.key; ERR_INVALID_KEY. */
+int request_read_key(struct request *request) MUST_CHECK;
 /* Find a model by name and check the key's scope; *why is the detail of a refusal. */
 int request_find_model(struct request *request, struct slice name, struct model_record *out,
                        struct refusal_reason *why) MUST_CHECK;

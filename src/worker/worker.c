@@ -1,37 +1,30 @@
 /* SPDX-License-Identifier: ISC
  *
  * worker - one process of the request path: attach, drop rights, serve, drain.
- *
- * Signals (the master sends them): QUIT and TERM drain, within drain_timeout and stop_timeout; USR1
- * reopens logs; INT and HUP mean the whole process group and are not for us.
  */
 #include "worker.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <sys/random.h>
-#include <sys/signalfd.h>
 
-#include "finish.h"
+#include "drain.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/hash.h"
 #include "relayos/base/log.h"
+#include "relayos/base/mem.h"
 #include "relayos/base/proc.h"
 #include "relayos/shm/refusal.h"
 #include "reply.h"
 #include "request.h"
 
 #define BEAT_INTERVAL_US 1000000
-#define LAST_GRACE_US    500000 /* for the error events to leave, and for us after them ... */
-#define LAST_GRACE_PARTS 8      /* ... but no more than this part of the whole time */
 
 static int set_up(struct worker *w, const struct heritage *heritage, struct errmsg *why);
 static int open_server(struct worker *w, struct errmsg *why);
-static int watch_signals(struct worker *w, struct errmsg *why);
 static void tell_ready(const struct heritage *heritage);
 static void serve(struct worker *w);
 static void tear_down(struct worker *w);
@@ -39,21 +32,16 @@ static void on_request(void *ctx, struct exchange *exchange, const struct http_r
 static void on_refused(void *ctx, enum err_category category, const char *detail,
                        const char *client_address, struct buf *out_body, struct slice *out_headers);
 static void on_turn(void *ctx);
-static void on_signal(void *ctx, int fd);
 static void on_beat(struct timer *timer);
 static void publish(struct worker *w);
-static void drain(struct worker *w, int64_t timeout_us);
-static void on_drain_deadline(struct timer *timer);
-static void end_all(struct worker *w);
 
 int
 worker_main(const struct heritage *heritage)
 {
-    struct worker *w = calloc(1, sizeof(*w));
+    struct worker *w = mem_zalloc(sizeof(*w));
     struct errmsg why = {0};
     char title[32];
 
-    assert(w != NULL);
     snprintf(title, sizeof(title), "worker %u", heritage->slot);
     proc_set_title(title);
     log_init("worker", (enum log_level)log_level_parse(heritage->conf->log_level));
@@ -83,6 +71,7 @@ set_up(struct worker *w, const struct heritage *heritage, struct errmsg *why)
     w->catalog = heritage->catalog;
     w->slot = heritage->slot;
     link_init_list(&w->requests);
+    link_init_list(&w->spare_requests);
     link_init_list(&w->unsent);
     buf_init(&w->scratch.pick.credential, LIMIT_CREDENTIAL);
 
@@ -105,7 +94,7 @@ set_up(struct worker *w, const struct heritage *heritage, struct errmsg *why)
     w->loop = loop_new();
     w->upstream_pool = upstream_pool_new(w->loop);
     loop_on_turn(w->loop, on_turn, w);
-    if (watch_signals(w, why) != 0 || open_server(w, why) != 0)
+    if (drain_watch_signals(w, why) != 0 || open_server(w, why) != 0)
         return ERR_IO;
     on_beat(&w->heartbeat);
     return 0;
@@ -153,7 +142,7 @@ serve(struct worker *w)
 static void
 tear_down(struct worker *w)
 {
-    end_all(w);
+    drain_end_all(w);
     publish(w);
     server_free(&w->server);
     upstream_pool_free(&w->upstream_pool);
@@ -166,6 +155,7 @@ tear_down(struct worker *w)
     hash_hmac_free(&w->pepper);
     buf_fini(&w->scratch.pick.credential);
     buf_pool_fini(&w->bufs);
+    request_free_spares(w);
 }
 
 /* ---- requests ---- */
@@ -220,113 +210,6 @@ on_turn(void *ctx)
     access_log_turn(&w->access_log, loop_now_us(w->loop));
     if (w->is_draining && server_n_connections(w->server) == 0)
         w->is_over = true;
-}
-
-/* ---- signals and draining ---- */
-
-static int
-watch_signals(struct worker *w, struct errmsg *why)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGQUIT);
-    sigaddset(&set, SIGUSR1);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (fd < 0) {
-        errmsg_set(why, "signalfd failed");
-        return ERR_IO;
-    }
-    loop_watch_fd(w->loop, fd, on_signal, w);
-    return 0;
-}
-
-static void
-on_signal(void *ctx, int fd)
-{
-    struct worker *w = worker_from(ctx);
-    struct signalfd_siginfo info;
-    struct errmsg why;
-
-    while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        switch (info.ssi_signo) {
-        case SIGTERM:
-            drain(w, w->conf->stop_timeout_us);
-            break;
-        case SIGQUIT:
-            drain(w, w->conf->drain_timeout_us);
-            break;
-        case SIGUSR1:
-            if (w->conf->log_file[0] != '\0' && log_open(w->conf->log_file) != 0)
-                log_warn("log.open", "file=%s", w->conf->log_file);
-            access_log_close(&w->access_log);
-            if (access_log_open(&w->access_log, w->conf, &why) != 0)
-                log_warn("access_log.open", "reason=\"%s\"", why.text);
-            break;
-        default:
-            break; /* INT, HUP: the master tells us what it makes of them */
-        }
-    }
-}
-
-/* The later signal decides: a TERM shortens a QUIT. The master kills what is there at its end. */
-static void
-drain(struct worker *w, int64_t timeout_us)
-{
-    int64_t grace_us = timeout_us / LAST_GRACE_PARTS;
-
-    if (!w->is_draining) {
-        w->is_draining = true;
-        proc_slot_set_state(w->segment, w->slot, PROC_DRAINING);
-        server_drain(w->server);
-        log_info("worker.drain", "slot=%u connections=%u", w->slot,
-                 server_n_connections(w->server));
-    }
-    if (w->is_past_deadline)
-        return;
-    w->last_grace_us = grace_us < LAST_GRACE_US ? grace_us : LAST_GRACE_US;
-    timer_set(w->loop, &w->drain_deadline, clock_mono_us() + timeout_us - 2 * w->last_grace_us,
-              on_drain_deadline);
-}
-
-/* First time: streams get their error event, settled as interrupted. Second time: cut the rest. */
-static void
-on_drain_deadline(struct timer *timer)
-{
-    struct worker *w = worker_from((char *)timer - offsetof(struct worker, drain_deadline));
-
-    if (w->is_past_deadline) {
-        w->is_over = true;
-        return;
-    }
-    w->is_past_deadline = true;
-    for (struct link *link = w->requests.next, *next; link != &w->requests; link = next) {
-        struct request *r = request_from((char *)link - offsetof(struct request, in_requests));
-
-        next = link->next;
-        if (!r->is_ending)
-            request_fail(r, r->step == REQUEST_STREAM ? ERR_STREAM_INTERRUPTED : ERR_OVERLOADED, "",
-                         "");
-    }
-    timer_set(w->loop, timer, clock_mono_us() + w->last_grace_us, on_drain_deadline);
-}
-
-/* Nothing may stay unsettled, whatever the clients do. */
-static void
-end_all(struct worker *w)
-{
-    struct link *link;
-
-    while ((link = link_first(&w->requests)) != NULL) {
-        struct request *r = request_from((char *)link - offsetof(struct request, in_requests));
-
-        finish_request(r, ERR_CATEGORY_CLIENT_CLOSED, FINISH_STATUS_CLIENT_CLOSED);
-        exchange_abort(r->exchange);
-    }
 }
 
 /* ---- signs of life ---- */

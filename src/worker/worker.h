@@ -32,7 +32,7 @@
  * synchronous, so one copy per worker is enough.
  */
 struct worker_scratch {
-    uint8_t digest[KEY_DIGEST_SIZE];
+
     struct key_view key;
     struct model_record model;
     struct estimate estimate;
@@ -66,6 +66,8 @@ struct worker {
     struct worker_scratch scratch;
     uint64_t random; /* state of worker_random() */
 
+    struct link spare_requests; /* by in_requests too */
+    uint32_t n_spare_requests;
     struct link requests; /* struct request.in_requests: all that are not finished */
     struct link unsent;   /* struct request.in_unsent: streams with something to send this turn */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * launcher - a gateway for the client tests: starts one, prints where it is as a line of JSON, and ends
- * it when stdin ends. Each line on stdin is a relayosctl command; its JSON comes back as one line.
+ * launcher - a gateway for the client tests: starts one, prints where it is as a line of JSON, and
+ * ends it when stdin ends. Each line on stdin is a relayosctl command; its JSON comes back as one
+ * line.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@ main(void)
     struct gateway *gateway = gateway_start(&options);
     char *key = gateway_key(gateway, ""), line[1024];
 
-    printf("{\"port\":%d,\"mock_port\":%d,\"key\":\"%s\"}\n", gateway->port, gateway->mock_port, key);
+    printf("{\"port\":%d,\"mock_port\":%d,\"key\":\"%s\"}\n", gateway->port, gateway->mock_port,
+           key);
     fflush(stdout);
     while (fgets(line, sizeof line, stdin) != NULL) {
         line[strcspn(line, "\n")] = '\0';

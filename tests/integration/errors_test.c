@@ -184,3 +184,37 @@ Test(errors, one_and_the_same_401_for_whatever_is_wrong_with_a_key, .timeout = 6
     free(revoked);
     free(mutated);
 }
+
+Test(errors, without_a_free_flight_no_request_is_served_and_none_is_lost, .timeout = 100)
+{
+    static const struct gateway_options options = {.workers = 1};
+    struct gateway *gateway = gateway_start(&options);
+    char *key = gateway_key(gateway, "");
+    const struct call *call = call_of(OPERATION_CHAT);
+    static int fds[1100];
+    struct http_reply *reply = NULL;
+    int n = 0;
+
+    /* Each holds a flight; the configuration of the tests has 1024 for one worker. */
+    for (; n < 1100; n++) {
+        fds[n] = call_begin(gateway, call, key, true, "!mock:stall=3");
+        reply = http_read_until(fds[n], "data: ");
+        if (reply->status != 200)
+            break;
+        http_reply_free(&reply);
+    }
+    cr_assert_lt(n, 1100, "the flights never ran out");
+    cr_expect_eq(n, 1024);
+    cr_expect_eq(reply->status, 503);
+    expect_body(call, err_info(ERR_CATEGORY_LEDGER_UNAVAILABLE), reply);
+    expect_retry_advice(err_info(ERR_CATEGORY_LEDGER_UNAVAILABLE), reply);
+    http_reply_free(&reply);
+    for (int i = 0; i <= n; i++)
+        http_close(fds[i], false);
+    books_check(gateway);
+    reply = call_make(gateway, call, key, false, "hi");
+    cr_expect_eq(reply->status, 200, "it serves again");
+    http_reply_free(&reply);
+    cr_expect_eq(gateway_stop(&gateway), 0);
+    free(key);
+}

@@ -44,7 +44,7 @@ repeated(const char *prefix, const char *unit, size_t n, const char *suffix)
     memcpy(text, prefix, head);
     for (size_t i = 0; i < n; i++)
         memcpy(text + head + i * size, unit, size);
-    strcpy(text + head + size * n, suffix);
+    memcpy(text + head + size * n, suffix, strlen(suffix) + 1);
     return text;
 }
 

@@ -90,7 +90,7 @@ gateway_write_config(struct gateway *gateway, const struct gateway_options *opti
     fprintf(file,
             "listen: 127.0.0.1:%d\n"
             "run_dir: %s/run\ndata_dir: %s/data\ninstance: test-%d\nworkers: %d\n"
-            "capacity: {keys: 1024, flights: 2048, quota_cells: 4096, refusals: 1024}\n"
+            "capacity: {keys: 1024, flights: 1024, quota_cells: 4096, refusals: 1024}\n"
             "%s"
             "upstreams:\n"
             "  canary-openai:\n"
@@ -241,6 +241,9 @@ gateway_stop(struct gateway **gateway)
     char command[256];
     int status = gateway_end(*gateway, SIGTERM);
 
+    snprintf(command, sizeof command, "grep -E 'runtime error:|Sanitizer|Assertion' %s >&2",
+             (*gateway)->log);
+    cr_expect_neq(system(command), 0, "a process complained or aborted");
     gateway_bury();
     snprintf(command, sizeof command, "rm -rf %s", (*gateway)->dir);
     cr_assert(system(command) == 0);
@@ -267,15 +270,17 @@ gateway_program(const char *name, char *out, size_t size)
 int
 gateway_ctl_raw(const struct gateway *gateway, const char *words, char *out, size_t size)
 {
-    char program[512], *copy = strdup(words), *rest = copy;
+    char program[512], *copy = strdup(words);
     const char *argv[GATEWAY_MAX_WORDS + 5] = {"relayosctl", "-s", gateway->control};
     int n = 3, ends[2], status = 0;
     size_t len = 0;
     ssize_t got;
 
     gateway_program("relayosctl", program, sizeof program);
-    for (char *word; n < GATEWAY_MAX_WORDS && (word = strtok_r(rest, " ", &rest)) != NULL;)
-        argv[n++] = word;
+    for (char *rest = copy, *word; n < GATEWAY_MAX_WORDS && (word = strsep(&rest, " ")) != NULL;) {
+        if (*word != '\0')
+            argv[n++] = word;
+    }
     cr_assert(pipe2(ends, O_CLOEXEC) == 0);
     pid_t pid = gateway_fork(ends[1]);
 
@@ -297,16 +302,16 @@ cJSON *
 gateway_ctl(const struct gateway *gateway, const char *format, ...)
 {
     static char out[8 << 20];
-    char words[1024];
+    char words[1024], all[1040];
     va_list args;
 
     va_start(args, format);
-    int len = vsnprintf(words, sizeof words - 8, format, args);
+    int len = vsnprintf(words, sizeof words, format, args);
 
     va_end(args);
-    cr_assert(len > 0 && (size_t)len < sizeof words - 8);
-    strcat(words, " --json");
-    return gateway_ctl_raw(gateway, words, out, sizeof out) == 0 ? cJSON_Parse(out) : NULL;
+    cr_assert(len > 0 && (size_t)len < sizeof words);
+    snprintf(all, sizeof all, "%s --json", words);
+    return gateway_ctl_raw(gateway, all, out, sizeof out) == 0 ? cJSON_Parse(out) : NULL;
 }
 
 char *

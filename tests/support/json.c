@@ -4,6 +4,7 @@
  */
 #include "json.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,7 +117,9 @@ json_stream_text(const cJSON *events)
     static const char *const places[] = {"data.choices.0.delta.content", "data.choices.0.text",
                                          "data.delta.text"};
     const cJSON *event;
-    char *text = calloc(1, 1);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
 
     cJSON_ArrayForEach(event, events)
     {
@@ -126,8 +129,8 @@ json_stream_text(const cJSON *events)
             piece = json_text(event, places[i]);
         if (strcmp(json_text(event, "event"), "response.output_text.delta") == 0)
             piece = json_text(event, "data.delta");
-        text = realloc(text, strlen(text) + strlen(piece) + 1);
-        strcat(text, piece);
+        fputs(piece, stream);
     }
+    fclose(stream);
     return text;
 }

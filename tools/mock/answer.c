@@ -7,8 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define ANSWER_PIECES  5 /* of a text, unless chunks=N says otherwise */
-#define ANSWER_CREATED 1764072000
+#define ANSWER_PIECES 5 /* of a text, unless chunks=N says otherwise */
 
 static const char *const answer_models[] = {"gpt-4.1-mini", "gemini-2.5-pro", "claude-sonnet-4"};
 

@@ -8,6 +8,8 @@
 #include "ask.h"
 #include "script.h"
 
+#define ANSWER_CREATED 1764072000 /* the same second for ever: answers are deterministic */
+
 /* The whole choice: faults first, then the provider's answer. */
 void answer_write(const struct ask *ask, struct script *script);
 

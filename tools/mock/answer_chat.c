@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define CHAT_CREATED 1764072000
-
 static void chat_plain(const struct ask *ask, struct script *script);
 static void chat_tool_calls(const struct ask *ask, struct text *out);
 static void chat_stream(const struct ask *ask, struct script *script);
@@ -150,7 +148,7 @@ static void
 chat_open(const struct ask *ask, const char *object, struct text *out)
 {
     text_fmt(out, "{\"id\":\"%s-canary%06u\",\"object\":\"%s\",\"created\":%d,",
-             ask->kind == ASK_CHAT ? "chatcmpl" : "cmpl", ask->serial, object, CHAT_CREATED);
+             ask->kind == ASK_CHAT ? "chatcmpl" : "cmpl", ask->serial, object, ANSWER_CREATED);
     answer_model(ask, out);
     text_str(out, ",\"system_fingerprint\":\"fp_canary\"");
 }

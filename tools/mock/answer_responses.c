@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define RESPONSES_CREATED 1764072000
-
 /* One streamed answer: events are numbered, items too. */
 struct ladder {
     const struct ask *ask;
@@ -81,7 +79,7 @@ responses_object(const struct ask *ask, const char *status, bool is_final, struc
     text_fmt(out,
              "{\"id\":\"resp_canary%06u\",\"object\":\"response\",\"created_at\":%d,"
              "\"status\":\"%s\",\"background\":false,\"error\":null,\"incomplete_details\":%s,",
-             ask->serial, RESPONSES_CREATED, status,
+             ask->serial, ANSWER_CREATED, status,
              is_final && ask->is_cut_short ? "{\"reason\":\"max_output_tokens\"}" : "null");
     answer_model(ask, out);
     text_str(out, ",\"output\":[");

@@ -142,7 +142,7 @@ struct dialect {
     /*
      * Edits that turn the caller's body into the upstream's: model, stream_options.include_usage,
      * unsealed state ids (n_state_ids raw JSON strings, in the order of facts). scratch holds what
-     * is put in; it is appended to and must live as long as the edits.
+     * is put in; it is appended to and must live as long as the edits. state_ids lie elsewhere.
      */
     void (*edit_request)(const struct request_facts *facts, struct slice upstream_model,
                          const struct slice *state_ids, struct buf *scratch, struct edits *out);
@@ -160,8 +160,9 @@ struct dialect {
                        struct reply_facts *facts);
 
     /*
-     * One event of a stream: append what the caller gets (nothing for a hidden one) to out as
-     * "event: ..\ndata: ..\n\n". ERR_UPSTREAM_ERROR for data that is not what it should be.
+     * One event of a stream: append what the caller gets (nothing for a hidden one or an error) to
+     * out as "event: TYPE\ndata: ..\n\n", chat without a name; what it says is taken into *stream.
+     * ERR_UPSTREAM_ERROR for data that is not what it should be.
      */
     int (*read_event)(struct reply_stream *stream, const struct sse_event *event, struct buf *out,
                       struct reply_facts *facts);

@@ -34,7 +34,10 @@ struct sse {
 
 void sse_init(struct sse *sse);
 void sse_fini(struct sse *sse);
-/* Give it the next bytes; they must stay until sse_next() has returned ERR_INCOMPLETE. */
+/*
+ * Give it the next bytes; they must stay until sse_next() has returned ERR_INCOMPLETE. Who stops
+ * before that wants no more events: what is left of the chunk before is dropped.
+ */
 void sse_feed(struct sse *sse, struct slice chunk);
 /* Next whole event with data: 0; ERR_INCOMPLETE: feed more; ERR_TOO_LARGE. Comments, id:, retry:
  * and events without data are passed over, and so is an event: line without data. */

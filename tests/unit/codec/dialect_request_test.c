@@ -223,6 +223,10 @@ Test(dialect_request, nobody_reaches_state_that_is_not_theirs)
         {OPERATION_MESSAGE,
          "{\"model\":\"m\",\"max_tokens\":1," MESSAGES ",\"container\":{\"id\":\"c\"}}",
          ERR_NOT_FOUND, "container"},
+        {OPERATION_MESSAGE,
+         "{\"model\":\"m\",\"max_tokens\":1," MESSAGES ",\"container\":{\"skills\":[{\"type\":"
+         "\"anthropic\",\"skill_id\":\"pdf\"},{\"type\":\"custom\",\"skill_id\":\"s\"}]}}",
+         ERR_NOT_FOUND, "container.skills"},
         {OPERATION_RESPONSE, RESPONSE("\"prompt\":{\"id\":\"pmpt_1\"}"), ERR_NOT_FOUND, "prompt"},
         {OPERATION_RESPONSE, RESPONSE("\"background\":true"), ERR_UNSUPPORTED_PARAMETER,
          "background"},

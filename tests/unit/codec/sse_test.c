@@ -151,6 +151,20 @@ Test(sse, a_whole_event_is_a_view_of_the_chunk)
     sse_fini(&sse);
 }
 
+Test(sse, a_chunk_that_nobody_read_to_its_end_is_dropped)
+{
+    struct sse sse;
+    struct sse_event event;
+
+    sse_init(&sse);
+    sse_feed(&sse, SLICE_LIT("data: a\n\ndata: b\n\n"));
+    cr_assert_eq(sse_next(&sse, &event), 0);
+    sse_feed(&sse, SLICE_LIT("data: c\n\n"));
+    cr_assert_eq(sse_next(&sse, &event), 0);
+    cr_expect(slice_eq_str(event.data, "c"));
+    sse_fini(&sse);
+}
+
 Test(sse, a_waiting_stream_holds_no_memory)
 {
     struct sse sse;

@@ -19,10 +19,11 @@ struct world {
     struct segment *segment;
     struct flight_hold cells[N_KEYS][N_CELLS]; /* amount unused */
     _Atomic uint64_t n_tickets;
-    _Atomic bool is_over;
+    _Atomic bool is_over;   /* for the workers */
+    _Atomic bool is_quiet;  /* no worker is left: for the ledger */
     bool without_reconcile; /* the mutation */
-    _Atomic uint32_t
-        stored[N_TICKETS + N_TICKETS_SPARE]; /* the store: key:8 | charge:24, charge > 0 */
+    /* The store: key:8 | charge:24, charge > 0. */
+    _Atomic uint32_t stored[N_TICKETS + N_TICKETS_SPARE];
     _Atomic bool finished[N_TICKETS + N_TICKETS_SPARE]; /* flight_done() has returned */
 };
 
@@ -426,8 +427,9 @@ ledger_loop(struct world *world)
     int n_last_rounds = 200000;
 
     ledger_start(world);
-    while (!(ledger_round(world, &is_dirty) && world->is_over)) {
-        if (world->is_over && --n_last_rounds == 0)
+    for (bool was_quiet = false; !ledger_round(world, &is_dirty) || !was_quiet;) {
+        was_quiet = world->is_quiet; /* before the round that finds nothing left */
+        if (was_quiet && --n_last_rounds == 0)
             _exit(1);
         (void)sched_yield();
     }
@@ -484,11 +486,13 @@ campaign(uint64_t seed, int n_kills, bool without_reconcile)
     }
     world->is_over = true;
     for (uint32_t slot = 0; slot < N_PROCESSES; slot++) {
+        world->is_quiet = slot == fixture_capacity.n_workers;
         (void)waitpid(pids[slot], &status, 0);
         n_failed += status != 0;
         if (slot < fixture_capacity.n_workers)
             proc_slot_set_state(world->segment, slot, PROC_DEAD);
     }
+
     const char *fault = n_failed > 0 ? "a process ended by itself" : books_fault(world);
 
     segment_detach(&world->segment);

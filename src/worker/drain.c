@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * drain - nothing new, the rest in its time, then error events, then the end.
+ *
+ * Signals (the master sends them): QUIT and TERM drain, within drain_timeout and stop_timeout; USR1
+ * reopens logs; INT and HUP mean the whole process group and are not for us.
+ */
+#include "drain.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <sys/signalfd.h>
+
+#include "finish.h"
+#include "relayos/base/clock.h"
+#include "relayos/base/log.h"
+#include "request.h"
+
+#define LAST_GRACE_US    500000 /* for the error events to leave, and for us after them ... */
+#define LAST_GRACE_PARTS 8      /* ... but no more than this part of the whole time */
+
+static void on_signal(void *ctx, int fd);
+static void reopen_logs(struct worker *w);
+static void begin(struct worker *w, int64_t timeout_us);
+static void on_deadline(struct timer *timer);
+
+int
+drain_watch_signals(struct worker *w, struct errmsg *why)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGQUIT);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd < 0) {
+        errmsg_set(why, "signalfd failed");
+        return ERR_IO;
+    }
+    loop_watch_fd(w->loop, fd, on_signal, w);
+    return 0;
+}
+
+static void
+on_signal(void *ctx, int fd)
+{
+    struct worker *w = worker_from(ctx);
+    struct signalfd_siginfo info;
+
+    while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        switch (info.ssi_signo) {
+        case SIGTERM:
+            begin(w, w->conf->stop_timeout_us);
+            break;
+        case SIGQUIT:
+            begin(w, w->conf->drain_timeout_us);
+            break;
+        case SIGUSR1:
+            reopen_logs(w);
+            break;
+        default:
+            break; /* INT, HUP: the master tells us what it makes of them */
+        }
+    }
+}
+
+static void
+reopen_logs(struct worker *w)
+{
+    struct errmsg why;
+
+    if (w->conf->log_file[0] != '\0' && log_open(w->conf->log_file) != 0)
+        log_warn("log.open", "file=%s", w->conf->log_file);
+    access_log_close(&w->access_log);
+    if (access_log_open(&w->access_log, w->conf, &why) != 0)
+        log_warn("access_log.open", "reason=\"%s\"", why.text);
+}
+
+/* The later signal decides: a TERM shortens a QUIT. The master kills what is there at its end. */
+static void
+begin(struct worker *w, int64_t timeout_us)
+{
+    int64_t grace_us = timeout_us / LAST_GRACE_PARTS;
+
+    if (!w->is_draining) {
+        w->is_draining = true;
+        proc_slot_set_state(w->segment, w->slot, PROC_DRAINING);
+        server_drain(w->server);
+        log_info("worker.drain", "slot=%u connections=%u", w->slot,
+                 server_n_connections(w->server));
+    }
+    if (w->is_past_deadline)
+        return;
+    w->last_grace_us = grace_us < LAST_GRACE_US ? grace_us : LAST_GRACE_US;
+    timer_set(w->loop, &w->drain_deadline, clock_mono_us() + timeout_us - 2 * w->last_grace_us,
+              on_deadline);
+}
+
+/* First time: streams get their error event, settled as interrupted. Second time: cut the rest. */
+static void
+on_deadline(struct timer *timer)
+{
+    struct worker *w = worker_from((char *)timer - offsetof(struct worker, drain_deadline));
+
+    if (w->is_past_deadline) {
+        w->is_over = true;
+        return;
+    }
+    w->is_past_deadline = true;
+    for (struct link *link = w->requests.next, *next; link != &w->requests; link = next) {
+        struct request *r = request_from((char *)link - offsetof(struct request, in_requests));
+
+        next = link->next;
+        if (!r->is_ending)
+            request_fail(r, r->step == REQUEST_STREAM ? ERR_STREAM_INTERRUPTED : ERR_OVERLOADED, "",
+                         "");
+    }
+    timer_set(w->loop, timer, clock_mono_us() + w->last_grace_us, on_deadline);
+}
+
+void
+drain_end_all(struct worker *w)
+{
+    struct link *link;
+
+    while ((link = link_first(&w->requests)) != NULL) {
+        struct request *r = request_from((char *)link - offsetof(struct request, in_requests));
+
+        finish_request(r, ERR_CATEGORY_CLIENT_CLOSED, FINISH_STATUS_CLIENT_CLOSED);
+        exchange_abort(r->exchange);
+    }
+}
