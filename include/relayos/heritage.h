@@ -13,19 +13,19 @@
 #include "relayos/shm/segment.h"
 
 struct heritage {
-    const struct conf *conf;        /* as of the fork; models, routes, prices are in the catalog */
+    const struct conf *conf; /* as of the fork; models, routes, prices are in the catalog */
     struct segment *segment;
     struct catalog *catalog;
     const struct secret *pepper;
     size_t n_listeners;
     int listener_fds[LIMIT_LISTENERS]; /* bound, listening, non-blocking */
-    uint32_t slot;                  /* process slot to claim ... */
-    uint32_t generation;            /* ... with this generation (shm/proc_slot.h) */
-    int ready_fd;                   /* write one byte when ready to serve, then close */
-    int control_fd;                 /* ledger: stream socket to the master (frame.h); else -1 */
-    int nudge_fd;                   /* eventfd: a worker writes when its outbox is a quarter full,
-                                       the ledger reads; shared by all */
-    bool is_test;                   /* test build: named crash points may be armed */
+    uint32_t slot;                     /* process slot to claim ... */
+    uint32_t generation;               /* ... with this generation (shm/proc_slot.h) */
+    int ready_fd;                      /* write one byte when ready to serve, then close */
+    int control_fd;                    /* ledger: stream socket to the master (frame.h); else -1 */
+    int nudge_fd; /* eventfd: a worker writes when its outbox is a quarter full,
+                     the ledger reads; shared by all */
+    bool is_test; /* test build: named crash points may be armed */
 };
 
 /*

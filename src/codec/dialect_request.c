@@ -417,10 +417,14 @@ are_public_skills(struct slice skills)
     size_t cursor = 0;
     struct slice skill;
     enum json_type type;
-    struct json_member kind;
+    struct json_object object;
+    struct json_error error;
 
     while (json_array_next(skills, &cursor, &skill, &type)) {
-        if (!json_find_in(skill, "type", &kind) || !json_string_is(kind.value, "anthropic"))
+        if (json_scan_object(skill, &object, &error) != 0)
+            return false;
+        const struct json_member *kind = json_find(&object, "type");
+        if (kind == NULL || !json_string_is(kind->value, "anthropic"))
             return false;
     }
     return true;

@@ -169,11 +169,16 @@ check_items(const struct json_object *body, struct refusal_reason *why)
 static bool
 is_item_reference(struct slice item)
 {
-    struct json_member member;
+    struct json_object object;
+    struct json_error error;
 
-    if (json_find_in(item, "type", &member) && member.type != JSON_NULL)
-        return json_string_is(member.value, "item_reference");
-    return !json_find_in(item, "role", &member);
+    /* Of two types the provider might take the one that was not looked at. */
+    if (json_scan_object(item, &object, &error) != 0)
+        return true;
+    const struct json_member *type = json_find(&object, "type");
+    if (type != NULL && type->type != JSON_NULL)
+        return json_string_is(type->value, "item_reference");
+    return json_find(&object, "role") == NULL;
 }
 
 static void
@@ -202,16 +207,20 @@ check_tools(const struct json_object *body, struct request_facts *facts)
 static bool
 runs_upstream(struct slice tool)
 {
-    struct json_member member;
+    struct json_object object;
+    struct json_error error;
     char room[64];
-    struct slice type;
+    struct slice name;
 
-    if (!json_find_in(tool, "type", &member) || member.type == JSON_NULL)
+    if (json_scan_object(tool, &object, &error) != 0)
+        return true;
+    const struct json_member *type = json_find(&object, "type");
+    if (type == NULL || type->type == JSON_NULL)
         return false;
-    if (json_string_view(member.value, room, sizeof(room), &type) != 0)
+    if (json_string_view(type->value, room, sizeof(room), &name) != 0)
         return true;
     for (size_t i = 0; i < COUNT_OF(own_tools); i++) {
-        if (slice_starts_with(type, slice_str(own_tools[i])))
+        if (slice_starts_with(name, slice_str(own_tools[i])))
             return false;
     }
     return true;

@@ -25,19 +25,19 @@ enum err {
 #define CATEGORY(name, NAME, ...) ERR_##NAME = -ERR_CATEGORY_##NAME,
 #include "relayos/base/err_table.def"
 #undef CATEGORY
-    ERR_IO = -200,   /* a system call failed; errno's text is in the errmsg */
-    ERR_UNSAFE,      /* a file, mode or owner that must not be trusted */
-    ERR_TOO_LARGE,   /* past a bound */
-    ERR_SYNTAX,      /* bytes that do not parse */
-    ERR_INCOMPLETE,  /* more bytes are needed */
-    ERR_CONFIG,      /* a config that cannot be used */
-    ERR_FULL,        /* a fixed table has no room */
-    ERR_MISSING,     /* there is no such thing */
-    ERR_EXISTS,      /* there is one already */
-    ERR_CONFLICT,    /* it is not as the caller thinks */
-    ERR_BUSY,        /* try again later */
-    ERR_STORE,       /* the database said no */
-    ERR_DENIED,      /* the peer may not do this */
+    ERR_IO = -200,  /* a system call failed; errno's text is in the errmsg */
+    ERR_UNSAFE,     /* a file, mode or owner that must not be trusted */
+    ERR_TOO_LARGE,  /* past a bound */
+    ERR_SYNTAX,     /* bytes that do not parse */
+    ERR_INCOMPLETE, /* more bytes are needed */
+    ERR_CONFIG,     /* a config that cannot be used */
+    ERR_FULL,       /* a fixed table has no room */
+    ERR_MISSING,    /* there is no such thing */
+    ERR_EXISTS,     /* there is one already */
+    ERR_CONFLICT,   /* it is not as the caller thinks */
+    ERR_BUSY,       /* try again later */
+    ERR_STORE,      /* the database said no */
+    ERR_DENIED,     /* the peer may not do this */
 };
 
 enum err_retry { RETRY_NO, RETRY_AFTER, RETRY_YES };

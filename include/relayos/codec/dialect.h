@@ -39,7 +39,7 @@ enum operation {
 #define OPERATION(name, NAME, protocol, path) OPERATION_##NAME,
     DIALECT_OPERATIONS(OPERATION)
 #undef OPERATION
-    DIALECT_N_OPERATIONS
+        DIALECT_N_OPERATIONS
 };
 
 /* Replace bytes [from, to) of a body by `with`. Edits are in ascending order and do not overlap. */
@@ -68,14 +68,14 @@ void edits_apply(const struct edits *edits, struct slice text, struct buf *out);
 struct request_facts {
     struct slice body;
     enum operation operation;
-    struct slice model;        /* decoded */
-    struct slice model_value;  /* its raw value, quotes included: what gets replaced */
+    struct slice model;       /* decoded */
+    struct slice model_value; /* its raw value, quotes included: what gets replaced */
     bool is_stream;
-    bool wants_usage;          /* chat and completions: stream_options.include_usage is true */
+    bool wants_usage;            /* chat and completions: stream_options.include_usage is true */
     struct slice stream_options; /* raw value, empty if absent */
-    int64_t max_tokens;        /* 0 = not said */
-    int64_t n_choices;         /* 1 unless said */
-    bool is_unbounded;         /* URL images, file ids, server tools: no bound on the prompt */
+    int64_t max_tokens;          /* 0 = not said */
+    int64_t n_choices;           /* 1 unless said */
+    bool is_unbounded;           /* URL images, file ids, server tools: no bound on the prompt */
     bool has_server_tools;
     struct slice affinity;     /* prompt_cache_key, metadata.user_id or "" */
     struct slice service_tier; /* decoded or "" */
@@ -96,35 +96,35 @@ struct reply_context {
     enum operation operation;
     struct slice public_model;
     struct uuid request_id;
-    struct seal *seal;     /* for ids of state kept upstream */
+    struct seal *seal; /* for ids of state kept upstream */
     uint64_t owner_hash;
     uint32_t route_id;
-    bool hide_usage;       /* we asked for the usage event, the caller did not */
+    bool hide_usage; /* we asked for the usage event, the caller did not */
 };
 
 /* What an answer, or one event of it, says. */
 struct reply_facts {
-    bool is_error;             /* an error body or error event */
-    enum err_category category;/* of that error: see dialect_classify() */
-    struct slice error_text;   /* upstream's words, for the operator's trace only */
-    struct slice error_param;  /* field path the upstream blames, "" if none */
-    bool is_content;           /* carries content of the answer: ends failover */
-    bool is_terminal;          /* the dialect says that the stream is complete */
-    bool has_usage;            /* usage below was updated */
-    int64_t content_bytes;     /* of text, arguments and reasoning in this event: for estimates */
+    bool is_error;              /* an error body or error event */
+    enum err_category category; /* of that error: see dialect_classify() */
+    struct slice error_text;    /* upstream's words, for the operator's trace only */
+    struct slice error_param;   /* field path the upstream blames, "" if none */
+    bool is_content;            /* carries content of the answer: ends failover */
+    bool is_terminal;           /* the dialect says that the stream is complete */
+    bool has_usage;             /* usage below was updated */
+    int64_t content_bytes;      /* of text, arguments and reasoning in this event: for estimates */
 };
 
 /* One streamed answer in progress. */
 struct reply_stream {
     struct reply_context context;
-    struct usage usage;        /* last non-null value of each counter (overwrites, never adds) */
-    int64_t content_bytes;     /* so far */
-    int64_t n_events;          /* sent to the caller */
-    int64_t next_sequence;     /* Responses: sequence_number for an event of our own */
-    bool is_complete;          /* a terminal event was seen */
+    struct usage usage;    /* last non-null value of each counter (overwrites, never adds) */
+    int64_t content_bytes; /* so far */
+    int64_t n_events;      /* sent to the caller */
+    int64_t next_sequence; /* Responses: sequence_number for an event of our own */
+    bool is_complete;      /* a terminal event was seen */
     bool has_content;
-    struct buf scratch;        /* replacement texts of the event at hand; reused */
-    struct buf answer_id;      /* Responses: the id given out, for an event of our own */
+    struct buf scratch;   /* replacement texts of the event at hand; reused */
+    struct buf answer_id; /* Responses: the id given out, for an event of our own */
 };
 
 struct dialect {

@@ -45,31 +45,31 @@ struct conf_upstream {
 };
 
 struct conf_model {
-    struct model_record record; /* id is not set here */
+    struct model_record record;                     /* id is not set here */
     struct route_record routes[LIMIT_MODEL_ROUTES]; /* upstream_id = index in conf.upstreams */
 };
 
 struct conf {
-    char file[CONF_PATH_SIZE];     /* "" = the built-in default */
-    char text_sha256[65];          /* hex of the file's bytes: shown by status */
+    char file[CONF_PATH_SIZE]; /* "" = the built-in default */
+    char text_sha256[65];      /* hex of the file's bytes: shown by status */
 
     /* Identity and places. */
     char public_url[CONF_PATH_SIZE]; /* what quickstarts print; derived from listen when "" */
     char environment[16];            /* the <env> of sk-<env>- : [a-z0-9]{1,12} */
     size_t n_listeners;
     struct conf_listener listeners[LIMIT_LISTENERS];
-    bool allow_plain_listen; /* HTTP without TLS beyond loopback */
-    char run_dir[CONF_PATH_SIZE];  /* pid file, control socket */
-    char data_dir[CONF_PATH_SIZE]; /* relayos.db, pepper */
-    char pid_file[CONF_PATH_SIZE]; /* default run_dir/relayosd.pid */
-    char user[LIMIT_NAME];         /* "" = stay who we are */
-    char instance[32];             /* names the segment: relayos.<instance>; "" = by data_dir */
-    char keys_file[CONF_PATH_SIZE];/* declared keys, "" = none */
+    bool allow_plain_listen;        /* HTTP without TLS beyond loopback */
+    char run_dir[CONF_PATH_SIZE];   /* pid file, control socket */
+    char data_dir[CONF_PATH_SIZE];  /* relayos.db, pepper */
+    char pid_file[CONF_PATH_SIZE];  /* default run_dir/relayosd.pid */
+    char user[LIMIT_NAME];          /* "" = stay who we are */
+    char instance[32];              /* names the segment: relayos.<instance>; "" = by data_dir */
+    char keys_file[CONF_PATH_SIZE]; /* declared keys, "" = none */
 
     /* Log. */
     char log_file[CONF_PATH_SIZE]; /* "" = stderr */
     char log_level[8];
-    bool log_access;               /* one line a request */
+    bool log_access;                  /* one line a request */
     char access_file[CONF_PATH_SIZE]; /* "" = with the log */
 
     /* The master's schedule and the ledger. */
@@ -84,11 +84,11 @@ struct conf {
         capacity_quota_cells, capacity_refusals;
 
     /* Limits of the front. */
-    int64_t max_connections;      /* per worker */
+    int64_t max_connections; /* per worker */
     int64_t max_body_bytes;
     int64_t header_timeout_us, body_timeout_us, keepalive_timeout_us, write_stall_timeout_us;
-    int64_t heartbeat_interval_us;/* SSE comment while waiting; 0 = off */
-    int64_t stream_buffer_bytes;  /* unsent bytes of one stream before the upstream is paused */
+    int64_t heartbeat_interval_us; /* SSE comment while waiting; 0 = off */
+    int64_t stream_buffer_bytes;   /* unsent bytes of one stream before the upstream is paused */
 
     /* Defaults of upstreams; each upstream may say its own. */
     int64_t connect_timeout_us, tls_timeout_us, first_byte_timeout_us, idle_timeout_us,
@@ -113,8 +113,7 @@ typedef const char *conf_getenv(const char *name);
  * Parse and check a file (and its keys_file). On success *out is a new conf.
  * Errors: ERR_CONFIG with FILE:LINE:COLUMN in *why; ERR_IO.
  */
-int conf_load(const char *path, conf_getenv *env, struct conf **out,
-              struct errmsg *why) MUST_CHECK;
+int conf_load(const char *path, conf_getenv *env, struct conf **out, struct errmsg *why) MUST_CHECK;
 /* The same from bytes (name is used in messages); keys_file is still read from disk. */
 int conf_parse(const char *name, struct slice text, conf_getenv *env, struct conf **out,
                struct errmsg *why) MUST_CHECK;
@@ -144,8 +143,8 @@ size_t conf_diff(const struct conf *a, const struct conf *b, struct buf *out,
 
 /* The directive table, for the man page test and `relayosctl config`. */
 struct conf_directive {
-    const char *path;    /* "ledger.settle_interval", "models.*.price.input" */
-    const char *type;    /* "duration", "size", "count", "text", "bool", "money", ... */
+    const char *path; /* "ledger.settle_interval", "models.*.price.input" */
+    const char *type; /* "duration", "size", "count", "text", "bool", "money", ... */
     const char *unit;
     const char *initial; /* default as written, "" = none; or CONF_REQUIRED */
     bool is_reloadable;

@@ -15,27 +15,27 @@
 
 /* STAGE(name, NAME): in the order they happen; times are clock_mono_us(), 0 = not reached. */
 #define FLIGHT_STAGES(STAGE)                                                                       \
-    STAGE(accepted, ACCEPTED)             /* request read and framed */                            \
+    STAGE(accepted, ACCEPTED) /* request read and framed */                                        \
     STAGE(key_checked, KEY_CHECKED)                                                                \
-    STAGE(quota_checked, QUOTA_CHECKED)   /* rate and quota reserved */                            \
+    STAGE(quota_checked, QUOTA_CHECKED) /* rate and quota reserved */                              \
     STAGE(route_selected, ROUTE_SELECTED)                                                          \
-    STAGE(dispatched, DISPATCHED)         /* first byte to the upstream */                         \
-    STAGE(first_byte, FIRST_BYTE)         /* upstream's response head */                           \
-    STAGE(first_token, FIRST_TOKEN)       /* first content byte */                                 \
-    STAGE(completed, COMPLETED)           /* last byte, error or client gone */                    \
-    STAGE(settled, SETTLED)               /* ledger row committed (written by the ledger) */
+    STAGE(dispatched, DISPATCHED)   /* first byte to the upstream */                               \
+    STAGE(first_byte, FIRST_BYTE)   /* upstream's response head */                                 \
+    STAGE(first_token, FIRST_TOKEN) /* first content byte */                                       \
+    STAGE(completed, COMPLETED)     /* last byte, error or client gone */                          \
+    STAGE(settled, SETTLED)         /* ledger row committed (written by the ledger) */
 
 enum flight_stage {
 #define STAGE(name, NAME) FLIGHT_STAGE_##NAME,
     FLIGHT_STAGES(STAGE)
 #undef STAGE
-    FLIGHT_N_STAGES
+        FLIGHT_N_STAGES
 };
 
 struct flight_hold {
-    uint32_t cell_idx; /* quota cell */
+    uint32_t cell_idx;   /* quota cell */
     uint32_t generation; /* of the cell: a recycled one is refused */
-    int64_t amount;    /* in the cell's unit */
+    int64_t amount;      /* in the cell's unit */
 };
 
 enum attempt_outcome {
@@ -49,17 +49,17 @@ enum attempt_outcome {
 
 struct flight_attempt {
     uint32_t route_id;
-    uint16_t status;      /* upstream HTTP status, 0 = none */
-    uint8_t outcome;      /* enum attempt_outcome */
-    uint8_t category;     /* enum err_category, 0 = none */
-    uint8_t is_reused;    /* on a pooled connection */
-    uint8_t n_redials;    /* stale connections replaced before anything was answered */
+    uint16_t status;   /* upstream HTTP status, 0 = none */
+    uint8_t outcome;   /* enum attempt_outcome */
+    uint8_t category;  /* enum err_category, 0 = none */
+    uint8_t is_reused; /* on a pooled connection */
+    uint8_t n_redials; /* stale connections replaced before anything was answered */
     uint8_t pad[2];
     int64_t start_us, connected_us, first_byte_us, end_us; /* clock_mono_us */
-    char upstream[LIMIT_NAME];          /* operator's trace only */
+    char upstream[LIMIT_NAME];                             /* operator's trace only */
     char upstream_model[LIMIT_MODEL_NAME];
-    char upstream_request_id[48];       /* operator's trace only */
-    char note[128];                     /* upstream's error text, redacted; operator's trace only */
+    char upstream_request_id[48]; /* operator's trace only */
+    char note[128];               /* upstream's error text, redacted; operator's trace only */
 };
 
 /*

@@ -22,7 +22,10 @@ enum key_tool {
     KEY_N_TOOLS
 };
 /* "cursor", "claude-code", ... in the order above. */
-#define KEY_TOOL_NAMES {"cursor", "claude-code", "codex", "script", "agent", "server", "other"}
+#define KEY_TOOL_NAMES                                                                             \
+    {                                                                                              \
+        "cursor", "claude-code", "codex", "script", "agent", "server", "other"                     \
+    }
 
 enum key_source { KEY_SOURCE_STORE, KEY_SOURCE_FILE };
 
@@ -61,10 +64,10 @@ struct key_record {
     int64_t tokens_per_minute;   /* 0 = none */
     int64_t max_concurrent;      /* 0 = none */
     int64_t created_us, expires_us /* 0 = never */, updated_us, last_used_us, revoked_us;
-    uint64_t rotated_from;       /* key id it replaces, or 0 */
-    uint64_t rotated_to;         /* key id that replaces it, or 0 */
-    uint64_t group_id;           /* first key of its chain of rotations: limits and what is used of
-                                    them belong to the chain, not to the key */
+    uint64_t rotated_from; /* key id it replaces, or 0 */
+    uint64_t rotated_to;   /* key id that replaces it, or 0 */
+    uint64_t group_id;     /* first key of its chain of rotations: limits and what is used of
+                              them belong to the chain, not to the key */
 };
 
 #endif

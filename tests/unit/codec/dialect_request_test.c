@@ -252,6 +252,10 @@ Test(dialect_request, nobody_reaches_state_that_is_not_theirs)
          ERR_UNSUPPORTED_PARAMETER, "input"},
         {OPERATION_RESPONSE, "{\"model\":\"m\",\"input\":[{\"id\":\"msg_1\"}]}",
          ERR_UNSUPPORTED_PARAMETER, "input"},
+        {OPERATION_RESPONSE,
+         "{\"model\":\"m\",\"input\":[{\"type\":\"message\",\"type\":\"item_reference\",\"id\":"
+         "\"x\"}]}",
+         ERR_UNSUPPORTED_PARAMETER, "input"},
         {OPERATION_RESPONSE, RESPONSE("\"previous_response_id\":7"), ERR_INVALID_REQUEST,
          "previous_response_id"},
         {OPERATION_RESPONSE, RESPONSE("\"conversation\":{}"), ERR_INVALID_REQUEST, "conversation"},
