@@ -9,7 +9,7 @@
 #include "relayos/base/slice.h"
 
 #define FRAME_DEPTH      16        /* maps and arrays inside one another */
-#define FRAME_MAX_VALUES (1 << 20) /* of one frame: bounds the tree at 24 bytes each */
+#define FRAME_MAX_VALUES (1 << 22) /* of one frame: bounds the tree at 24 bytes each */
 
 /*
  * 0, or ERR_SYNTAX: cut short, bytes left over, root not a map, a map key that is not a string,
