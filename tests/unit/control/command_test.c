@@ -98,7 +98,7 @@ Test(command, a_reply_past_the_bound_becomes_an_error_under_its_id)
     buf_init(&wire, LIMIT_CONTROL_FRAME);
     command_reply_begin(out, 77);
     frame_array(out, "blocks");
-    for (int i = 0; i < 9; i++)
+    for (size_t n = 0; n <= LIMIT_CONTROL_FRAME / sizeof(block); n++)
         frame_str(out, NULL, slice_of(block, sizeof(block)));
     frame_end(out);
     command_reply_end(out, &wire);

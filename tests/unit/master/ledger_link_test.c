@@ -151,7 +151,7 @@ Test(ledger_link, what_is_too_large_is_not_sent_and_nobody_is_called)
     struct ledger_call call = {.command = COMMAND_KEY_SYNC, .on_reply = on_reply};
     struct frame_out *out = ledger_link_begin(&master->link, COMMAND_KEY_SYNC);
 
-    for (int n = 0; n < 9; n++)
+    for (size_t n = 0; n <= LIMIT_CONTROL_FRAME / sizeof(block); n++)
         frame_str(out, "block", slice_of(block, sizeof(block)));
     cr_assert_eq(ledger_link_send(&master->link, &call, SECOND), ERR_TOO_LARGE);
     cr_assert_eq(master->link.n_pending, 0);
