@@ -75,7 +75,7 @@ buf_commit(struct buf *buf, size_t len)
 }
 
 void
-buf_append(struct buf *buf, const void *ptr, size_t len)
+buf_append_growing(struct buf *buf, const void *ptr, size_t len)
 {
     if (len == 0)
         return;
@@ -86,24 +86,6 @@ buf_append(struct buf *buf, const void *ptr, size_t len)
         memcpy(room, ptr, len);
         buf->len += len;
     }
-}
-
-void
-buf_append_slice(struct buf *buf, struct slice s)
-{
-    buf_append(buf, s.ptr, s.len);
-}
-
-void
-buf_append_str(struct buf *buf, const char *s)
-{
-    buf_append(buf, s, strlen(s));
-}
-
-void
-buf_append_byte(struct buf *buf, char c)
-{
-    buf_append(buf, &c, 1);
 }
 
 void

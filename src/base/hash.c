@@ -2,42 +2,57 @@
  *
  * hash - see the header.
  */
+#define OPENSSL_SUPPRESS_DEPRECATED /* SHA256_CTX: see struct hash_hmac */
+
 #include "relayos/base/hash.h"
 
 #include <assert.h>
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "relayos/base/mem.h"
 
 static_assert(HASH_DIGEST_SIZE == SHA256_DIGEST_LENGTH, "SHA-256 everywhere");
 
+#define HMAC_BLOCK SHA256_CBLOCK
+
+/*
+ * RFC 2104, by hand over SHA-256: the two states just after the padded key are kept, so that a MAC
+ * is one copy, and no allocation, away. The library's own MAC object clones contexts on the heap at
+ * each use, and each request comes through here.
+ */
 struct hash_hmac {
-    EVP_MAC *mac;
-    EVP_MAC_CTX *ctx; /* keyed; each use begins by going back to the state just after the key */
+    SHA256_CTX inner, outer;
 };
+
+static void
+state_after(SHA256_CTX *state, const uint8_t key[HMAC_BLOCK], uint8_t pad)
+{
+    uint8_t block[HMAC_BLOCK];
+
+    for (size_t i = 0; i < sizeof(block); i++)
+        block[i] = key[i] ^ pad;
+    SHA256_Init(state);
+    SHA256_Update(state, block, sizeof(block));
+    secret_wipe(block, sizeof(block));
+}
 
 struct hash_hmac *
 hash_hmac_new(const struct secret *key)
 {
     struct slice bytes = secret_expose(key);
     struct hash_hmac *hmac = mem_zalloc(sizeof(*hmac));
-    char digest[] = "SHA256";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-                           OSSL_PARAM_construct_end()};
+    uint8_t block[HMAC_BLOCK] = {0};
 
     assert(bytes.len > 0);
-    hmac->mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    assert(hmac->mac != NULL);
-    hmac->ctx = EVP_MAC_CTX_new(hmac->mac);
-    assert(hmac->ctx != NULL);
-
-    int ok = EVP_MAC_init(hmac->ctx, (const unsigned char *)bytes.ptr, bytes.len, params);
-
-    assert(ok == 1);
+    if (bytes.len > sizeof(block))
+        hash_sha256(bytes, block);
+    else
+        memcpy(block, bytes.ptr, bytes.len);
+    state_after(&hmac->inner, block, 0x36);
+    state_after(&hmac->outer, block, 0x5c);
+    secret_wipe(block, sizeof(block));
     return hmac;
 }
 
@@ -46,8 +61,7 @@ hash_hmac_free(struct hash_hmac **hmac)
 {
     if (*hmac == NULL)
         return;
-    EVP_MAC_CTX_free((*hmac)->ctx);
-    EVP_MAC_free((*hmac)->mac);
+    secret_wipe(*hmac, sizeof(**hmac));
     free(*hmac);
     *hmac = NULL;
 }
@@ -55,12 +69,13 @@ hash_hmac_free(struct hash_hmac **hmac)
 void
 hash_hmac(struct hash_hmac *hmac, struct slice data, uint8_t out[HASH_DIGEST_SIZE])
 {
-    size_t len = 0;
-    int ok = EVP_MAC_init(hmac->ctx, NULL, 0, NULL) == 1 &&
-             EVP_MAC_update(hmac->ctx, (const unsigned char *)data.ptr, data.len) == 1 &&
-             EVP_MAC_final(hmac->ctx, out, &len, HASH_DIGEST_SIZE) == 1;
+    SHA256_CTX state = hmac->inner;
 
-    assert(ok && len == HASH_DIGEST_SIZE);
+    SHA256_Update(&state, data.ptr, data.len);
+    SHA256_Final(out, &state);
+    state = hmac->outer;
+    SHA256_Update(&state, out, HASH_DIGEST_SIZE);
+    SHA256_Final(out, &state);
 }
 
 void

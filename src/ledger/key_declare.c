@@ -28,6 +28,8 @@ static int read_all(const struct frame_value *keys, struct declaration *declarat
                     struct errmsg *why);
 static int read_one(const struct frame_value *args, struct key_record *key, struct errmsg *why);
 static int write_all(struct ledger *ledger, struct declaration *declaration, struct errmsg *why);
+static int check_room(const struct ledger *ledger, const struct declaration *declaration,
+                      struct errmsg *why);
 static int revoke_missing(struct ledger *ledger, struct declaration *declaration);
 static bool is_declared(const struct declaration *declaration, const struct key_record *key);
 static int compare_digests(const void *a, const void *b);
@@ -119,7 +121,23 @@ write_all(struct ledger *ledger, struct declaration *declaration, struct errmsg 
 
     for (size_t i = 0; rc == 0 && i < declaration->n; i++)
         rc = write_one(ledger, declaration, &declaration->keys[i], why);
-    return rc;
+    return rc == 0 ? check_room(ledger, declaration, why) : rc;
+}
+
+/* Before the commit: a reload that is refused must have changed nothing. */
+static int
+check_room(const struct ledger *ledger, const struct declaration *declaration, struct errmsg *why)
+{
+    uint32_t capacity = segment_capacity(ledger->segment)->keys;
+    size_t n = ledger->book.n_published;
+
+    for (size_t i = 0; i < declaration->n; i++)
+        n += declaration->keys[i].is_new;
+    if (n <= capacity + declaration->n_revoked)
+        return 0;
+    errmsg_set(why, "%zu keys do not fit into the %u of capacity.keys; raise it and restart",
+               n - declaration->n_revoked, capacity);
+    return ERR_TOO_LARGE;
 }
 
 static int
@@ -224,6 +242,8 @@ is_same(const struct key_record *a, const struct key_record *b)
 static int
 publish_all(struct ledger *ledger, const struct declaration *declaration, struct errmsg *why)
 {
+    int first_rc = 0;
+
     for (size_t i = 0; i < declaration->n_revoked; i++)
         book_set_flags(ledger, declaration->revoked[i], KEY_REVOKED);
     for (size_t i = 0; i < declaration->n; i++) {
@@ -235,10 +255,10 @@ publish_all(struct ledger *ledger, const struct declaration *declaration, struct
                        "no room in shared memory for \"%s\"; raise capacity.keys or "
                        "capacity.quota_cells and restart",
                        declaration->keys[i].key.name);
-        if (rc != 0)
-            return rc;
+        if (rc != 0 && first_rc == 0)
+            first_rc = rc; /* the others hold all the same: a tightened limit must not wait */
     }
-    return 0;
+    return first_rc;
 }
 
 static void

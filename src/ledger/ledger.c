@@ -346,6 +346,8 @@ reopen_store(struct ledger *ledger)
     }
     log_warn("ledger.store_reopened", "checked and sound; settling what has waited");
     ledger->settle.scan_is_due = true;
+    /* Of a commit that failed and yet was found in the log, no cell has been told. */
+    book_walk_begin(&ledger->book);
 }
 
 /* Closed when the outbox is four fifths full or there is no store; open again below the half. */

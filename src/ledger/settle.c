@@ -172,7 +172,8 @@ write_flight(struct ledger *ledger, struct settle_row *row, int64_t now_us)
     row->key_id = flight->key_id;
     row->period_id = flight->period_id;
     row->charge_nusd = flight->charge_nusd;
-    bool has_usage = flight->provenance == USAGE_REPORTED || flight->provenance == USAGE_ESTIMATED;
+    bool has_usage = flight->provenance == USAGE_REPORTED ||
+                     flight->provenance == USAGE_ESTIMATED || flight->provenance == USAGE_INVALID;
     row->quota_tokens = has_usage ? price_quota_tokens(&flight->usage) : 0;
 
     struct store_settlement settlement = {

@@ -2,8 +2,10 @@
 #include "quickstart.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "relayos/base/clock.h"
 #include "relayos/base/log.h"
@@ -21,6 +23,7 @@ static void on_listed(struct master *master, struct ledger_tag tag,
 static void mint(struct master *master);
 static void on_minted(struct master *master, struct ledger_tag tag,
                       const struct frame_value *reply);
+static void ctl_path(char out[PATH_MAX]);
 static void print(const struct master *master, struct slice secret);
 static void print_mocked(const struct master *master);
 static void print_key_variable(const char *upstream);
@@ -89,10 +92,25 @@ on_minted(struct master *master, struct ledger_tag tag, const struct frame_value
         log_warn("quickstart.failed", "reason=\"no first key: %.*s\"", (int)error.len, error.ptr);
 }
 
+/* The relayosctl that stands beside us (after `make run` it is in no PATH), else just its name. */
+static void
+ctl_path(char out[PATH_MAX])
+{
+    static const char name[] = "relayosctl";
+    ssize_t len = readlink("/proc/self/exe", out, PATH_MAX - sizeof(name) - 1);
+    char *slash = len < 0 ? NULL : memrchr(out, '/', (size_t)len);
+
+    if (slash != NULL)
+        memcpy(slash + 1, name, sizeof(name));
+    if (slash == NULL || access(out, X_OK) != 0)
+        memcpy(out, name, sizeof(name));
+}
+
 static void
 print(const struct master *master, struct slice secret)
 {
     char url[CONF_PATH_SIZE];
+    char ctl[PATH_MAX];
     struct tool_settings settings = {
         .url = url,
         .key = secret.len > 0 ? secret : SLICE_LIT("$RELAYOS_KEY"),
@@ -101,6 +119,7 @@ print(const struct master *master, struct slice secret)
     struct buf text;
 
     base_url(master, url);
+    ctl_path(ctl);
     buf_init(&text, 16384);
     tool_settings_write(&settings, &text);
     printf("\nRelayOS is ready.\n\n");
@@ -111,9 +130,9 @@ print(const struct master *master, struct slice secret)
                ", all models, $50 a month\n\n",
                (int)secret.len, secret.ptr);
     else
-        printf("  API key    one of yours; another with: relayosctl key create --name NAME\n\n");
+        printf("  API key    one of yours; another with: %s key create --name NAME\n\n", ctl);
     printf("%.*s", (int)text.len, text.ptr);
-    printf("  Watch it   relayosctl top\n\n");
+    printf("  Watch it   %s top\n\n", ctl);
     (void)fflush(stdout);
     secret_wipe(text.ptr, text.len);
     buf_fini(&text);

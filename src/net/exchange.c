@@ -35,18 +35,20 @@ static void send_bytes(struct exchange *exchange, struct slice bytes, bool is_la
 static void on_proceed(h2o_generator_t *generator, h2o_req_t *req);
 static void on_empty_write(struct timer *timer);
 static void on_writable(struct exchange *exchange);
-static void on_dispose(void *memory);
+static void on_dispose(void *hook);
 
 void
 exchange_begin(h2o_req_t *req)
 {
     struct conn *conn = conn_from_request(req);
-    struct exchange *exchange = h2o_mem_alloc_shared(&req->pool, sizeof *exchange, on_dispose);
+    struct exchange *exchange = h2o_mem_alloc_pool(&req->pool, sizeof *exchange);
+    struct exchange **hook = h2o_mem_alloc_shared(&req->pool, sizeof *hook, on_dispose);
     const struct server_handler *handler = &conn->server->conf.handler;
 
     assert(conn->exchange == NULL);
     *exchange = (struct exchange){
         .generator = {.proceed = on_proceed}, .magic = EXCHANGE_MAGIC, .req = req, .conn = conn};
+    *hook = exchange;
     conn->exchange = exchange;
 
     struct http_request *request = &exchange->request;
@@ -147,11 +149,9 @@ exchange_release_request(struct exchange *exchange)
     if (size != old->size) /* the next request is there too, pipelined */
         return;
 
-    h2o_buffer_t *husk = mem_zalloc(sizeof *husk);
-    husk->size = size;
-    husk->bytes = husk->_buf;
-    husk->_prototype = old->_prototype;
-    husk->_fd = -1;
+    h2o_buffer_t *husk = mem_alloc(sizeof *husk);
+    *husk =
+        (h2o_buffer_t){.size = size, .bytes = husk->_buf, ._prototype = old->_prototype, ._fd = -1};
     h2o_buffer_dispose(input);
     *input = husk;
 }
@@ -267,11 +267,14 @@ exchange_abort(struct exchange *exchange)
     conn_close(exchange->conn);
 }
 
-/* The library drops the request: sent, or the connection is closed. Every ending comes by here. */
+/*
+ * The library drops the request: sent, or the connection is closed. Every ending comes by here. The
+ * pool's own memory goes after what is hooked into it.
+ */
 static void
-on_dispose(void *memory)
+on_dispose(void *hook)
 {
-    struct exchange *exchange = memory;
+    struct exchange *exchange = *(struct exchange **)hook;
     struct conn *conn = exchange->conn;
 
     assert(exchange->magic == EXCHANGE_MAGIC && conn->exchange == exchange);

@@ -44,9 +44,9 @@ guard_parse_head(struct slice bytes, struct guard_head *out)
 static enum guard_verdict
 parse_request_line(struct slice *rest, struct guard_head *head)
 {
-    struct slice line;
+    struct field_line first;
 
-    switch (field_next_line(rest, &line)) {
+    switch (field_next_line(rest, &first)) {
     case FIELD_LINE_OK:
         break;
     case FIELD_LINE_INCOMPLETE:
@@ -55,6 +55,7 @@ parse_request_line(struct slice *rest, struct guard_head *head)
         return refuse(head, GUARD_BAD, "a line ends without CR");
     }
 
+    struct slice line = first.text;
     const char *space = line.len == 0 ? NULL : memchr(line.ptr, ' ', line.len);
     if (space == NULL || !field_is_token(slice_of(line.ptr, (size_t)(space - line.ptr))))
         return refuse(head, GUARD_BAD, "the method is not a token");
@@ -94,19 +95,19 @@ parse_fields(struct slice *rest, struct guard_head *head)
     struct framing framing = {.is_expectation_ok = true};
 
     for (;;) {
-        struct slice line;
-        enum field_line state = field_next_line(rest, &line);
+        struct field_line line;
+        enum field_state state = field_next_line(rest, &line);
         if (state == FIELD_LINE_INCOMPLETE)
             return GUARD_INCOMPLETE;
         if (state == FIELD_LINE_BAD)
             return refuse(head, GUARD_BAD, "a line ends without CR");
-        if (line.len == 0)
+        if (line.text.len == 0)
             return judge(&framing, head);
         if (head->n_headers == LIMIT_HEADERS)
             return refuse(head, GUARD_TOO_LARGE, "there are more than 64");
 
         struct http_header *header = &head->headers[head->n_headers++];
-        const char *reason = field_parse(line, header);
+        const char *reason = field_parse(&line, header);
         if (reason == NULL)
             reason = note_field(header, head, &framing);
         if (reason != NULL)

@@ -19,6 +19,7 @@
 #define ACCEPT_BATCH       16
 #define ACCEPT_PAUSE_US    200000                              /* after EMFILE */
 #define LIBRARY_TIMEOUT_MS (UINT64_C(10) * 365 * 86400 * 1000) /* its deadline is not used */
+#define SPARE_BUFFERS_MAX  64 /* 8 KiB each; the library keeps 16 */
 
 static void configure_library(struct server *server);
 static int on_library_request(h2o_handler_t *handler, h2o_req_t *req);
@@ -55,6 +56,7 @@ configure_library(struct server *server)
 
     /* Bodies stay in memory; they are bounded by max_body_bytes. */
     h2o_socket_buffer_prototype.mmap_settings = NULL;
+    h2o_socket_buffer_prototype.allocator.max = SPARE_BUFFERS_MAX;
     h2o_config_init(h2o);
     h2o->server_name = h2o_iovec_init(NULL, 0);
     h2o->http1.req_timeout = LIBRARY_TIMEOUT_MS;

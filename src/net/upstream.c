@@ -11,6 +11,7 @@
 
 #define INTERIM_MAX 8 /* 1xx answers before the real one */
 
+static struct upstream_call *take_spare(struct upstream_pool *pool);
 static void copy_request(struct upstream_call *call, const struct upstream_request *request);
 static void on_written(h2o_socket_t *sock, const char *err);
 static void read_plain(struct upstream_call *call);
@@ -24,6 +25,7 @@ static void on_closed(struct upstream_call *call, bool is_clean);
 static void finish(struct upstream_call *call, enum upstream_result result, bool is_reusable);
 static void leave(struct upstream_call *call, bool is_reusable);
 static void unref(struct upstream_call *call);
+static void give_spare(struct upstream_call *call);
 static void on_deadline(struct timer *timer);
 static int64_t after(int64_t now_us, int64_t timeout_us);
 
@@ -65,13 +67,10 @@ struct upstream_call *
 upstream_start(struct upstream_pool *pool, const struct upstream_request *request,
                const struct upstream_events *events, void *data)
 {
-    struct upstream_call *call = mem_zalloc(sizeof *call);
+    struct upstream_call *call = take_spare(pool);
 
-    call->magic = UPSTREAM_CALL_MAGIC;
-    call->n_refs = 1;
-    call->pool = pool;
-    call->events = *events;
-    call->data = data;
+    *call = (struct upstream_call){
+        .magic = UPSTREAM_CALL_MAGIC, .n_refs = 1, .pool = pool, .events = *events, .data = data};
     call->origin = upstream_pool_origin(pool, request->target);
     call->origin->n_calls++;
     pool->n_calls++;
@@ -86,6 +85,19 @@ upstream_start(struct upstream_pool *pool, const struct upstream_request *reques
     call->report.is_reused = true;
     pool->n_reused++;
     upstream_on_connected(call);
+    return call;
+}
+
+/* Calls come and go by the ten thousand a second: the last one's memory is still warm. */
+static struct upstream_call *
+take_spare(struct upstream_pool *pool)
+{
+    struct upstream_call *call = pool->spare;
+
+    if (call == NULL)
+        return mem_alloc(sizeof *call);
+    pool->spare = call->next;
+    pool->n_spare--;
     return call;
 }
 
@@ -366,8 +378,22 @@ unref(struct upstream_call *call)
         return;
     assert(call->phase == UPSTREAM_PHASE_OVER);
     buf_fini(&call->partial_head);
+    give_spare(call);
+}
+
+static void
+give_spare(struct upstream_call *call)
+{
+    struct upstream_pool *pool = call->pool;
+
     call->magic = 0;
-    free(call);
+    if (pool->n_spare == UPSTREAM_SPARE_MAX) {
+        free(call);
+        return;
+    }
+    call->next = pool->spare;
+    pool->spare = call;
+    pool->n_spare++;
 }
 
 void

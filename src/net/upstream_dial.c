@@ -28,7 +28,7 @@ upstream_dial_start(struct upstream_call *call)
         connect_next(call);
         break;
     case RESOLVER_WAIT:
-        call->next_waiting = origin->waiting;
+        call->next = origin->waiting;
         origin->waiting = call;
         break;
     case RESOLVER_FAILED:
@@ -44,7 +44,7 @@ upstream_dial_on_resolved(struct resolver_name *name)
 
     while (origin->waiting != NULL) {
         struct upstream_call *call = origin->waiting;
-        origin->waiting = call->next_waiting;
+        origin->waiting = call->next;
         assert(call->phase == UPSTREAM_PHASE_RESOLVE);
         if (name->n_addresses > 0)
             connect_next(call);
@@ -56,10 +56,9 @@ upstream_dial_on_resolved(struct resolver_name *name)
 void
 upstream_dial_forget(struct upstream_call *call)
 {
-    for (struct upstream_call **at = &call->origin->waiting; *at != NULL;
-         at = &(*at)->next_waiting) {
+    for (struct upstream_call **at = &call->origin->waiting; *at != NULL; at = &(*at)->next) {
         if (*at == call) {
-            *at = call->next_waiting;
+            *at = call->next;
             return;
         }
     }

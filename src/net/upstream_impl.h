@@ -24,6 +24,7 @@
 #define UPSTREAM_BUCKETS      64
 #define UPSTREAM_ORIGINS_MAX  256 /* above, unused ones go */
 #define UPSTREAM_SCRATCH_SIZE (128 * 1024)
+#define UPSTREAM_SPARE_MAX    64
 
 /* One connection. */
 struct upstream_link {
@@ -58,6 +59,8 @@ struct upstream_pool {
     struct upstream_origin *buckets[UPSTREAM_BUCKETS];
     size_t n_origins;
     uint64_t n_calls, n_reused, n_redials, n_failed;
+    struct upstream_call *spare; /* memory of calls that are over */
+    size_t n_spare;
     char *scratch; /* plain connections are read into it; nothing stays there */
 };
 
@@ -96,7 +99,8 @@ struct upstream_call {
     uint64_t length_left;
     struct guard_chunks chunks;
     struct buf partial_head;
-    struct upstream_call *next_waiting;
+    struct upstream_call
+        *next; /* in the origin's list of waiting calls, or the pool's of spare ones */
 };
 
 /* ---- upstream.c, for the others ---- */

@@ -42,21 +42,21 @@ static enum upstream_verdict
 parse_status_line(struct slice *rest, struct upstream_head *out)
 {
     static const char pattern[] = "HTTP/1.x 999";
-    struct slice line;
-    enum field_line state = field_next_line(rest, &line);
+    struct field_line first;
+    enum field_state state = field_next_line(rest, &first);
 
     if (state == FIELD_LINE_INCOMPLETE)
         return UPSTREAM_HEAD_INCOMPLETE;
-    if (state == FIELD_LINE_BAD || line.len < sizeof pattern - 1)
+    if (state == FIELD_LINE_BAD || first.text.len < sizeof pattern - 1)
         return UPSTREAM_HEAD_BAD;
-    const char *p = line.ptr;
+    const char *p = first.text.ptr;
     if (memcmp(p, pattern, 7) != 0 || (p[7] != '0' && p[7] != '1') || p[8] != ' ')
         return UPSTREAM_HEAD_BAD;
     for (int i = 9; i < 12; i++) {
         if (p[i] < '0' || p[i] > '9')
             return UPSTREAM_HEAD_BAD;
     }
-    if (line.len > sizeof pattern - 1 && p[12] != ' ')
+    if (first.text.len > sizeof pattern - 1 && p[12] != ' ')
         return UPSTREAM_HEAD_BAD;
     out->status = (p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0');
     out->is_keep_alive = p[7] == '1';
@@ -67,47 +67,52 @@ static enum upstream_verdict
 parse_fields(struct slice *rest, struct upstream_head *out, struct framing *framing)
 {
     for (;;) {
-        struct slice line;
-        enum field_line state = field_next_line(rest, &line);
+        struct field_line line;
+        enum field_state state = field_next_line(rest, &line);
         if (state == FIELD_LINE_INCOMPLETE)
             return UPSTREAM_HEAD_INCOMPLETE;
         if (state == FIELD_LINE_BAD)
             return UPSTREAM_HEAD_BAD;
-        if (line.len == 0)
+        if (line.text.len == 0)
             return UPSTREAM_HEAD_OK;
         if (out->n_headers == UPSTREAM_PARSE_HEADERS_MAX)
             return UPSTREAM_HEAD_BAD;
         struct http_header *header = &out->headers[out->n_headers++];
-        if (field_parse(line, header) != NULL || !note_field(header, out, framing))
+        if (field_parse(&line, header) != NULL || !note_field(header, out, framing))
             return UPSTREAM_HEAD_BAD;
     }
 }
 
-/* False: framing or encoding that is not taken. */
+/* False: framing or encoding that is not taken. The names are told apart by their length at once.
+ */
 static bool
 note_field(struct http_header *header, struct upstream_head *out, struct framing *framing)
 {
-    char *name = (char *)header->name.ptr; /* the caller's bytes, writable */
+    struct slice name = header->name, value = header->value;
 
-    for (size_t i = 0; i < header->name.len; i++) {
-        if (name[i] >= 'A' && name[i] <= 'Z')
-            name[i] = (char)(name[i] | 0x20);
-    }
-    if (slice_eq_str(header->name, "content-length")) {
+    field_lower_token((char *)name.ptr, name.len); /* the caller's bytes, writable */
+    switch (name.len) {
+    case 10:
+        if (slice_eq_str(name, "connection") && slice_eq_nocase(value, SLICE_LIT("close")))
+            out->is_keep_alive = false;
+        return true;
+    case 14:
+        if (!slice_eq_str(name, "content-length"))
+            return true;
         framing->n_length++;
-        out->content_length = field_parse_length(header->value);
+        out->content_length = field_parse_length(value);
         return out->content_length >= 0;
-    }
-    if (slice_eq_str(header->name, "transfer-encoding")) {
+    case 16:
+        return !slice_eq_str(name, "content-encoding") || value.len == 0 ||
+               slice_eq_nocase(value, SLICE_LIT("identity"));
+    case 17:
+        if (!slice_eq_str(name, "transfer-encoding"))
+            return true;
         framing->n_encoding++;
-        return slice_eq_nocase(header->value, SLICE_LIT("chunked"));
+        return slice_eq_nocase(value, SLICE_LIT("chunked"));
+    default:
+        return true;
     }
-    if (slice_eq_str(header->name, "content-encoding"))
-        return header->value.len == 0 || slice_eq_nocase(header->value, SLICE_LIT("identity"));
-    if (slice_eq_str(header->name, "connection") &&
-        slice_eq_nocase(header->value, SLICE_LIT("close")))
-        out->is_keep_alive = false;
-    return true;
 }
 
 static enum upstream_verdict

@@ -45,6 +45,11 @@ upstream_pool_free(struct upstream_pool **pool)
             origin_free(origin);
         }
     }
+    while (p->spare != NULL) {
+        struct upstream_call *call = p->spare;
+        p->spare = call->next;
+        free(call);
+    }
     resolver_free(&p->resolver);
     X509_STORE_free(p->system_store);
     free(p->scratch);

@@ -10,7 +10,8 @@
 #include "relayos/policy/price.h"
 
 #define BYTES_PER_TOKEN       4
-#define SERVER_TOOL_CALLS_MAX 10 /* calls of one request that a reservation counts with */
+#define SERVER_TOOL_CALLS_MAX 10   /* calls of one request that a reservation counts with */
+#define PRIORITY_PERMILLE     2000 /* dearest service tier factor that an answer may come back with */
 
 static int64_t input_bound(const struct request_facts *facts, const struct model_record *model);
 static int64_t output_bound(const struct request_facts *facts, const struct model_record *model,
@@ -40,6 +41,9 @@ input_bound(const struct request_facts *facts, const struct model_record *model)
 {
     int64_t bytes = (int64_t)facts->body.len;
 
+    /* What a URL, an id or a tool of the provider's brings in is not in the body. */
+    if ((facts->is_unbounded || facts->n_state_ids > 0) && model->context_tokens > bytes)
+        return model->context_tokens;
     if (model->context_tokens > 0 && model->context_tokens < bytes)
         return model->context_tokens;
     return bytes;
@@ -69,7 +73,8 @@ reserve_nusd(const struct estimate *estimate, const struct request_facts *facts,
              const struct price *price)
 {
     /* Through the one pricing function, with each bound in the dearest bucket of its kind. */
-    struct usage usage = {.tier_permille = 1000};
+    bool is_priority = slice_eq_str(facts->service_tier, "priority");
+    struct usage usage = {.tier_permille = is_priority ? PRIORITY_PERMILLE : 1000};
     struct price dearest = {0};
 
     usage.count[USAGE_INPUT] = estimate->input_tokens;

@@ -140,6 +140,10 @@ quota_release(struct quota_cell *cell, int64_t amount)
 void
 quota_unhold(const struct segment *segment, const struct flight_hold *hold)
 {
+    /* A hold of nothing (a free model) keeps no cell open: it may be closed by now. */
+    if (hold->amount == 0)
+        return;
+
     struct quota_cell *cell = quota_cell_at(segment, hold->cell_idx, hold->generation);
 
     assert(cell != NULL);

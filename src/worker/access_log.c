@@ -81,7 +81,9 @@ access_log_format(struct buf *out, const struct access_line *line)
     append_field(out, SLICE_LIT(" charge_nusd="), line->charge_nusd);
     buf_append_slice(out, SLICE_LIT(" provenance="));
     buf_append_str(out, line->provenance);
-    append_text(out, SLICE_LIT(" client="), slice_str(line->client_address));
+    buf_append_slice(out, SLICE_LIT(" client=\""));
+    buf_append_str(out, line->client_address); /* ours: digits, dots and colons */
+    buf_append_byte(out, '"');
     append_text(out, SLICE_LIT(" user_agent="), line->user_agent);
     buf_append_byte(out, '\n');
 }

@@ -8,7 +8,7 @@
 
 #include "relayos/base/buf.h"
 
-#define BUF_POOL_SIZE      32
+#define BUF_POOL_SIZE      256         /* a request in flight takes two or three */
 #define BUF_POOL_KEEP_SIZE (64 * 1024) /* larger memory is not kept */
 
 struct buf_pool {

@@ -58,10 +58,14 @@ is_token_char(char c)
     return is_alphanumeric(c) || c == '-' || c == '_';
 }
 
+/* A table: every request's user agent and ids come through here, byte by byte. */
 static bool
 is_alphanumeric(char c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    static const bool table[256] = {
+        ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true};
+
+    return table[(unsigned char)c];
 }
 
 static bool

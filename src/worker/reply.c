@@ -15,6 +15,7 @@
 #define HEARTBEAT   SLICE_LIT(": ka\n\n")
 
 static int feed_event(struct request *r, const struct sse_event *event, struct reply_facts *facts);
+static void note_usage(struct request *r);
 static void note(struct request *r, const struct reply_facts *facts);
 static void hold_back_upstream(struct request *r);
 static void commit_head(struct request *r);
@@ -41,6 +42,7 @@ reply_reset(struct request *r)
     assert(r->step != REQUEST_STREAM && !r->is_flowing);
     reply_dispose(r);
     reply_stream_init(&r->stream, &context);
+    buf_pool_take(&r->worker->bufs, &r->stream.scratch, BUF_POOL_KEEP_SIZE);
     sse_init(&r->sse);
     r->has_stream = true;
     r->unmetered_bytes = 0;
@@ -54,6 +56,7 @@ reply_dispose(struct request *r)
     buf_pool_give(&r->worker->bufs, &r->answer);
     link_remove(&r->in_unsent);
     if (r->has_stream) {
+        buf_pool_give(&r->worker->bufs, &r->stream.scratch);
         reply_stream_fini(&r->stream);
         sse_fini(&r->sse);
         r->has_stream = false;
@@ -115,6 +118,9 @@ feed_event(struct request *r, const struct sse_event *event, struct reply_facts 
     int err = r->dialect->read_event(&r->stream, event, out, facts);
     if (err != 0 || facts->is_error || out->overflow) {
         out->len = before;
+        out->overflow = false; /* our own error event must fit */
+        if (facts->has_usage)  /* a failed answer may still say what it used */
+            note_usage(r);
         return ERR_UPSTREAM_ERROR;
     }
     note(r, facts);
@@ -122,13 +128,18 @@ feed_event(struct request *r, const struct sse_event *event, struct reply_facts 
 }
 
 static void
+note_usage(struct request *r)
+{
+    flight_note_usage(r->flight, &r->stream.usage);
+    r->unmetered_bytes = 0;
+}
+
+static void
 note(struct request *r, const struct reply_facts *facts)
 {
     r->unmetered_bytes += facts->content_bytes;
-    if (facts->has_usage) {
-        flight_note_usage(r->flight, &r->stream.usage);
-        r->unmetered_bytes = 0;
-    }
+    if (facts->has_usage)
+        note_usage(r);
     if (facts->is_content && r->step != REQUEST_STREAM) {
         request_stage_at(r, FLIGHT_STAGE_FIRST_TOKEN, loop_now_us(r->worker->loop));
         request_step(r, REQUEST_STREAM);

@@ -33,10 +33,6 @@ void buf_clear(struct buf *buf);
 /* Free the memory if it holds nothing, so that an idle stream keeps none. */
 void buf_shrink(struct buf *buf);
 
-void buf_append(struct buf *buf, const void *ptr, size_t len);
-void buf_append_slice(struct buf *buf, struct slice s);
-void buf_append_str(struct buf *buf, const char *s);
-void buf_append_byte(struct buf *buf, char c);
 void buf_append_int(struct buf *buf, int64_t n);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -46,6 +42,40 @@ void buf_commit(struct buf *buf, size_t len);
 
 /* Drop len bytes from the front (memmove). */
 void buf_consume(struct buf *buf, size_t len);
+
+/* What buf_append() does when the room has to be made first. */
+void buf_append_growing(struct buf *buf, const void *ptr, size_t len);
+
+/* Inline: answers and log lines are written in pieces of a few bytes. */
+static inline void
+buf_append(struct buf *buf, const void *ptr, size_t len)
+{
+    if (len > buf->capacity - buf->len || buf->overflow) {
+        buf_append_growing(buf, ptr, len);
+        return;
+    }
+    if (len > 0)
+        memcpy(buf->ptr + buf->len, ptr, len);
+    buf->len += len;
+}
+
+static inline void
+buf_append_slice(struct buf *buf, struct slice s)
+{
+    buf_append(buf, s.ptr, s.len);
+}
+
+static inline void
+buf_append_str(struct buf *buf, const char *s)
+{
+    buf_append(buf, s, strlen(s));
+}
+
+static inline void
+buf_append_byte(struct buf *buf, char c)
+{
+    buf_append(buf, &c, 1);
+}
 
 static inline struct slice
 buf_slice(const struct buf *buf)

