@@ -62,6 +62,7 @@ struct rewrite {
     struct edits *edits;
     struct slice own_id; /* raw JSON string put in for the answer's id, "" if it has none */
     bool hide_usage;
+    bool is_usage_clean; /* the usage object was read and needs no cut: no second scan */
 };
 
 /* Begin: makes room in scratch. */
@@ -75,6 +76,8 @@ int dialect_rewrite_object(struct rewrite *rewrite, const struct json_object *ob
  */
 void dialect_emit(struct reply_stream *stream, const struct sse_event *event, struct slice type,
                   const struct edits *edits, struct buf *out);
+/* Does a usage object go to the caller as it is? */
+bool dialect_usage_is_clean(const struct json_object *usage);
 /* Content below a value: sets is_content, adds to content_bytes. */
 void dialect_measure(struct slice value, struct reply_facts *facts);
 /* Take what an event said into the stream's account. */
@@ -83,8 +86,9 @@ void dialect_note(struct reply_stream *stream, const struct reply_facts *facts);
 /* ---- dialect_usage.c ---- */
 
 void dialect_usage_clear(struct usage *usage);
-/* Counters of a usage object in the dialect of the operation; later values overwrite. */
-void dialect_usage_read(enum operation operation, struct slice value, struct usage *usage);
+/* Counters of a usage object in the dialect of the operation; later values overwrite.
+   True if there is nothing to clean in it: see struct rewrite. */
+bool dialect_usage_read(enum operation operation, struct slice value, struct usage *usage);
 /* The object that says which service tier has answered: factor on the price. */
 void dialect_usage_read_tier(enum operation operation, const struct json_object *object,
                              struct usage *usage);

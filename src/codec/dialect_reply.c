@@ -37,6 +37,8 @@ static const struct fate_row answer_fates[] = {
     {KEY("request_id"), FATE_CUT},
     {KEY("nvext"), FATE_CUT},
     {KEY("timings"), FATE_CUT},
+    {KEY("prompt_filter_results"), FATE_CUT},
+    {KEY("container"), FATE_CUT}, /* an id of state kept upstream */
 };
 
 /* What the operator pays is not the caller's business. */
@@ -44,6 +46,7 @@ static const struct fate_row usage_fates[] = {
     {KEY("cost"), FATE_CUT},
     {KEY("cost_details"), FATE_CUT},
     {KEY("is_byok"), FATE_CUT},
+    {KEY("extra_properties"), FATE_CUT},
 };
 
 /* The member without which a body is no answer to that operation. */
@@ -61,7 +64,7 @@ static const struct shape shapes[] = {
     [OPERATION_COUNT_TOKENS] = {"input_tokens", JSON_NUMBER},
 };
 
-static void read_figures(enum operation operation, const struct json_object *object,
+static bool read_figures(enum operation operation, const struct json_object *object,
                          struct slice body, struct usage *usage);
 static size_t room_for(const struct reply_context *context);
 static int rewrite_members(struct rewrite *rewrite, const struct json_object *object,
@@ -102,33 +105,38 @@ dialect_read_reply(const struct reply_context *context, struct slice body, struc
     if (answer == NULL || answer->type != shape->type)
         return ERR_UPSTREAM_ERROR;
 
-    read_figures(context->operation, &object, answer->value, usage);
+    bool is_clean = read_figures(context->operation, &object, answer->value, usage);
     facts->has_usage = usage->is_reported;
     facts->is_content = true;
     facts->is_terminal = true;
-    if (context->operation != OPERATION_EMBEDDING)
+    /* Only an estimate needs the length. */
+    if (context->operation != OPERATION_EMBEDDING && !usage->is_reported)
         dialect_measure(answer->value, facts);
     dialect_rewrite_begin(&rewrite, context, body, scratch, out_edits);
+    rewrite.is_usage_clean = is_clean;
     return dialect_rewrite_object(&rewrite, &object);
 }
 
-static void
+/* True if the usage object was read and is clean. */
+static bool
 read_figures(enum operation operation, const struct json_object *object, struct slice answer,
              struct usage *usage)
 {
     const struct json_member *figures = json_find(object, "usage");
+    bool is_clean = false;
 
     if (operation == OPERATION_COUNT_TOKENS) {
         usage->is_reported = true; /* the count is the answer, not what it took */
-        return;
+        return false;
     }
     usage->count[USAGE_REQUEST] = 1;
     if (figures != NULL && figures->type != JSON_NULL)
-        dialect_usage_read(operation, figures->value, usage);
+        is_clean = dialect_usage_read(operation, figures->value, usage);
     if (operation != OPERATION_MESSAGE)
         dialect_usage_read_tier(operation, object, usage);
     if (operation == OPERATION_RESPONSE)
         dialect_usage_count_tools(answer, usage);
+    return is_clean;
 }
 
 void
@@ -301,10 +309,20 @@ clean_usage(struct rewrite *rewrite, const struct json_member *member)
     struct json_object usage;
     struct json_error error;
 
-    if (member->type != JSON_OBJECT)
+    if (member->type != JSON_OBJECT || rewrite->is_usage_clean)
         return 0;
     int err = json_scan_object(member->value, &usage, &error);
     return err != 0 ? err : rewrite_members(rewrite, &usage, usage_fates, COUNT_OF(usage_fates));
+}
+
+bool
+dialect_usage_is_clean(const struct json_object *usage)
+{
+    for (size_t i = 0; i < usage->n_members; i++) {
+        if (fate_of(&usage->members[i], usage_fates, COUNT_OF(usage_fates)) != NULL)
+            return false;
+    }
+    return true;
 }
 
 static int

@@ -39,7 +39,7 @@ struct field {
 static field_fn field_model, field_stream, field_choices, field_max_tokens, field_stream_options,
     field_tier, field_affinity, field_metadata, field_messages, field_input, field_prompt,
     field_state_id, field_conversation, field_unowned, field_container, field_background,
-    field_unsupported, field_server_tools;
+    field_speed, field_unsupported, field_server_tools;
 
 #define CHAT    OPERATION_BIT(CHAT)
 #define TEXT    OPERATION_BIT(COMPLETION)
@@ -79,10 +79,17 @@ static const struct field fields[] = {
     /* Other models than the one that was checked and is charged. */
     {NAME("fallbacks"), MESSAGE | COUNT, field_unsupported, NULL},
     {NAME("models"), EVERY, field_unsupported, NULL},
+    /* Dearer than the price of the model says, or paid for by somebody else. */
+    {NAME("speed"), MESSAGE | COUNT, field_speed, NULL},
+    {NAME("inference_geo"), MESSAGE | COUNT, field_unsupported, NULL},
+    {NAME("fallback_credit_token"), MESSAGE | COUNT, field_unsupported, NULL},
+    /* A conversation kept upstream whose ids are not sealed yet. */
+    {NAME("thread"), MESSAGE | COUNT, field_unsupported, NULL},
 };
 
 static int read_fields(struct reading *r, const struct json_object *body);
 static const struct field *field_of(enum operation operation, const struct json_member *member);
+static bool is_miscased(enum operation operation, const struct json_member *member);
 static int check_required(struct reading *r);
 static int refuse_type(struct reading *r, const struct field *field, const char *kind);
 static int read_count(struct reading *r, const struct field *field, struct slice value,
@@ -126,6 +133,11 @@ read_fields(struct reading *r, const struct json_object *body)
         const struct json_member *member = &body->members[i];
         const struct field *field = field_of(r->facts->operation, member);
 
+        if (field == NULL && is_miscased(r->facts->operation, member))
+            return dialect_refuse(r->why, ERR_INVALID_REQUEST, "",
+                                  "the name of a field is in the wrong case: \"%.*s\"",
+                                  (int)(member->key.len < 64 ? member->key.len : 64),
+                                  member->key.ptr);
         if (field == NULL || (member->type == JSON_NULL && field->read != field_stream_options))
             continue;
         int err = field->read(r, field, member);
@@ -147,6 +159,20 @@ field_of(enum operation operation, const struct json_member *member)
             return field;
     }
     return NULL;
+}
+
+/*
+ * "MODEL" is an unknown field to us and to most; but some servers match names without case and take
+ * the last, and so would run, or run up, something else than what was checked here.
+ */
+static bool
+is_miscased(enum operation operation, const struct json_member *member)
+{
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        if ((fields[i].operations >> operation & 1) != 0 &&
+            slice_eq_nocase(member->key, fields[i].name))
+            return true;
+    return false;
 }
 
 static int
@@ -434,6 +460,12 @@ static int
 field_background(struct reading *r, const struct field *field, const struct json_member *m)
 {
     return m->type == JSON_FALSE ? 0 : field_unsupported(r, field, m);
+}
+
+static int
+field_speed(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    return json_string_is(m->value, "standard") ? 0 : field_unsupported(r, field, m);
 }
 
 static int

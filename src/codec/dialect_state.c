@@ -48,6 +48,8 @@ static const struct watched watched[] = {
     {KEY("vector_store_ids"), STATE, "The vector store", JSON_ARRAY, 1},
     {KEY("container_id"), STATE, "The container", JSON_STRING, 1},
     {KEY("container"), STATE, "The container", JSON_STRING, 2},
+    {KEY("skill_id"), STATE, "The skill", JSON_STRING, 1},
+    {KEY("cached_content"), STATE, "The cached content", JSON_STRING, 1},
     {KEY("audio"), STATE, "The audio", JSON_OBJECT, 3}, /* of an earlier answer */
     {KEY("url"), ADDRESS, NULL, JSON_STRING, 1},
     {KEY("image_url"), ADDRESS, NULL, JSON_STRING, 1},
@@ -102,7 +104,8 @@ needs_walk(const struct json_object *body, enum operation operation)
     case OPERATION_RESPONSE:
         return true;
     case OPERATION_CHAT:
-        return body->has_escaped_key || json_simd_contains(body->text, in_chat, COUNT_OF(in_chat));
+        return body->has_escaped_key || json_find(body, "extra_body") != NULL ||
+               json_simd_contains(body->text, in_chat, COUNT_OF(in_chat));
     case OPERATION_MESSAGE:
     case OPERATION_COUNT_TOKENS:
         return body->has_escaped_key ||
@@ -165,7 +168,8 @@ check_items(const struct json_object *body, struct refusal_reason *why)
     return 0;
 }
 
-/* {"type":"item_reference","id":..}, or an id without a type; messages may leave out theirs. */
+/* {"type":"item_reference","id":..}, or an id without a type; messages may leave out theirs. A
+ * reasoning item that does not bring its content is one too: the provider looks its id up. */
 static bool
 is_item_reference(struct slice item)
 {
@@ -176,6 +180,12 @@ is_item_reference(struct slice item)
     if (json_scan_object(item, &object, &error) != 0)
         return true;
     const struct json_member *type = json_find(&object, "type");
+    if (type != NULL && json_string_is(type->value, "reasoning")) {
+        const struct json_member *content = json_find(&object, "encrypted_content");
+
+        return json_find(&object, "id") != NULL &&
+               (content == NULL || content->type != JSON_STRING);
+    }
     if (type != NULL && type->type != JSON_NULL)
         return json_string_is(type->value, "item_reference");
     return json_find(&object, "role") == NULL;

@@ -35,7 +35,7 @@ dialect_usage_clear(struct usage *usage)
     *usage = (struct usage){.tier_permille = 1000};
 }
 
-void
+bool
 dialect_usage_read(enum operation operation, struct slice value, struct usage *usage)
 {
     struct json_object object;
@@ -46,7 +46,7 @@ dialect_usage_read(enum operation operation, struct slice value, struct usage *u
     /* The scanner refuses a counter said twice. */
     if (json_scan_object(value, &object, &error) != 0) {
         usage->is_invalid = true;
-        return;
+        return false;
     }
     switch (operation) {
     case OPERATION_CHAT:
@@ -64,6 +64,7 @@ dialect_usage_read(enum operation operation, struct slice value, struct usage *u
     case DIALECT_N_OPERATIONS:
         break;
     }
+    return dialect_usage_is_clean(&object);
 }
 
 /* OpenAI's totals include their details: these are taken off, and never more than there is. */

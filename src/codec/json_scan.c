@@ -278,16 +278,22 @@ skip_name(struct json_skip *s, const char *p, const char **out_key_end)
     return json_skip_space(s, p + 1);
 }
 
-/* String text from p; the byte behind the closing quote. Most strings end within 16 bytes. */
+/* String text from p; the byte behind the closing quote. Most strings end within 32 bytes. */
 static inline const char *
 skip_string(struct json_skip *s, const char *p)
 {
 #ifdef __SSE2__
-    if (s->end - p >= 16) {
-        unsigned stops = json_simd_stops(p);
+    const char *at = p;
 
-        if (stops != 0 && p[__builtin_ctz(stops)] == '"')
-            return p + __builtin_ctz(stops) + 1;
+    for (unsigned block = 0; block < 2 && s->end - at >= 16; block++, at += 16) {
+        unsigned stops = json_simd_stops(at);
+
+        if (stops == 0)
+            continue;
+        at += __builtin_ctz(stops);
+        if (*at == '"')
+            return at + 1;
+        break;
     }
 #endif
     return skip_string_slowly(s, p);

@@ -19,7 +19,9 @@ struct json_skip {
 static inline const char *
 json_skip_space(const struct json_skip *s, const char *p)
 {
-    while (p != s->end && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
+    /* Nothing above a blank is space: most calls end at the first compare. */
+    while (p != s->end && (uint8_t)*p <= ' ' &&
+           (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
         p++;
     return p;
 }

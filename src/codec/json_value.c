@@ -29,6 +29,14 @@ static const char *walk_member(struct walk *walk, const char *p);
 static const char *walk_end(struct walk *walk, const char *p);
 static const char *walk_fail(struct walk *walk, int err);
 
+/* Most keys differ in length or first byte. */
+static inline bool
+plain_key_is(struct slice key, struct slice want)
+{
+    return key.len == want.len && (key.len == 0 || (key.ptr[0] == want.ptr[0] &&
+                                                    memcmp(key.ptr, want.ptr, want.len) == 0));
+}
+
 const struct json_member *
 json_find(const struct json_object *object, const char *key)
 {
@@ -37,7 +45,7 @@ json_find(const struct json_object *object, const char *key)
     for (size_t i = 0; i < object->n_members; i++) {
         const struct json_member *member = &object->members[i];
 
-        if (member->key_has_escape ? json_key_is(member, key) : slice_eq(member->key, want))
+        if (member->key_has_escape ? json_key_is(member, key) : plain_key_is(member->key, want))
             return member;
     }
     return NULL;

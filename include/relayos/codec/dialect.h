@@ -47,7 +47,7 @@ struct edit {
     size_t from, to;
     struct slice with;
 };
-#define DIALECT_MAX_EDITS 32
+#define DIALECT_MAX_EDITS 48
 
 /*
  * Scratch buffers need at least this cap, and room for one call's texts is made at its start: edits
@@ -111,7 +111,9 @@ struct reply_facts {
     bool is_content;            /* carries content of the answer: ends failover */
     bool is_terminal;           /* the dialect says that the stream is complete */
     bool has_usage;             /* usage below was updated */
-    int64_t content_bytes;      /* of text, arguments and reasoning in this event: for estimates */
+    /* Of text, arguments and reasoning in this event, for estimates; of a whole answer only when it
+     * reports no usage. */
+    int64_t content_bytes;
 };
 
 /* One streamed answer in progress. */

@@ -192,6 +192,21 @@ Test(dialect_request, a_second_model_cannot_hide)
          ERR_UNSUPPORTED_PARAMETER, "fallbacks"},
         {OPERATION_CHAT, "{\"model\":\"a\"," MESSAGES ",\"models\":[\"b\"]}",
          ERR_UNSUPPORTED_PARAMETER, "models"},
+        /* Some servers match names without case, and the last one wins. */
+        {OPERATION_CHAT, "{\"model\":\"a\"," MESSAGES ",\"MODEL\":\"b\"}", ERR_INVALID_REQUEST, ""},
+        {OPERATION_CHAT, "{\"model\":\"a\"," MESSAGES ",\"Max_Tokens\":1}", ERR_INVALID_REQUEST,
+         ""},
+        {OPERATION_MESSAGE, "{\"model\":\"a\",\"max_tokens\":1," MESSAGES ",\"speed\":\"fast\"}",
+         ERR_UNSUPPORTED_PARAMETER, "speed"},
+        {OPERATION_MESSAGE, "{\"model\":\"a\",\"max_tokens\":1," MESSAGES ",\"thread\":{\"id\":1}}",
+         ERR_UNSUPPORTED_PARAMETER, "thread"},
+        {OPERATION_RESPONSE,
+         "{\"model\":\"a\",\"input\":[{\"type\":\"reasoning\",\"id\":\"rs_1\",\"summary\":[]}]}",
+         ERR_UNSUPPORTED_PARAMETER, "input"},
+        {OPERATION_CHAT,
+         "{\"model\":\"a\"," MESSAGES
+         ",\"extra_body\":{\"google\":{\"cached_content\":\"cachedContents/1\"}}}",
+         ERR_NOT_FOUND, "cached_content"},
     };
 
     EXPECT_REFUSALS(rows);
@@ -291,7 +306,7 @@ Test(dialect_request, words_in_texts_schemas_and_arguments_are_just_words)
          "\"n\",\"arguments\":\"{}\"},{\"type\":null,\"role\":\"assistant\","
          "\"id\":\"msg_1\",\"content\":\"y\"}]}"},
         {OPERATION_MESSAGE, "{\"model\":\"m\",\"max_tokens\":1," MESSAGES
-                            ",\"container\":null,\"thread\":{\"id\":1}}"},
+                            ",\"container\":null,\"speed\":\"standard\"}"},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
