@@ -169,7 +169,7 @@ static bool
 is_miscased(enum operation operation, const struct json_member *member)
 {
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-        if ((fields[i].operations >> operation & 1) != 0 &&
+        if (member->key.len == fields[i].name.len && (fields[i].operations >> operation & 1) != 0 &&
             slice_eq_nocase(member->key, fields[i].name))
             return true;
     return false;

@@ -11,7 +11,7 @@
 
 #define BYTES_PER_TOKEN       4
 #define SERVER_TOOL_CALLS_MAX 10   /* calls of one request that a reservation counts with */
-#define PRIORITY_PERMILLE     2000 /* dearest service tier factor that an answer may come back with */
+#define PRIORITY_PERMILLE     2000 /* the dearest factor of a service tier */
 
 static int64_t input_bound(const struct request_facts *facts, const struct model_record *model);
 static int64_t output_bound(const struct request_facts *facts, const struct model_record *model,

@@ -13,6 +13,7 @@
 #include <sys/signalfd.h>
 
 #include "finish.h"
+#include "relay.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/log.h"
 #include "request.h"
@@ -23,6 +24,7 @@
 static void on_signal(void *ctx, int fd);
 static void reopen_logs(struct worker *w);
 static void begin(struct worker *w, int64_t timeout_us);
+static void interrupt(struct request *r);
 static void on_deadline(struct timer *timer);
 
 int
@@ -117,10 +119,19 @@ on_deadline(struct timer *timer)
 
         next = link->next;
         if (!r->is_ending)
-            request_fail(r, r->step == REQUEST_STREAM ? ERR_STREAM_INTERRUPTED : ERR_OVERLOADED, "",
-                         "");
+            interrupt(r);
     }
     timer_set(w->loop, timer, clock_mono_us() + w->last_grace_us, on_deadline);
+}
+
+/* The call first: nothing of its answer may follow the error event. */
+static void
+interrupt(struct request *r)
+{
+    int err = r->step == REQUEST_STREAM ? ERR_STREAM_INTERRUPTED : ERR_OVERLOADED;
+
+    relay_cancel(r, ATTEMPT_CANCELLED, err_category_of(err));
+    request_fail(r, err, "", "");
 }
 
 void
