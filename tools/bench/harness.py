@@ -3,6 +3,7 @@
 and what the kernel says of their processes. Python 3 standard library only."""
 
 import contextlib
+import getpass
 import hashlib
 import json
 import os
@@ -82,7 +83,7 @@ class Bench:
     def start_nginx(self):
         self.nginx_port = free_port()
         with open(self.path("nginx.conf"), "w") as f:
-            f.write(f"""daemon off; pid {self.path('nginx.pid')}; error_log stderr error;
+            f.write(f"""daemon off; user {getpass.getuser()}; pid {self.path('nginx.pid')}; error_log stderr error;
 worker_processes {self.workers};
 events {{ worker_connections 8000; }}
 http {{
@@ -163,8 +164,9 @@ models:
         if target == "nginx":
             children = open(f"/proc/{self.nginx_pid}/task/{self.nginx_pid}/children").read()
             return {"worker": [int(p) for p in children.split()]}
-        roles = {}
-        for process in self.ctl("status")["processes"]:
+        status = self.ctl("status")
+        roles = {"master": [status["pid"]]}
+        for process in status["processes"]:
             roles.setdefault(process["role"], []).append(process["pid"])
         return roles
 
