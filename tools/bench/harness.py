@@ -111,7 +111,7 @@ data_dir: {self.path('data')}
 instance: bench{self.port}
 workers: {self.workers}
 log: {{file: {self.path('relayosd.log')}, level: info, access: true, access_file: {self.path('access.log')}}}
-capacity: {{keys: {max(1024, self.n_keys + 16)}, flights: 32768}}
+capacity: {{keys: {max(1024, self.n_keys + 16)}, flights: 32768, quota_cells: {max(65536, 3 * self.n_keys)}}}
 {f"keys_file: {self.path('keys.yaml')}" if self.n_keys > 1 else ""}
 upstreams:
   mock: {{url: "http://127.0.0.1:{self.mock_port}/v1", protocols: [openai_chat], auth: mock}}
