@@ -135,7 +135,7 @@ read_fields(struct reading *r, const struct json_object *body)
 
         if (field == NULL && is_miscased(r->facts->operation, member))
             return dialect_refuse(r->why, ERR_INVALID_REQUEST, "",
-                                  "the name of a field is in the wrong case: \"%.*s\"",
+                                  "the name of a field is in the wrong case or escaped: \"%.*s\"",
                                   (int)(member->key.len < 64 ? member->key.len : 64),
                                   member->key.ptr);
         if (field == NULL || (member->type == JSON_NULL && field->read != field_stream_options))
@@ -163,11 +163,14 @@ field_of(enum operation operation, const struct json_member *member)
 
 /*
  * "MODEL" is an unknown field to us and to most; but some servers match names without case and take
- * the last, and so would run, or run up, something else than what was checked here.
+ * the last, and so would run, or run up, something else than what was checked here. No client
+ * writes the name of a field with escapes, behind which the same could hide.
  */
 static bool
 is_miscased(enum operation operation, const struct json_member *member)
 {
+    if (member->key_has_escape)
+        return true;
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         if (member->key.len == fields[i].name.len && (fields[i].operations >> operation & 1) != 0 &&
             slice_eq_nocase(member->key, fields[i].name))

@@ -196,6 +196,8 @@ Test(dialect_request, a_second_model_cannot_hide)
         {OPERATION_CHAT, "{\"model\":\"a\"," MESSAGES ",\"MODEL\":\"b\"}", ERR_INVALID_REQUEST, ""},
         {OPERATION_CHAT, "{\"model\":\"a\"," MESSAGES ",\"Max_Tokens\":1}", ERR_INVALID_REQUEST,
          ""},
+        {OPERATION_CHAT, "{\"model\":\"a\"," MESSAGES ",\"\\u004dODEL\":\"b\"}",
+         ERR_INVALID_REQUEST, ""},
         {OPERATION_MESSAGE, "{\"model\":\"a\",\"max_tokens\":1," MESSAGES ",\"speed\":\"fast\"}",
          ERR_UNSUPPORTED_PARAMETER, "speed"},
         {OPERATION_MESSAGE, "{\"model\":\"a\",\"max_tokens\":1," MESSAGES ",\"thread\":{\"id\":1}}",
