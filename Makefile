@@ -47,7 +47,7 @@ CPPFLAGS_net := -DH2O_USE_LIBUV=0
 libs_of = $(sort $(LIBS_$(1)) $(foreach u,$(USES_$(1)),$(LIBS_$(u)))) -lcrypto -lm -lpthread
 ars_of  = $(patsubst %,$(BUILD)/lib%.a,$(1) $(USES_$(1)))
 
-.PHONY: all run check check-build check-unit check-integration check-clients check-asan lint lint-light fuzz \
+.PHONY: all run check check-build check-unit check-integration check-clients check-asan chaos chaos-points chaos-mutants lint lint-light fuzz \
         fuzz-build bench bench-syscalls install clean format deps deps-test deps-deep
 .SECONDARY:
 all: $(BUILD)/relayosd $(BUILD)/relayosctl $(BUILD)/mockprovider
@@ -182,6 +182,19 @@ lint-light: all
 FORMATTED = $(shell find src include tools tests -name '*.[ch]' -not -path '*/node_modules/*')
 format:
 	@clang-format-14 -i $(FORMATTED)
+
+# Kill everything, check the books (tests/chaos). The short forms are for CI; `make chaos SEEDS=200`,
+# `make chaos-points POINTS=` and `make chaos-mutants` are the campaigns.
+SEEDS  ?= 3
+POINTS ?= --short
+CRASH_BUILD := $(BUILD)/crash
+chaos: all
+	@tests/chaos/run $(BUILD) --seeds $(SEEDS)
+chaos-points:
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(CRASH_BUILD) OPTIMISE="-O1 -g -DRELAYOS_CRASH_POINTS" all
+	@tests/chaos/points $(CRASH_BUILD) $(POINTS)
+chaos-mutants:
+	@tests/chaos/mutants . $(BUILD)/mutants
 
 bench: all deps-deep $(BUILD)/loadgen
 	@tools/bench/run $(BUILD)

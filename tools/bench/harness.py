@@ -27,14 +27,26 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait_port(port, process):
+def wait_until(what, is_there, process):
     for _ in range(400):
         if process.poll() is not None:
             sys.exit(f"bench: {process.args[0]} ended with status {process.returncode}")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        if is_there():
             return
         time.sleep(0.05)
-    sys.exit(f"bench: nothing listens on port {port}")
+    sys.exit(f"bench: waited for {what} in vain")
+
+
+def wait_port(port, process):
+    def accepts():
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return True
+        return False
+    wait_until(f"port {port}", accepts, process)
+
+
+def wait_file(path, process):
+    wait_until(path, lambda: os.path.exists(path), process)
 
 
 class Bench:
@@ -125,6 +137,7 @@ models:
         process = self.spawn(f"{self.build}/relayosd", "-c", self.path("relayos.yaml"),
                              stdout=subprocess.DEVNULL)
         wait_port(self.port, process)
+        wait_file(self.path("run/control.sock"), process)  # it comes after the listeners
         if self.n_keys == 1:
             made = self.ctl("key", "create", "--name", "bench", "--quota", "1000000usd", "--rpm", "1000000000")
             self.key = made["secret"]

@@ -52,6 +52,11 @@ ask_read(struct ask *ask, const char *head, const char *body, size_t body_len)
 
     if (fault != NULL)
         fault_parse(&ask->fault, fault + 16, strcspn(fault + 16, "\r"));
+    const char *id = strcasestr(head, "\r\nx-request-id: ");
+
+    if (id != NULL)
+        snprintf(ask->request_id, sizeof ask->request_id, "%.*s", (int)strcspn(id + 16, "\r"),
+                 id + 16);
     if (ask->kind == ASK_MODELS && strcasestr(head, "\r\nanthropic-version:") != NULL)
         ask->is_anthropic = true;
     if (ask->kind >= ASK_CHAT && ask->kind <= ASK_COUNT_TOKENS)

@@ -54,7 +54,8 @@ struct ask {
     char *user_text;    /* owned */
     struct text answer; /* text of the answer; "" when a tool is called */
     int64_t input, cached, cache_write, output, reasoning;
-    unsigned serial; /* number of this request since the start or the last reset */
+    char request_id[64]; /* of the gateway, "" = none */
+    unsigned serial;     /* number of this request since the start or the last reset */
 };
 
 /* head is NUL-terminated. Never fails: what is wrong with a request is in ->problem. */

@@ -3,9 +3,10 @@
  * mockprovider - mock providers for `make run`, tests and benchmarks: OpenAI, Anthropic and
  * Google's OpenAI-compatible endpoint on one port, deterministic, with faults on request.
  *
- *     mockprovider [-p PORT] [-d]
+ *     mockprovider [-p PORT] [-d] [-j JOURNAL]
  *
- * -p 0 (the default) takes a free port. -d: end when the parent process ends. Prints "listening
+ * -p 0 (the default) takes a free port. -d: end when the parent process ends. -j: write down what
+ * is served (journal.h): by that, books are proven right. Prints "listening
  * 127.0.0.1:PORT" once it serves. Paths: /openai/v1/..., /gemini/v1/..., /anthropic/v1/..., or
  * without the first part. Faults: fault.h. Rules of answers and usage: ask.h.
  */
@@ -20,6 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "journal.h"
 #include "server.h"
 
 static int mock_listen(in_port_t port, in_port_t *out_port);
@@ -31,13 +33,13 @@ main(int argc, char **argv)
     in_port_t port = 0;
     int option;
 
-    while ((option = getopt(argc, argv, "p:d")) != -1) {
+    while ((option = getopt(argc, argv, "p:dj:")) != -1) {
         if (option == 'p') {
             port = (in_port_t)strtoul(optarg, NULL, 10);
         } else if (option == 'd') {
             prctl(PR_SET_PDEATHSIG, SIGTERM);
-        } else {
-            fprintf(stderr, "usage: mockprovider [-p PORT] [-d]\n");
+        } else if (option != 'j' || !journal_open(optarg)) {
+            fprintf(stderr, "usage: mockprovider [-p PORT] [-d] [-j JOURNAL]\n");
             return 2;
         }
     }

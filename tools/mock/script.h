@@ -22,6 +22,7 @@ struct script {
     size_t n_events;
     bool is_over; /* a fault ended it: what is still added is dropped */
     bool has_usage;
+    char journal[192]; /* the line of an answer with usage (journal.h), "" = none or written */
     long first_ms, pace_ms;
     enum script_end end;
 };

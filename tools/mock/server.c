@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "answer.h"
+#include "journal.h"
 #include "stats.h"
 #include "timers.h"
 
@@ -177,6 +178,7 @@ conn_take_request(struct conn *conn, size_t len)
     if (conn->counts) {
         stats_note_request(stats, &ask, conn->in.ptr, len);
         answer_write(&ask, &conn->script);
+        journal_begin(&ask, &conn->script);
     } else {
         conn_answer_mock(conn, &ask);
     }
@@ -223,6 +225,7 @@ conn_play(struct conn *conn)
     struct script *script = &conn->script;
 
     while (conn->next_end < script->n_ends) {
+        journal_serve(script, conn->next_end);
         if (!conn_write(conn, script->ends[conn->next_end]))
             return;
         conn->next_end++;
@@ -231,6 +234,7 @@ conn_play(struct conn *conn)
             return;
         }
     }
+    journal_serve(script, script->n_ends);
     if (conn_write(conn, script->wire.len))
         conn_finish(conn);
 }

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: ISC
+"""books - the oracle: the mock's journal of what it served against what relayosd wrote down.
+
+BOOKS (each line below is checked; reliability.md of the design says why):
+  - usage sums = sums of the ledger's rows = what the quota cells say; nothing reserved at rest
+  - who was given a whole answer has a row, charged by the provider's own figures, to the token
+  - what the mock served and no row reports is `indeterminate`, charged 0
+  - no row costs anything whose answer the mock never began
+  - no limit is passed
+"""
+
+import collections
+import contextlib
+import sqlite3
+
+from stage import INPUT_NUSD, CACHED_NUSD, OUTPUT_NUSD, FLAT_NUSD, uuid_hex
+
+
+class Wrong(Exception):
+    """The books are wrong."""
+
+
+def wait_at_rest(stage):
+    """Nothing in flight, nothing to settle, nothing reserved."""
+    def is_at_rest():
+        status = stage.try_ctl("status")
+        keys = stage.try_ctl("key", "list")
+        if status is None or keys is None or status["ledger"]["outbox"] != 0:
+            return False
+        return sum(limit["reserved"] for key in keys["keys"] for limit in key["limits"]) == 0
+    stage.wait("books at rest (a hold that leaks would stay)", is_at_rest, 20)
+
+
+def read_journal(path):
+    begun, served = collections.Counter(), collections.defaultdict(list)
+    for line in open(path):
+        word, request_id, *figures = line.split()
+        if word == "begun":
+            begun[uuid_hex(request_id)] += 1
+        else:
+            served[uuid_hex(request_id)].append(tuple(map(int, figures)))
+    return begun, served
+
+
+def check(stage, answers):
+    """At rest, relayosd still up. Returns (rows, answers served, of them indeterminate)."""
+    keys = {key["id"]: key for key in stage.ctl("key", "list")["keys"]}
+    with contextlib.closing(sqlite3.connect(f"file:{stage.path('data/relayos.db')}?mode=ro",
+                                            uri=True)) as db:
+        db.row_factory = sqlite3.Row
+        check_database(db)
+        check_limits(db, keys)
+        rows = {row["request_id"].hex(): row for row in db.execute("SELECT * FROM ledger")}
+    begun, served = read_journal(stage.journal)
+    check_answers(answers, rows, served)
+    n_indeterminate = check_served(rows, served)
+    check_charges(rows, begun)
+    return len(rows), len(served), n_indeterminate
+
+
+def expect(is_so, *what):
+    if not is_so:
+        raise Wrong(" ".join(map(str, what)))
+
+
+def check_database(db):
+    expect(db.execute("PRAGMA integrity_check").fetchone()[0] == "ok", "integrity_check")
+    by = "SELECT key_id, model, {}, sum(charge_nusd), sum(quota_tokens) FROM {} GROUP BY 1, 2"
+    rows = [tuple(r) for r in db.execute(by.format("count(*)", "ledger"))]
+    sums = [tuple(r) for r in db.execute(by.format("sum(n_requests)", "usage"))]
+    expect(rows == sums, "usage sums differ from the ledger's rows:", set(rows) ^ set(sums))
+
+
+def check_limits(db, keys):
+    for key in keys.values():
+        nusd, tokens = db.execute("SELECT coalesce(sum(charge_nusd), 0), coalesce(sum(quota_tokens)"
+                                  ", 0) FROM ledger WHERE key_id = ?", (key["id"],)).fetchone()
+        for limit in key["limits"]:
+            if limit["unit"] == "concurrent":
+                continue
+            used = nusd if limit["unit"] == "usd" else tokens
+            expect(limit["used"] == used, key["name"], "has used", used, "its cell says",
+                   limit["used"])
+            expect(used <= limit["limit"], key["name"], "has passed its limit:", used)
+
+
+def check_answers(answers, rows, served):
+    for answer in answers:
+        if answer.status != 200 or not answer.is_whole:
+            continue
+        request_id = uuid_hex(answer.request_id)
+        row = rows.get(request_id)
+        expect(row is not None, "no row of the answered request", request_id)
+        expect(row["provenance"] == "reported", request_id, "was answered, its row says",
+               row["provenance"])
+        figures = (row["input"], row["cache_read"], row["cache_write_5m"] + row["cache_write_1h"],
+                   row["output"])
+        expect(figures in served[request_id], request_id, "is charged for", figures,
+               "but was served", served[request_id])
+
+
+def check_served(rows, served):
+    n = 0
+    for request_id in served:
+        row = rows.get(request_id)
+        expect(row is not None, "served, yet without a row:", request_id)
+        if row["provenance"] == "reported" or row["charge_nusd"] > 0:
+            continue
+        expect(row["provenance"] in ("indeterminate", "none"), request_id, "was served, its row is",
+               row["provenance"])
+        n += 1
+    return n
+
+
+def check_charges(rows, begun):
+    for request_id, row in rows.items():
+        if row["charge_nusd"] == 0:
+            continue
+        expect(begun[request_id] > 0, request_id, "costs", row["charge_nusd"], "for nothing")
+        wanted = FLAT_NUSD if row["model"] == "flat" else (
+            row["input"] * INPUT_NUSD + row["cache_read"] * CACHED_NUSD +
+            (row["cache_write_5m"] + row["cache_write_1h"]) * INPUT_NUSD +
+            row["output"] * OUTPUT_NUSD)
+        expect(row["charge_nusd"] == wanted, request_id, "is charged", row["charge_nusd"], "not",
+               wanted)

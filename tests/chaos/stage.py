@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: ISC
+"""stage - one relayosd with its mock provider in a temporary folder, for whom killing is a way of
+life: whatever loses its parent comes to us, and a dead master is started again. Standard library
+only; everything on 127.0.0.1."""
+
+import contextlib
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+PR_SET_CHILD_SUBREAPER = 36
+ROLES = ("master", "ledger", "worker")
+INPUT_NUSD, CACHED_NUSD, OUTPUT_NUSD, FLAT_NUSD = 2000, 500, 8000, 10_000_000
+
+CONFIG = """\
+listen: 127.0.0.1:{port}
+run_dir: {dir}/run
+data_dir: {dir}/data
+instance: {instance}
+workers: 2
+stop_timeout: 10s
+log: {{file: {dir}/relayosd.log, level: info}}
+{settings}
+upstreams:
+  mock: {{url: "http://127.0.0.1:{mock_port}/v1", protocols: [openai_chat, openai_responses], auth: mock}}
+  mock-a: {{url: "http://127.0.0.1:{mock_port}/v1", protocols: [anthropic_messages], auth: mock}}
+models:
+  paid: {{price: {{input: 2.00, cache_read: 0.50, output: 8.00}}, context_tokens: 100000,
+         routes: [{{upstream: mock, model: gpt-4.1-mini}}, {{upstream: mock-a, model: claude-sonnet-4}}]}}
+  flat: {{price: {{input: 0, output: 0, request: 0.01}}, context_tokens: 100000,
+         routes: [{{upstream: mock, model: gpt-4.1-mini}}]}}
+"""
+
+
+class StageError(Exception):
+    pass
+
+
+class Stage:
+    def __init__(self, build, settings="", environment=None):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self.build = os.path.abspath(build)
+        self.dir = tempfile.mkdtemp(prefix="relayos-chaos.")
+        self.environment = {**os.environ, **(environment or {})}
+        self.port, self.journal = free_port(), os.path.join(self.dir, "journal")
+        self.master = None
+        self.start_mock()
+        with open(self.path("relayos.yaml"), "w") as f:
+            f.write(CONFIG.format(port=self.port, mock_port=self.mock_port, dir=self.dir,
+                                  instance=f"chaos{os.getpid()}", settings=settings))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        for _ in range(20):  # what we end may leave children of its own to us
+            pids = children()
+            if not pids:
+                break
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
+            reap()
+        with contextlib.suppress(OSError):
+            os.unlink(f"/dev/shm/relayos.chaos{os.getpid()}")
+        if kind is None:
+            shutil.rmtree(self.dir, ignore_errors=True)
+        else:
+            print(f"kept for a look: {self.dir}")
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def start_mock(self):
+        process = subprocess.Popen([f"{self.build}/mockprovider", "-p", "0", "-j", self.journal],
+                                   stdout=subprocess.PIPE, text=True)
+        self.mock_port = int(process.stdout.readline().rsplit(":", 1)[1])
+        self.mock = process
+
+    # ---- the gateway's processes ----
+
+    def start(self):
+        with open(self.path("stderr"), "a") as f:
+            self.master = subprocess.Popen([f"{self.build}/relayosd", "-c",
+                                            self.path("relayos.yaml")],
+                                           stdout=f, stderr=f, env=self.environment)
+
+    def is_dead(self):
+        return self.master is None or self.master.poll() is not None
+
+    def pids(self, role):
+        """Living processes of a role: the master's children, or ours once it is dead."""
+        found = []
+        for pid in descendants(os.getpid()):
+            with contextlib.suppress(OSError):
+                title = open(f"/proc/{pid}/cmdline").read().replace("\0", " ")
+                if title.startswith(f"relayosd: {role}"):
+                    found.append(pid)
+        return found
+
+    def kill(self, pid, signo=signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signo)
+        if self.master is not None and pid == self.master.pid:
+            self.master.wait()
+
+    def ctl(self, *words):
+        done = subprocess.run([f"{self.build}/relayosctl", "-s", self.path("run/control.sock"),
+                               "--json", *words], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise StageError(f"relayosctl {' '.join(words)}: {done.stderr.strip()}")
+        return json.loads(done.stdout)
+
+    def try_ctl(self, *words):
+        with contextlib.suppress(StageError, ValueError):
+            return self.ctl(*words)
+        return None
+
+    def wait(self, what, is_so, seconds=30):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if is_so():
+                return
+            time.sleep(0.02)
+        raise StageError(f"waited {seconds} s in vain for {what}")
+
+    def wait_ready(self):
+        """Serving, with as many workers as there should be, and a ledger."""
+        def is_ready():
+            if self.is_dead():
+                self.start()
+            status = self.try_ctl("status")
+            if status is None or not accepts(self.port):
+                return False
+            ready = [p["role"] for p in status["processes"] if p["state"] == "ready"]
+            return ready.count("worker") >= 2 and "ledger" in ready
+        self.wait("a gateway that serves", is_ready)
+
+    def stop(self):
+        """SIGTERM; the exit status."""
+        self.master.terminate()
+        try:
+            return self.master.wait(30)
+        except subprocess.TimeoutExpired:
+            raise StageError("relayosd does not end on SIGTERM") from None
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def accepts(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def children(pid="self"):
+    with contextlib.suppress(OSError):
+        number = os.getpid() if pid == "self" else pid
+        return [int(p) for p in open(f"/proc/{number}/task/{number}/children").read().split()]
+    return []
+
+
+def descendants(pid):
+    for child in children(pid):
+        yield child
+        yield from descendants(child)
+
+
+def reap():
+    """Collect what is dead; Popen objects notice by themselves."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0] != 0:
+            pass
+
+
+def uuid_hex(text):
+    return re.sub("-", "", text).lower()
