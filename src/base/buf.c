@@ -11,27 +11,15 @@
 #include <stdlib.h>
 
 #include "relayos/base/mem.h"
+#include "relayos/base/text.h"
 
 #define BUF_FIRST_SIZE 256
-
-void
-buf_init(struct buf *buf, size_t cap)
-{
-    *buf = (struct buf){.cap = cap};
-}
 
 void
 buf_fini(struct buf *buf)
 {
     free(buf->ptr);
     buf_init(buf, buf->cap);
-}
-
-void
-buf_clear(struct buf *buf)
-{
-    buf->len = 0;
-    buf->overflow = false;
 }
 
 void
@@ -91,17 +79,9 @@ buf_append_growing(struct buf *buf, const void *ptr, size_t len)
 void
 buf_append_int(struct buf *buf, int64_t n)
 {
-    char digits[20]; /* INT64_MIN has 19 and a sign */
-    size_t at = sizeof(digits);
-    uint64_t rest = n < 0 ? -(uint64_t)n : (uint64_t)n;
+    char digits[TEXT_INT_SIZE];
 
-    do {
-        digits[--at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
-    if (n < 0)
-        digits[--at] = '-';
-    buf_append(buf, digits + at, sizeof(digits) - at);
+    buf_append(buf, digits, text_int_format(n, digits));
 }
 
 void

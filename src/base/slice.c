@@ -4,7 +4,7 @@
  */
 #include "relayos/base/slice.h"
 
-static unsigned char ascii_lower(char c);
+static bool is_letter(char c);
 
 bool
 slice_eq_nocase(struct slice a, struct slice b)
@@ -12,17 +12,19 @@ slice_eq_nocase(struct slice a, struct slice b)
     if (a.len != b.len)
         return false;
     for (size_t i = 0; i < a.len; i++) {
-        if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i]))
+        int difference = a.ptr[i] ^ b.ptr[i];
+
+        if (difference != 0 && (difference != 0x20 || !is_letter(a.ptr[i])))
             return false;
     }
     return true;
 }
 
-/* Not tolower(): a locale must not decide what a header's name is. */
-static unsigned char
-ascii_lower(char c)
+/* Not isalpha(): a locale must not decide what a header's name is. */
+static bool
+is_letter(char c)
 {
-    return (unsigned char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
 }
 
 struct slice

@@ -28,6 +28,13 @@ static const struct unit duration_units[] = {
 static const struct unit size_units[] = {
     {"GiB", 1024 * 1024 * 1024}, {"MiB", 1024 * 1024}, {"KiB", 1024}, {"", 1}};
 
+/* "00" to "99" */
+static const char pairs[] = "0001020304050607080910111213141516171819"
+                            "2021222324252627282930313233343536373839"
+                            "4041424344454647484950515253545556575859"
+                            "6061626364656667686970717273747576777879"
+                            "8081828384858687888990919293949596979899";
+
 #define N_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 static int digits_parse(struct slice *s, int64_t *out);
@@ -60,6 +67,32 @@ text_int_parse(struct slice s, int64_t *out)
         return -1;
     *out = value;
     return 0;
+}
+
+size_t
+text_int_format(int64_t n, char out[TEXT_INT_SIZE])
+{
+    uint64_t rest = n < 0 ? -(uint64_t)n : (uint64_t)n;
+    char *end = out + (n < 0) + 1;
+
+    if (rest < 10 && n >= 0) { /* many are */
+        *out = (char)('0' + rest);
+        return 1;
+    }
+    /* Its length first: each digit goes straight to its place. */
+    for (uint64_t limit = 10; rest >= limit; limit *= 10)
+        end++;
+    *out = '-';
+
+    char *at = end;
+
+    for (; rest >= 100; rest /= 100)
+        at = memcpy(at - 2, pairs + rest % 100 * 2, 2);
+    if (rest >= 10)
+        memcpy(at - 2, pairs + rest * 2, 2);
+    else
+        at[-1] = (char)('0' + rest);
+    return (size_t)(end - out);
 }
 
 /* The digits s begins with, and s after them; -1 if there are none or too many. */

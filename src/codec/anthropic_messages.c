@@ -43,10 +43,12 @@ read_event(struct reply_stream *stream, const struct sse_event *event, struct bu
 {
     struct json_object object;
     struct json_error error;
-    struct rewrite rewrite;
+    struct slice text = {0};
     struct edits edits;
     int err = 0;
 
+    if (dialect_repeat_event(stream, event->data, out, facts))
+        return 0;
     *facts = (struct reply_facts){0};
     if (slice_eq(event->data,
                  SLICE_LIT("[DONE]"))) /* of servers that speak two protocols at once */
@@ -57,15 +59,18 @@ read_event(struct reply_stream *stream, const struct sse_event *event, struct bu
     const struct slice name =
         type == NULL || type->type != JSON_STRING ? SLICE_LIT("\"\"") : type->value;
     if (json_string_is(name, "error") || dialect_is_error(json_find(&object, "error"))) {
-        dialect_read_error(0, event->data, &stream->scratch, facts);
+        dialect_read_error_event(stream, event->data, facts);
         return 0;
     }
 
-    dialect_rewrite_begin(&rewrite, &stream->context, event->data, &stream->scratch, &edits);
+    struct rewrite rewrite = dialect_rewrite_of(stream, event->data, &edits);
+    dialect_rewrite_begin(&rewrite, &stream->kept);
     if (json_string_is(name, "message_start"))
         err = read_message(stream, json_find(&object, "message"), &rewrite, facts);
     else
-        dialect_measure(object.text, facts);
+        text = dialect_measure(object.text, facts);
+    if (json_string_is(name, "content_block_delta"))
+        dialect_repeat_expect(&rewrite, &object, text);
     if (json_string_is(name, "message_delta"))
         read_usage(stream, &object, facts);
     facts->is_content |= json_string_is(name, "content_block_start") && opens_content(&object);
@@ -74,7 +79,7 @@ read_event(struct reply_stream *stream, const struct sse_event *event, struct bu
     if (err == 0)
         err = dialect_rewrite_object(&rewrite, &object);
     if (err == 0)
-        dialect_emit(stream, event, name, &edits, out);
+        dialect_emit(stream, &rewrite, name, out);
     return err;
 }
 

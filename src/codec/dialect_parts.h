@@ -6,6 +6,7 @@
 #ifndef CODEC_DIALECT_PARTS_H
 #define CODEC_DIALECT_PARTS_H
 
+#include "dialect_key.h"
 #include "relayos/codec/dialect.h"
 #include "relayos/codec/json_scan.h"
 
@@ -15,22 +16,12 @@
 #include "dialects.def"
 #undef DIALECT
 
-/* Is that the member's key? For tables: most rows differ in length or first byte. */
-static inline bool
-dialect_key_is(const struct json_member *member, struct slice name)
-{
-    if (member->key_has_escape)
-        return json_key_is(member, name.ptr);
-    return member->key.len == name.len && member->key.ptr[0] == name.ptr[0] &&
-           memcmp(member->key.ptr, name.ptr, name.len) == 0;
-}
-
 /* ---- edits.c ---- */
 
 /* Put an edit where it belongs by offset; ERR_FULL. */
 int edits_add(struct edits *edits, struct edit edit) MUST_CHECK;
 
-/* ---- dialect_request.c, dialect_state.c: vtable functions for all dialects of today ---- */
+/* ---- dialect_request.c, dialect_edit.c, dialect_state.c: vtable functions of all dialects ---- */
 
 int dialect_read_request(enum operation operation, struct slice body, struct request_facts *out,
                          struct refusal_reason *why) MUST_CHECK;
@@ -54,43 +45,82 @@ int dialect_read_reply(const struct reply_context *context, struct slice body, s
                        struct edits *out_edits, struct usage *usage,
                        struct reply_facts *facts) MUST_CHECK;
 
+/* Values in which an event may differ from the one before. */
+enum hole { HOLE_TEXT, HOLE_PADDING, HOLE_SEQUENCE };
+
 /* An answer, or an event of one, being rewritten. */
 struct rewrite {
     const struct reply_context *context;
     struct slice text; /* what the edits apply to */
     struct buf *scratch;
     struct edits *edits;
-    struct slice own_id; /* raw JSON string put in for the answer's id, "" if it has none */
     bool hide_usage;
     bool is_usage_clean; /* the usage object was read and needs no cut: no second scan */
+    /* Raw JSON strings: */
+    struct slice model;    /* the public one */
+    struct slice id;       /* one of our own, for answers that are not kept upstream */
+    struct slice state_id; /* the sealed one put in for the id of an answer that is, or "" */
+    /* Of an event that may come again: see dialect_repeat.c. "" = no such value. */
+    struct slice holes[DIALECT_N_HOLES];
 };
 
-/* Begin: makes room in scratch. */
-void dialect_rewrite_begin(struct rewrite *rewrite, const struct reply_context *context,
-                           struct slice text, struct buf *scratch, struct edits *edits);
+static inline struct rewrite
+dialect_rewrite_of(struct reply_stream *stream, struct slice text, struct edits *edits)
+{
+    edits->n = 0;
+    return (struct rewrite){
+        .context = &stream->context, .text = text, .scratch = &stream->scratch, .edits = edits};
+}
+
+/* Makes the names if they are not there yet, and room for other texts in scratch behind them. */
+void dialect_rewrite_begin(struct rewrite *rewrite, struct reply_kept *kept);
 /* Public model, own id, sealed ids, upstream marks cut; usage cut if hide_usage. */
 int dialect_rewrite_object(struct rewrite *rewrite, const struct json_object *object) MUST_CHECK;
 /*
  * Append the event as the caller gets it: edits applied, on one line, and named by its type (raw
  * JSON string, "" in protocols without names): an upstream's own name for it may be missing or odd.
  */
-void dialect_emit(struct reply_stream *stream, const struct sse_event *event, struct slice type,
-                  const struct edits *edits, struct buf *out);
-/* Does a usage object go to the caller as it is? */
-bool dialect_usage_is_clean(const struct json_object *usage);
-/* Content below a value: sets is_content, adds to content_bytes. */
-void dialect_measure(struct slice value, struct reply_facts *facts);
+void dialect_emit(struct reply_stream *stream, const struct rewrite *rewrite, struct slice type,
+                  struct buf *out);
+/* A figure of usage that is not the caller's business? */
+bool dialect_is_private(const struct json_member *figure);
+/*
+ * Content below a value: sets is_content, adds to content_bytes. Gives the only string that makes
+ * the content what it is (with its quotes), or "".
+ */
+struct slice dialect_measure(struct slice value, struct reply_facts *facts);
 /* Take what an event said into the stream's account. */
 void dialect_note(struct reply_stream *stream, const struct reply_facts *facts);
+/* Responses: number of an event. */
+void dialect_note_sequence(struct reply_stream *stream, struct slice number);
+/* An error event: it ends the stream, whose scratch gets its words. */
+void dialect_read_error_event(struct reply_stream *stream, struct slice data,
+                              struct reply_facts *facts);
+
+/* ---- dialect_repeat.c ---- */
+
+/* If the event is like the one learnt last: append what the caller gets, and true. */
+bool dialect_repeat_event(struct reply_stream *stream, struct slice data, struct buf *out,
+                          struct reply_facts *facts) MUST_CHECK;
+/*
+ * The event being rewritten may come again with another text (the string that is all it says),
+ * other padding and another number.
+ */
+void dialect_repeat_expect(struct rewrite *rewrite, const struct json_object *object,
+                           struct slice text);
+/* Learn an event with its holes, and what the caller got for it. */
+void dialect_repeat_learn(struct reply_stream *stream, const struct rewrite *rewrite,
+                          struct slice emitted);
+void dialect_repeat_forget(struct reply_stream *stream);
 
 /* ---- dialect_usage.c ---- */
 
 void dialect_usage_clear(struct usage *usage);
-/* Counters of a usage object in the dialect of the operation; later values overwrite.
+/* Counters of a (scanned) usage object in the dialect of the operation; later values overwrite.
    True if there is nothing to clean in it: see struct rewrite. */
 bool dialect_usage_read(enum operation operation, struct slice value, struct usage *usage);
-/* The object that says which service tier has answered: factor on the price. */
-void dialect_usage_read_tier(enum operation operation, const struct json_object *object,
+/* The service tier that has answered (NULL if it is not said): factor on the price. */
+void dialect_usage_read_tier(enum operation operation, const struct json_member *tier,
                              struct usage *usage);
 /* Searches and the like among the output items of a Responses answer: they are not in its usage. */
 void dialect_usage_count_tools(struct slice output, struct usage *usage);

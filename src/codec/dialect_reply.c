@@ -6,47 +6,79 @@
 #include <assert.h>
 
 #include "dialect_parts.h"
+#include "json_walk.h"
 #include "relayos/base/text.h"
 #include "relayos/codec/json_out.h"
 
-/* What becomes of a member of an answer. */
-enum fate { FATE_MODEL, FATE_ID, FATE_STATE_ID, FATE_CONVERSATION, FATE_USAGE, FATE_CUT };
-
-struct fate_row {
-    struct slice key;
-    enum fate fate;
-};
-
-#define KEY(s)                                                                                     \
-    {                                                                                              \
-        (s), sizeof(s) - 1                                                                         \
-    }
+#define SEALED_IDS_SIZE (4 * 512) /* an answer's texts that are not names */
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-static const struct fate_row answer_fates[] = {
-    {KEY("id"), FATE_ID},
-    {KEY("model"), FATE_MODEL},
-    {KEY("usage"), FATE_USAGE},
-    {KEY("previous_response_id"), FATE_STATE_ID},
-    {KEY("response_id"), FATE_STATE_ID},
-    {KEY("conversation"), FATE_CONVERSATION},
-    /* Marks by which providers and resellers can be told. */
-    {KEY("system_fingerprint"), FATE_CUT},
-    {KEY("provider"), FATE_CUT},
-    {KEY("x_groq"), FATE_CUT},
-    {KEY("request_id"), FATE_CUT},
-    {KEY("nvext"), FATE_CUT},
-    {KEY("timings"), FATE_CUT},
-    {KEY("prompt_filter_results"), FATE_CUT},
-    {KEY("container"), FATE_CUT}, /* an id of state kept upstream */
+/* What becomes of a member of an answer. */
+enum fate {
+    FATE_KEEP,
+    FATE_MODEL,
+    FATE_ID,
+    FATE_STATE_ID,
+    FATE_CONVERSATION,
+    FATE_USAGE,
+    FATE_CUT
 };
 
+/* clang-format off */
+static const struct key_row answer_fates[KEY_SLOTS] = {
+    KEY_ROW("id", 'd', FATE_ID),
+    KEY_ROW("model", 'l', FATE_MODEL),
+    KEY_ROW("usage", 'e', FATE_USAGE),
+    KEY_ROW("previous_response_id", 'd', FATE_STATE_ID),
+    KEY_ROW("response_id", 'd', FATE_STATE_ID),
+    KEY_ROW("conversation", 'n', FATE_CONVERSATION),
+    /* Marks by which providers and resellers can be told. */
+    KEY_ROW("system_fingerprint", 't', FATE_CUT),
+    KEY_ROW("provider", 'r', FATE_CUT),
+    KEY_ROW("x_groq", 'q', FATE_CUT),
+    KEY_ROW("request_id", 'd', FATE_CUT),
+    KEY_ROW("nvext", 't', FATE_CUT),
+    KEY_ROW("timings", 's', FATE_CUT),
+    KEY_ROW("prompt_filter_results", 's', FATE_CUT),
+    KEY_ROW("container", 'r', FATE_CUT), /* an id of state kept upstream */
+};
+/* clang-format on */
+
 /* What the operator pays is not the caller's business. */
-static const struct fate_row usage_fates[] = {
-    {KEY("cost"), FATE_CUT},
-    {KEY("cost_details"), FATE_CUT},
-    {KEY("is_byok"), FATE_CUT},
-    {KEY("extra_properties"), FATE_CUT},
+static const struct key_row usage_fates[KEY_SLOTS] = {
+    KEY_ROW("cost", 't', FATE_CUT),
+    KEY_ROW("cost_details", 's', FATE_CUT),
+    KEY_ROW("is_byok", 'k', FATE_CUT),
+    KEY_ROW("extra_properties", 's', FATE_CUT),
+};
+
+/* What a model has said, whatever the protocol. */
+enum content {
+    CONTENT_NONE,
+    CONTENT_TEXT,  /* if it is a string */
+    CONTENT_OTHER, /* no text: names of tools, signatures, pictures and sounds */
+    CONTENT_AGAIN, /* the same text once more, in other words */
+};
+
+static const struct key_row contents[KEY_SLOTS] = {
+    KEY_ROW("content", 't', CONTENT_TEXT),
+    KEY_ROW("text", 't', CONTENT_TEXT),
+    KEY_ROW("reasoning_content", 't', CONTENT_TEXT),
+    KEY_ROW("reasoning", 'g', CONTENT_TEXT),
+    KEY_ROW("refusal", 'l', CONTENT_TEXT),
+    KEY_ROW("arguments", 's', CONTENT_TEXT),
+    KEY_ROW("partial_json", 'n', CONTENT_TEXT),
+    KEY_ROW("thinking", 'g', CONTENT_TEXT),
+    KEY_ROW("transcript", 't', CONTENT_TEXT),
+    KEY_ROW("input", 't', CONTENT_TEXT),
+    KEY_ROW("delta", 'a', CONTENT_TEXT),
+    KEY_ROW("name", 'e', CONTENT_OTHER),
+    KEY_ROW("signature", 'e', CONTENT_OTHER),
+    KEY_ROW("data", 'a', CONTENT_OTHER),
+    KEY_ROW("url", 'l', CONTENT_OTHER),
+    KEY_ROW("citation", 'n', CONTENT_OTHER),
+    KEY_ROW("logprobs", 's', CONTENT_AGAIN),
+    KEY_ROW("reasoning_details", 's', CONTENT_AGAIN),
 };
 
 /* The member without which a body is no answer to that operation. */
@@ -66,22 +98,18 @@ static const struct shape shapes[] = {
 
 static bool read_figures(enum operation operation, const struct json_object *object,
                          struct slice body, struct usage *usage);
-static size_t room_for(const struct reply_context *context);
+static void put_names(const struct reply_context *context, struct buf *scratch,
+                      struct reply_kept *out);
 static int rewrite_members(struct rewrite *rewrite, const struct json_object *object,
-                           const struct fate_row *rows, size_t n_rows);
-static const struct fate_row *fate_of(const struct json_member *member, const struct fate_row *rows,
-                                      size_t n_rows);
+                           const struct key_row *fates);
 static int apply_fate(struct rewrite *rewrite, enum fate fate, const struct json_member *member);
 static int cut(struct rewrite *rewrite, const struct json_object *object, size_t i, bool has_kept);
-static int put_model(struct rewrite *rewrite, struct slice value);
-static int put_own_id(struct rewrite *rewrite, const struct json_member *member);
 static int put_state_id(struct rewrite *rewrite, const struct json_member *member,
                         struct slice *out_text);
 static int put_conversation(struct rewrite *rewrite, const struct json_member *member);
 static int clean_usage(struct rewrite *rewrite, const struct json_member *member);
 static int put(struct rewrite *rewrite, struct slice old, struct slice with);
 static int replace(struct rewrite *rewrite, const char *from, const char *to, struct slice with);
-static json_visitor on_content;
 
 int
 dialect_read_reply(const struct reply_context *context, struct slice body, struct buf *scratch,
@@ -90,6 +118,7 @@ dialect_read_reply(const struct reply_context *context, struct slice body, struc
     const struct shape *shape = &shapes[context->operation];
     struct json_object object;
     struct json_error error;
+    struct reply_kept kept = {0};
     struct rewrite rewrite;
 
     *facts = (struct reply_facts){0};
@@ -111,9 +140,13 @@ dialect_read_reply(const struct reply_context *context, struct slice body, struc
     facts->is_terminal = true;
     /* Only an estimate needs the length. */
     if (context->operation != OPERATION_EMBEDDING && !usage->is_reported)
-        dialect_measure(answer->value, facts);
-    dialect_rewrite_begin(&rewrite, context, body, scratch, out_edits);
-    rewrite.is_usage_clean = is_clean;
+        (void)dialect_measure(answer->value, facts);
+    rewrite = (struct rewrite){.context = context,
+                               .text = body,
+                               .scratch = scratch,
+                               .edits = out_edits,
+                               .is_usage_clean = is_clean};
+    dialect_rewrite_begin(&rewrite, &kept);
     return dialect_rewrite_object(&rewrite, &object);
 }
 
@@ -133,71 +166,78 @@ read_figures(enum operation operation, const struct json_object *object, struct 
     if (figures != NULL && figures->type != JSON_NULL)
         is_clean = dialect_usage_read(operation, figures->value, usage);
     if (operation != OPERATION_MESSAGE)
-        dialect_usage_read_tier(operation, object, usage);
+        dialect_usage_read_tier(operation, json_find(object, "service_tier"), usage);
     if (operation == OPERATION_RESPONSE)
         dialect_usage_count_tools(answer, usage);
     return is_clean;
 }
 
 void
-dialect_rewrite_begin(struct rewrite *rewrite, const struct reply_context *context,
-                      struct slice text, struct buf *scratch, struct edits *edits)
+dialect_rewrite_begin(struct rewrite *rewrite, struct reply_kept *kept)
 {
-    edits->n = 0;
-    buf_clear(scratch);
-    *rewrite =
-        (struct rewrite){.context = context, .text = text, .scratch = scratch, .edits = edits};
+    struct buf *scratch = rewrite->scratch;
+
+    if (kept->model_len == 0)
+        put_names(rewrite->context, scratch, kept);
+    scratch->len = kept->model_len + kept->id_len + kept->pattern_len;
     /* All texts fit in what is there now, so that none moves under an edit. */
-    char *room = buf_reserve(scratch, room_for(context));
-    assert(room != NULL); /* DIALECT_SCRATCH */
+    char *room = buf_reserve(
+        scratch, rewrite->context->operation == OPERATION_RESPONSE ? SEALED_IDS_SIZE : 0);
+    assert(room != NULL && !scratch->overflow); /* DIALECT_SCRATCH */
+    rewrite->model = slice_of(scratch->ptr, kept->model_len);
+    rewrite->id = slice_of(scratch->ptr + kept->model_len, kept->id_len);
+    rewrite->edits->n = 0;
 }
 
-/* Two models, each byte of a name six when escaped, and ids: of our own, or four sealed ones. */
-static size_t
-room_for(const struct reply_context *context)
+/* What every event of an answer is given: the public model, and an id in the protocol's clothes. */
+static void
+put_names(const struct reply_context *context, struct buf *scratch, struct reply_kept *out)
 {
-    bool is_sealed = context->operation == OPERATION_RESPONSE;
+    static const char *const prefixes[] = {
+        [OPERATION_CHAT] = "chatcmpl-",  [OPERATION_COMPLETION] = "cmpl-",
+        [OPERATION_EMBEDDING] = "embd-", [OPERATION_RESPONSE] = "resp_",
+        [OPERATION_MESSAGE] = "msg_",    [OPERATION_COUNT_TOKENS] = "msg_",
+    };
+    char hex[32];
 
-    return 2 * (6 * context->public_model.len + 2) + (is_sealed ? 4 * 512 : 64);
+    buf_clear(scratch);
+    buf_append_byte(scratch, '"');
+    json_escape(scratch, context->public_model);
+    buf_append_byte(scratch, '"');
+    out->model_len = scratch->len;
+    text_uuid_hex(context->request_id, hex);
+    buf_append_byte(scratch, '"');
+    buf_append_str(scratch, prefixes[context->operation]);
+    buf_append(scratch, hex, sizeof(hex));
+    buf_append_byte(scratch, '"');
+    out->id_len = scratch->len - out->model_len;
 }
 
 int
 dialect_rewrite_object(struct rewrite *rewrite, const struct json_object *object)
 {
-    int err = rewrite_members(rewrite, object, answer_fates, COUNT_OF(answer_fates));
-
-    return err == 0 ? 0 : ERR_UPSTREAM_ERROR;
+    return rewrite_members(rewrite, object, answer_fates) == 0 ? 0 : ERR_UPSTREAM_ERROR;
 }
 
 static int
 rewrite_members(struct rewrite *rewrite, const struct json_object *object,
-                const struct fate_row *rows, size_t n_rows)
+                const struct key_row *fates)
 {
     bool has_kept = false;
     int err = 0;
 
     for (size_t i = 0; i < object->n_members && err == 0; i++) {
-        const struct fate_row *row = fate_of(&object->members[i], rows, n_rows);
-        bool is_cut = row != NULL &&
-                      (row->fate == FATE_CUT || (row->fate == FATE_USAGE && rewrite->hide_usage));
+        enum fate fate = (enum fate)dialect_key_meaning(fates, &object->members[i]);
 
-        if (is_cut)
+        if (fate == FATE_USAGE && rewrite->hide_usage)
+            fate = FATE_CUT;
+        if (fate == FATE_CUT)
             err = cut(rewrite, object, i, has_kept);
-        else if (row != NULL)
-            err = apply_fate(rewrite, row->fate, &object->members[i]);
-        has_kept |= !is_cut;
+        else if (fate != FATE_KEEP)
+            err = apply_fate(rewrite, fate, &object->members[i]);
+        has_kept |= fate != FATE_CUT;
     }
     return err;
-}
-
-static const struct fate_row *
-fate_of(const struct json_member *member, const struct fate_row *rows, size_t n_rows)
-{
-    for (size_t i = 0; i < n_rows; i++) {
-        if (dialect_key_is(member, rows[i].key))
-            return &rows[i];
-    }
-    return NULL;
 }
 
 static int
@@ -208,16 +248,17 @@ apply_fate(struct rewrite *rewrite, enum fate fate, const struct json_member *me
 
     switch (fate) {
     case FATE_MODEL:
-        return put_model(rewrite, member->value);
+        return put(rewrite, member->value, rewrite->model);
     case FATE_ID:
-        return has_state ? put_state_id(rewrite, member, &rewrite->own_id)
-                         : put_own_id(rewrite, member);
+        return has_state ? put_state_id(rewrite, member, &rewrite->state_id)
+                         : put(rewrite, member->value, rewrite->id);
     case FATE_STATE_ID:
         return has_state ? put_state_id(rewrite, member, &text) : 0;
     case FATE_CONVERSATION:
         return has_state ? put_conversation(rewrite, member) : 0;
     case FATE_USAGE:
-        return rewrite->hide_usage ? 0 : clean_usage(rewrite, member);
+        return clean_usage(rewrite, member);
+    case FATE_KEEP:
     case FATE_CUT:
         return 0;
     }
@@ -236,38 +277,6 @@ cut(struct rewrite *rewrite, const struct json_object *object, size_t i, bool ha
     else if (i + 1 < object->n_members)
         end = member[1].key.ptr - 1;
     return replace(rewrite, start, end, (struct slice){0});
-}
-
-static int
-put_model(struct rewrite *rewrite, struct slice value)
-{
-    size_t from = rewrite->scratch->len;
-
-    buf_append_byte(rewrite->scratch, '"');
-    json_escape(rewrite->scratch, rewrite->context->public_model);
-    buf_append_byte(rewrite->scratch, '"');
-    return put(rewrite, value, slice_sub(buf_slice(rewrite->scratch), from, rewrite->scratch->len));
-}
-
-/* An id of ours: the request's, in the clothes of the protocol. */
-static int
-put_own_id(struct rewrite *rewrite, const struct json_member *member)
-{
-    static const char *const prefixes[] = {
-        [OPERATION_CHAT] = "chatcmpl-",  [OPERATION_COMPLETION] = "cmpl-",
-        [OPERATION_EMBEDDING] = "embd-", [OPERATION_RESPONSE] = "resp_",
-        [OPERATION_MESSAGE] = "msg_",    [OPERATION_COUNT_TOKENS] = "msg_",
-    };
-    size_t from = rewrite->scratch->len;
-    char hex[32];
-
-    text_uuid_hex(rewrite->context->request_id, hex);
-    buf_append_byte(rewrite->scratch, '"');
-    buf_append_str(rewrite->scratch, prefixes[rewrite->context->operation]);
-    buf_append(rewrite->scratch, hex, sizeof(hex));
-    buf_append_byte(rewrite->scratch, '"');
-    rewrite->own_id = slice_sub(buf_slice(rewrite->scratch), from, rewrite->scratch->len);
-    return put(rewrite, member->value, rewrite->own_id);
 }
 
 static int
@@ -312,17 +321,13 @@ clean_usage(struct rewrite *rewrite, const struct json_member *member)
     if (member->type != JSON_OBJECT || rewrite->is_usage_clean)
         return 0;
     int err = json_scan_object(member->value, &usage, &error);
-    return err != 0 ? err : rewrite_members(rewrite, &usage, usage_fates, COUNT_OF(usage_fates));
+    return err != 0 ? err : rewrite_members(rewrite, &usage, usage_fates);
 }
 
 bool
-dialect_usage_is_clean(const struct json_object *usage)
+dialect_is_private(const struct json_member *figure)
 {
-    for (size_t i = 0; i < usage->n_members; i++) {
-        if (fate_of(&usage->members[i], usage_fates, COUNT_OF(usage_fates)) != NULL)
-            return false;
-    }
-    return true;
+    return dialect_key_meaning(usage_fates, figure) != FATE_KEEP;
 }
 
 static int
@@ -341,24 +346,29 @@ replace(struct rewrite *rewrite, const char *from, const char *to, struct slice 
 }
 
 void
-dialect_emit(struct reply_stream *stream, const struct sse_event *event, struct slice type,
-             const struct edits *edits, struct buf *out)
+dialect_emit(struct reply_stream *stream, const struct rewrite *rewrite, struct slice type,
+             struct buf *out)
 {
+    const struct slice text = rewrite->text;
+    size_t from = out->len;
+
     if (type.len > 2 && memchr(type.ptr, '\\', type.len) == NULL) {
         buf_append_slice(out, SLICE_LIT("event: "));
         buf_append_slice(out, slice_sub(type, 1, type.len - 1));
         buf_append_byte(out, '\n');
     }
     buf_append_slice(out, SLICE_LIT("data: "));
-    size_t from = out->len;
-    edits_apply(edits, event->data, out);
+    size_t text_from = out->len;
+    edits_apply(rewrite->edits, text, out);
     /* Several data lines were joined by LF, in JSON mere space: one line says the same. */
-    if (memchr(event->data.ptr, '\n', event->data.len) != NULL) {
-        for (size_t i = from; i < out->len; i++)
+    if (memchr(text.ptr, '\n', text.len) != NULL) {
+        for (size_t i = text_from; i < out->len; i++)
             out->ptr[i] = out->ptr[i] == '\n' ? ' ' : out->ptr[i];
     }
     buf_append_slice(out, SLICE_LIT("\n\n"));
     stream->n_events++;
+    if (rewrite->holes[HOLE_TEXT].len > 0 && !out->overflow)
+        dialect_repeat_learn(stream, rewrite, slice_sub(buf_slice(out), from, out->len));
 }
 
 void
@@ -372,46 +382,57 @@ dialect_note(struct reply_stream *stream, const struct reply_facts *facts)
 }
 
 void
-dialect_measure(struct slice value, struct reply_facts *facts)
+dialect_note_sequence(struct reply_stream *stream, struct slice number)
 {
-    int err = json_visit(value, on_content, facts);
+    int64_t n;
 
-    (void)err; /* the scanner has been over it: it is valid */
+    if (json_int(number, &n) == 0 && n >= stream->next_sequence && n < INT32_MAX)
+        stream->next_sequence = n + 1;
 }
 
-/* Strings with these names are what a model has written, whatever the protocol. */
-static enum json_step
-on_content(void *ctx, unsigned depth, const struct json_member *member)
+void
+dialect_read_error_event(struct reply_stream *stream, struct slice data, struct reply_facts *facts)
 {
-    static const struct slice written[] = {
-        KEY("content"),      KEY("text"),     KEY("reasoning_content"),
-        KEY("reasoning"),    KEY("refusal"),  KEY("arguments"),
-        KEY("partial_json"), KEY("thinking"), KEY("transcript"),
-        KEY("input"),        KEY("delta"),
-    };
-    /* Part of an answer too, but no text: names of tools, signatures, pictures and sounds. */
-    static const struct slice shown[] = {KEY("name"), KEY("signature"), KEY("data"), KEY("url"),
-                                         KEY("citation")};
-    struct reply_facts *facts = ctx;
+    /* The scratch gets other texts. */
+    dialect_repeat_forget(stream);
+    stream->kept = (struct reply_kept){0};
+    dialect_read_error(0, data, &stream->scratch, facts);
+}
 
-    (void)depth;
-    /* The same text once more, in other words. */
-    if (dialect_key_is(member, SLICE_LIT("logprobs")) ||
-        dialect_key_is(member, SLICE_LIT("reasoning_details")))
-        return JSON_STEP_OVER;
-    for (size_t i = 0; i < COUNT_OF(written); i++) {
-        if (member->type != JSON_STRING || !dialect_key_is(member, written[i]))
-            continue;
-        size_t length = json_string_length(member->value);
-        facts->content_bytes += (int64_t)length;
-        facts->is_content |= length > 0;
-        return JSON_STEP_OVER;
+struct slice
+dialect_measure(struct slice value, struct reply_facts *facts)
+{
+    struct json_walk walk = json_walk_in(value);
+    struct json_member member;
+    struct slice text = {0};
+    size_t n_said = 0;
+
+    while (json_walk_next(&walk, &member)) {
+        enum content content = (enum content)dialect_key_meaning(contents, &member);
+
+        if (content == CONTENT_TEXT && member.type == JSON_STRING) {
+            size_t length = json_string_length(member.value);
+            facts->content_bytes += (int64_t)length;
+            facts->is_content |= length > 0;
+            text = member.value;
+            n_said++;
+        } else if (content == CONTENT_OTHER && member.type >= JSON_STRING) {
+            facts->is_content |= member.type != JSON_STRING || member.value.len > 2;
+            n_said++;
+            json_walk_over(&walk);
+        } else if (content == CONTENT_AGAIN) {
+            json_walk_over(&walk);
+        }
     }
-    for (size_t i = 0; i < COUNT_OF(shown); i++) {
-        if (!dialect_key_is(member, shown[i]) || member->type < JSON_STRING)
-            continue;
-        facts->is_content |= member->type != JSON_STRING || member->value.len > 2;
-        return JSON_STEP_OVER;
+    return n_said == 1 ? text : (struct slice){0};
+}
+
+unsigned
+dialect_key_escaped(const struct key_row *table, const struct json_member *member)
+{
+    for (size_t i = 0; i < KEY_SLOTS; i++) {
+        if (table[i].len > 0 && json_key_is(member, table[i].key))
+            return table[i].meaning;
     }
-    return JSON_STEP_INTO;
+    return 0;
 }

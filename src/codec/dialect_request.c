@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "dialect_parts.h"
-#include "relayos/codec/json_out.h"
+#include "name_index.h"
 
 enum {
     MAX_CHOICES = 128,
@@ -90,16 +90,13 @@ static const struct field fields[] = {
 static int read_fields(struct reading *r, const struct json_object *body);
 static const struct field *field_of(enum operation operation, const struct json_member *member);
 static bool is_miscased(enum operation operation, const struct json_member *member);
+static uint32_t rows_like(enum operation operation, const struct json_member *member);
 static int check_required(struct reading *r);
 static int refuse_type(struct reading *r, const struct field *field, const char *kind);
 static int read_count(struct reading *r, const struct field *field, struct slice value,
                       int64_t limits[2]);
 static struct slice keep_text(struct reading *r, struct slice value, size_t size);
 static bool are_public_skills(struct slice skills);
-static struct slice model_text(struct slice upstream_model, bool with_usage, struct buf *scratch);
-static void ask_for_usage(const struct request_facts *facts, struct edits *out);
-static void replace(const struct request_facts *facts, struct slice old, struct slice with,
-                    struct edits *out);
 
 int
 dialect_read_request(enum operation operation, struct slice body, struct request_facts *out,
@@ -138,7 +135,10 @@ read_fields(struct reading *r, const struct json_object *body)
                                   "the name of a field is in the wrong case or escaped: \"%.*s\"",
                                   (int)(member->key.len < 64 ? member->key.len : 64),
                                   member->key.ptr);
-        if (field == NULL || (member->type == JSON_NULL && field->read != field_stream_options))
+        bool is_told_of_null = field != NULL && (field->read == field_stream_options ||
+                                                 field->read == field_max_tokens);
+
+        if (field == NULL || (member->type == JSON_NULL && !is_told_of_null))
             continue;
         int err = field->read(r, field, member);
         if (err != 0)
@@ -150,11 +150,9 @@ read_fields(struct reading *r, const struct json_object *body)
 static const struct field *
 field_of(enum operation operation, const struct json_member *member)
 {
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        const struct field *field = &fields[i];
+    for (uint32_t left = rows_like(operation, member); left != 0; left &= left - 1) {
+        const struct field *field = &fields[__builtin_ctz(left)];
 
-        if ((field->operations >> operation & 1) == 0)
-            continue;
         if (dialect_key_is(member, field->name))
             return field;
     }
@@ -171,11 +169,27 @@ is_miscased(enum operation operation, const struct json_member *member)
 {
     if (member->key_has_escape)
         return true;
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-        if (member->key.len == fields[i].name.len && (fields[i].operations >> operation & 1) != 0 &&
-            slice_eq_nocase(member->key, fields[i].name))
+    for (uint32_t left = rows_like(operation, member); left != 0; left &= left - 1) {
+        if (slice_eq_nocase(member->key, fields[__builtin_ctz(left)].name))
             return true;
+    }
     return false;
+}
+
+/* Those of the operation's fields that the member may be, whatever its case: mostly one or none. */
+static uint32_t
+rows_like(enum operation operation, const struct json_member *member)
+{
+    enum { N = sizeof(fields) / sizeof(fields[0]) };
+    static struct name_index index[DIALECT_N_OPERATIONS];
+    static bool is_ready;
+
+    for (unsigned i = 0; !is_ready && i < N * DIALECT_N_OPERATIONS; i++) {
+        if ((fields[i % N].operations >> i / N & 1) != 0)
+            name_index_add(&index[i / N], i % N, fields[i % N].name);
+    }
+    is_ready = true;
+    return name_index_rows(&index[operation], member);
 }
 
 static int
@@ -266,10 +280,13 @@ field_max_tokens(struct reading *r, const struct field *field, const struct json
 {
     /* Messages: 0 only warms the cache. */
     int64_t value[] = {r->facts->operation == OPERATION_MESSAGE ? 0 : 1, INT32_MAX};
-    int err = read_count(r, field, m->value, value);
+    int err = m->type == JSON_NULL ? 0 : read_count(r, field, m->value, value);
 
     if (err != 0)
         return err;
+    r->facts->said_max[r->facts->said_max[0].len > 0] = m->value;
+    if (m->type == JSON_NULL) /* not said, but where a cap goes */
+        return 0;
     r->has_max_tokens = true;
     if (value[0] > r->facts->max_tokens)
         r->facts->max_tokens = value[0];
@@ -487,62 +504,4 @@ field_server_tools(struct reading *r, const struct field *field, const struct js
     r->facts->has_server_tools = true;
     r->facts->is_unbounded = true;
     return 0;
-}
-
-void
-dialect_edit_request(const struct request_facts *facts, struct slice upstream_model,
-                     const struct slice *state_ids, struct buf *scratch, struct edits *out)
-{
-    bool is_chat = ((CHAT | TEXT) >> facts->operation & 1) != 0;
-    bool must_ask = is_chat && facts->is_stream && !facts->wants_usage;
-    bool has_options = facts->stream_options.len > 0;
-
-    out->n = 0;
-    replace(facts, facts->model_value,
-            model_text(upstream_model, must_ask && !has_options, scratch), out);
-    if (must_ask && has_options)
-        ask_for_usage(facts, out);
-    for (size_t i = 0; i < facts->n_state_ids; i++)
-        replace(facts, facts->state_ids[i], state_ids[i], out);
-}
-
-/* The model's value, with the options that ask for usage behind it if the caller has none. */
-static struct slice
-model_text(struct slice upstream_model, bool with_usage, struct buf *scratch)
-{
-    size_t from = scratch->len;
-
-    buf_append_byte(scratch, '"');
-    json_escape(scratch, upstream_model);
-    buf_append_byte(scratch, '"');
-    if (with_usage)
-        buf_append_slice(scratch, SLICE_LIT(",\"stream_options\":{\"include_usage\":true}"));
-    assert(!scratch->overflow); /* a model's name is bounded, see DIALECT_SCRATCH */
-    return slice_of(scratch->ptr + from, scratch->len - from);
-}
-
-/* There are options that do not ask: an object gets or changes one member, a null is replaced. */
-static void
-ask_for_usage(const struct request_facts *facts, struct edits *out)
-{
-    struct slice options = facts->stream_options;
-    struct json_object object;
-    struct json_error error;
-    const struct json_member *usage;
-
-    if (json_scan_object(options, &object, &error) != 0 || object.n_members == 0)
-        replace(facts, options, SLICE_LIT("{\"include_usage\":true}"), out);
-    else if ((usage = json_find(&object, "include_usage")) != NULL)
-        replace(facts, usage->value, SLICE_LIT("true"), out);
-    else
-        replace(facts, slice_sub(options, 1, 1), SLICE_LIT("\"include_usage\":true,"), out);
-}
-
-static void
-replace(const struct request_facts *facts, struct slice old, struct slice with, struct edits *out)
-{
-    size_t from = (size_t)(old.ptr - facts->body.ptr);
-    int err = edits_add(out, (struct edit){from, from + old.len, with});
-
-    assert(err == 0); /* at most a model, two options and the state ids */
 }

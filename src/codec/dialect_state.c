@@ -5,6 +5,7 @@
  */
 #include "dialect_parts.h"
 #include "json_simd.h"
+#include "name_index.h"
 
 enum meaning {
     CALLERS_OWN, /* schemas, arguments, notes: below these a "file_id" is just a word */
@@ -144,9 +145,18 @@ on_member(void *ctx, unsigned depth, const struct json_member *member)
 static const struct watched *
 watched_of(const struct json_member *member)
 {
-    for (size_t i = 0; i < COUNT_OF(watched); i++) {
-        if (dialect_key_is(member, watched[i].key))
-            return &watched[i];
+    static struct name_index index;
+    static bool is_ready;
+
+    for (unsigned i = 0; !is_ready && i < COUNT_OF(watched); i++)
+        name_index_add(&index, i, watched[i].key);
+    is_ready = true;
+
+    for (uint32_t left = name_index_rows(&index, member); left != 0; left &= left - 1) {
+        const struct watched *row = &watched[__builtin_ctz(left)];
+
+        if (dialect_key_is(member, row->key))
+            return row;
     }
     return NULL;
 }
@@ -194,7 +204,6 @@ is_item_reference(struct slice item)
 static void
 check_tools(const struct json_object *body, struct request_facts *facts)
 {
-    const struct json_member *tools = json_find(body, "tools");
     /* Anthropic's own tools have a date in their type, however it is written. */
     static const struct slice dates[] = {KEY("_20"), KEY("\\u00")};
     bool is_response = facts->operation == OPERATION_RESPONSE;
@@ -202,7 +211,10 @@ check_tools(const struct json_object *body, struct request_facts *facts)
     struct slice tool;
     enum json_type type;
 
-    if (tools == NULL || tools->type != JSON_ARRAY || facts->operation == OPERATION_CHAT)
+    if (facts->operation == OPERATION_CHAT)
+        return;
+    const struct json_member *tools = json_find(body, "tools");
+    if (tools == NULL || tools->type != JSON_ARRAY)
         return;
     if (!is_response && !json_simd_contains(tools->value, dates, COUNT_OF(dates)))
         return;

@@ -2,32 +2,139 @@
  *
  * Usage as the providers report it, into disjoint buckets. A counter that is not an integer of
  * 0..LIMIT_TOKENS makes the report invalid and leaves what was known; null and absent leave it too.
- * Prefix: dialect_.
+ * The report is gone through once, by tables of the names; what its figures mean is worked out from
+ * what was found. Prefix: dialect_.
  */
 #include "dialect_parts.h"
+#include "json_walk.h"
 #include "relayos/base/limits.h"
 
-/* What OpenAI's two protocols call the same counters. */
-struct openai_names {
-    const char *input, *input_details, *output, *output_details;
+/* What is read of a report, whatever the protocol calls it. */
+enum field {
+    FIELD_INPUT,
+    FIELD_INPUT_DETAILS,
+    FIELD_CACHE_READ,
+    FIELD_CACHE_WRITE,
+    FIELD_CACHE_WRITE_5M,
+    FIELD_CACHE_WRITE_1H,
+    FIELD_CACHE_SPLIT,
+    FIELD_INPUT_AUDIO,
+    FIELD_INPUT_IMAGE,
+    FIELD_OUTPUT,
+    FIELD_OUTPUT_DETAILS,
+    FIELD_OUTPUT_AUDIO,
+    FIELD_OUTPUT_IMAGE,
+    FIELD_REASONING,
+    FIELD_SERVER_TOOLS,
+    FIELD_WEB_SEARCH,
+    FIELD_TIER,
+    N_FIELDS
 };
 
-static const struct openai_names chat_names = {"prompt_tokens", "prompt_tokens_details",
-                                               "completion_tokens", "completion_tokens_details"};
-static const struct openai_names response_names = {"input_tokens", "input_tokens_details",
-                                                   "output_tokens", "output_tokens_details"};
+/* A member of a report: a counter, or an object of counters. Tables end with a row without name. */
+struct row {
+    struct slice name;
+    enum field field;
+    const struct row *inner;
+};
 
-static void read_openai(const struct openai_names *names, const struct json_object *object,
-                        struct usage *usage);
-static void read_anthropic(const struct json_object *object, struct usage *usage);
-static void read_cache_writes(const struct json_object *object, struct usage *usage);
-static int64_t take(int64_t *left, struct usage *usage, const struct json_object *details,
-                    const char *name);
-static bool read_count(const struct json_object *object, const char *name, struct usage *usage,
+#define COUNTER(name, FIELD)                                                                       \
+    {                                                                                              \
+        {(name), sizeof(name) - 1}, FIELD_##FIELD, NULL                                            \
+    }
+#define OBJECT(name, FIELD, inner)                                                                 \
+    {                                                                                              \
+        {(name), sizeof(name) - 1}, FIELD_##FIELD, (inner)                                         \
+    }
+#define ROWS_END                                                                                   \
+    {                                                                                              \
+        {NULL, 0}, N_FIELDS, NULL                                                                  \
+    }
+
+static const struct row openai_input_details[] = {
+    COUNTER("cached_tokens", CACHE_READ),
+    COUNTER("cache_write_tokens", CACHE_WRITE),
+    COUNTER("audio_tokens", INPUT_AUDIO),
+    COUNTER("image_tokens", INPUT_IMAGE),
+    ROWS_END,
+};
+static const struct row openai_output_details[] = {
+    COUNTER("reasoning_tokens", REASONING),
+    COUNTER("audio_tokens", OUTPUT_AUDIO),
+    COUNTER("image_tokens", OUTPUT_IMAGE),
+    ROWS_END,
+};
+static const struct row chat_rows[] = {
+    COUNTER("prompt_tokens", INPUT),
+    COUNTER("completion_tokens", OUTPUT),
+    OBJECT("prompt_tokens_details", INPUT_DETAILS, openai_input_details),
+    OBJECT("completion_tokens_details", OUTPUT_DETAILS, openai_output_details),
+    ROWS_END,
+};
+static const struct row response_rows[] = {
+    COUNTER("input_tokens", INPUT),
+    COUNTER("output_tokens", OUTPUT),
+    OBJECT("input_tokens_details", INPUT_DETAILS, openai_input_details),
+    OBJECT("output_tokens_details", OUTPUT_DETAILS, openai_output_details),
+    ROWS_END,
+};
+
+static const struct row anthropic_cache_split[] = {
+    COUNTER("ephemeral_5m_input_tokens", CACHE_WRITE_5M),
+    COUNTER("ephemeral_1h_input_tokens", CACHE_WRITE_1H),
+    ROWS_END,
+};
+static const struct row anthropic_output_details[] = {
+    COUNTER("thinking_tokens", REASONING),
+    ROWS_END,
+};
+static const struct row anthropic_server_tools[] = {
+    COUNTER("web_search_requests", WEB_SEARCH),
+    ROWS_END,
+};
+static const struct row message_rows[] = {
+    COUNTER("input_tokens", INPUT),
+    COUNTER("output_tokens", OUTPUT),
+    COUNTER("cache_read_input_tokens", CACHE_READ),
+    COUNTER("cache_creation_input_tokens", CACHE_WRITE),
+    OBJECT("cache_creation", CACHE_SPLIT, anthropic_cache_split),
+    OBJECT("output_tokens_details", OUTPUT_DETAILS, anthropic_output_details),
+    OBJECT("server_tool_use", SERVER_TOOLS, anthropic_server_tools),
+    COUNTER("service_tier", TIER), /* no count, but read like one */
+    ROWS_END,
+};
+
+static const struct row *const rows_of[] = {
+    [OPERATION_CHAT] = chat_rows,       [OPERATION_COMPLETION] = chat_rows,
+    [OPERATION_EMBEDDING] = chat_rows,  [OPERATION_RESPONSE] = response_rows,
+    [OPERATION_MESSAGE] = message_rows, [OPERATION_COUNT_TOKENS] = message_rows,
+};
+
+#define BIT(field) (UINT32_C(1) << (field))
+
+/* What was found, by bits of fields. Null is neither valid nor nonsense. */
+struct report {
+    uint32_t is_said, is_valid, is_nonsense;
+    bool is_twice; /* a member of the report itself was said twice: nothing of it is believed */
+    bool is_clean;
+    struct json_member tier;
+    int64_t count[N_FIELDS]; /* of valid counters */
+};
+
+static void read_report(const struct row *rows, struct slice value, struct report *out);
+static const struct row *row_of(const struct row *rows, const struct json_member *member);
+static void note(struct report *report, const struct row *row, const struct json_member *member);
+static void note_twice(struct report *report, const struct row *outer);
+static bool read_tokens(struct slice value, int64_t *out);
+static void read_openai(const struct report *report, struct usage *usage);
+static void read_anthropic(const struct report *report, struct usage *usage);
+static void read_cache_writes(const struct report *report, struct usage *usage);
+static int64_t take(int64_t *left, const struct report *details, enum field field,
+                    struct usage *usage);
+static bool read_count(const struct report *report, enum field field, struct usage *usage,
                        int64_t *out);
-static bool read_inner(const struct json_object *object, const char *name, struct usage *usage,
-                       struct json_object *out);
-static json_visitor on_output_member;
+static const struct report *inner_of(const struct report *report, enum field field,
+                                     struct usage *usage);
 
 void
 dialect_usage_clear(struct usage *usage)
@@ -38,94 +145,146 @@ dialect_usage_clear(struct usage *usage)
 bool
 dialect_usage_read(enum operation operation, struct slice value, struct usage *usage)
 {
-    struct json_object object;
-    struct json_error error;
+    struct report report = {.is_clean = true};
 
     usage->is_reported = true;
     usage->count[USAGE_REQUEST] = 1;
-    /* The scanner refuses a counter said twice. */
-    if (json_scan_object(value, &object, &error) != 0) {
+    if (value.ptr[0] == '{')
+        read_report(rows_of[operation], value, &report);
+    if (value.ptr[0] != '{' || report.is_twice) {
         usage->is_invalid = true;
         return false;
     }
-    switch (operation) {
-    case OPERATION_CHAT:
-    case OPERATION_COMPLETION:
-    case OPERATION_EMBEDDING:
-        read_openai(&chat_names, &object, usage);
-        break;
-    case OPERATION_RESPONSE:
-        read_openai(&response_names, &object, usage);
-        break;
-    case OPERATION_MESSAGE:
-    case OPERATION_COUNT_TOKENS:
-        read_anthropic(&object, usage);
-        break;
-    case DIALECT_N_OPERATIONS:
-        break;
+    if (rows_of[operation] == message_rows)
+        read_anthropic(&report, usage);
+    else
+        read_openai(&report, usage);
+    return report.is_clean;
+}
+
+static void
+read_report(const struct row *rows, struct slice value, struct report *out)
+{
+    struct json_walk walk = json_walk_in(value);
+    const struct row *outer = NULL; /* the object the walk is in */
+    struct json_member member;
+
+    while (json_walk_next(&walk, &member)) {
+        if (walk.depth == 1)
+            outer = NULL;
+        const struct row *row = row_of(outer == NULL ? rows : outer->inner, &member);
+
+        if (row == NULL)
+            out->is_clean &= outer != NULL || !dialect_is_private(&member);
+        else if ((out->is_said & BIT(row->field)) != 0)
+            note_twice(out, outer);
+        else
+            note(out, row, &member);
+        if (row != NULL && row->inner != NULL && member.type == JSON_OBJECT)
+            outer = row;
+        else if (member.type >= JSON_ARRAY)
+            json_walk_over(&walk);
     }
-    return dialect_usage_is_clean(&object);
+}
+
+static inline const struct row *
+row_of(const struct row *rows, const struct json_member *member)
+{
+    for (; rows->name.len > 0; rows++) {
+        if (dialect_key_is(member, rows->name))
+            return rows;
+    }
+    return NULL;
+}
+
+static void
+note(struct report *report, const struct row *row, const struct json_member *member)
+{
+    uint32_t bit = BIT(row->field);
+    bool is_valid = row->inner == NULL ? read_tokens(member->value, &report->count[row->field])
+                                       : member->type == JSON_OBJECT;
+
+    report->is_said |= bit;
+    if (row->field == FIELD_TIER)
+        report->tier = *member;
+    else if (is_valid)
+        report->is_valid |= bit;
+    else if (member->type != JSON_NULL)
+        report->is_nonsense |= bit;
+}
+
+/* Of two counters none can be believed, nor their neighbours. */
+static void
+note_twice(struct report *report, const struct row *outer)
+{
+    if (outer == NULL) {
+        report->is_twice = true;
+        return;
+    }
+    report->is_valid &= ~BIT(outer->field);
+    report->is_nonsense |= BIT(outer->field);
+}
+
+static inline bool
+read_tokens(struct slice value, int64_t *out)
+{
+    return json_int(value, out) == 0 && *out >= 0 && *out <= LIMIT_TOKENS;
 }
 
 /* OpenAI's totals include their details: these are taken off, and never more than there is. */
 static void
-read_openai(const struct openai_names *names, const struct json_object *object, struct usage *usage)
+read_openai(const struct report *report, struct usage *usage)
 {
-    struct json_object details;
     int64_t left;
 
-    if (read_count(object, names->input, usage, &left)) {
-        if (!read_inner(object, names->input_details, usage, &details))
-            details.n_members = 0;
-        usage->count[USAGE_CACHE_READ] = take(&left, usage, &details, "cached_tokens");
-        usage->count[USAGE_CACHE_WRITE_5M] = take(&left, usage, &details, "cache_write_tokens");
-        usage->count[USAGE_INPUT_AUDIO] = take(&left, usage, &details, "audio_tokens");
-        usage->count[USAGE_INPUT_IMAGE] = take(&left, usage, &details, "image_tokens");
+    if (read_count(report, FIELD_INPUT, usage, &left)) {
+        const struct report *details = inner_of(report, FIELD_INPUT_DETAILS, usage);
+
+        usage->count[USAGE_CACHE_READ] = take(&left, details, FIELD_CACHE_READ, usage);
+        usage->count[USAGE_CACHE_WRITE_5M] = take(&left, details, FIELD_CACHE_WRITE, usage);
+        usage->count[USAGE_INPUT_AUDIO] = take(&left, details, FIELD_INPUT_AUDIO, usage);
+        usage->count[USAGE_INPUT_IMAGE] = take(&left, details, FIELD_INPUT_IMAGE, usage);
         usage->count[USAGE_INPUT] = left;
     }
-    if (read_count(object, names->output, usage, &left)) {
+    if (read_count(report, FIELD_OUTPUT, usage, &left)) {
+        const struct report *details = inner_of(report, FIELD_OUTPUT_DETAILS, usage);
         int64_t total = left;
 
-        if (!read_inner(object, names->output_details, usage, &details))
-            details.n_members = 0;
-        usage->count[USAGE_OUTPUT_AUDIO] = take(&left, usage, &details, "audio_tokens");
-        usage->count[USAGE_OUTPUT_IMAGE] = take(&left, usage, &details, "image_tokens");
+        usage->count[USAGE_OUTPUT_AUDIO] = take(&left, details, FIELD_OUTPUT_AUDIO, usage);
+        usage->count[USAGE_OUTPUT_IMAGE] = take(&left, details, FIELD_OUTPUT_IMAGE, usage);
         usage->count[USAGE_OUTPUT] = left;
-        usage->reasoning_tokens = take(&total, usage, &details, "reasoning_tokens");
+        usage->reasoning_tokens = take(&total, details, FIELD_REASONING, usage);
     }
 }
 
 /* Anthropic's counters are disjoint as they come, but for the two lives of cache writes. */
 static void
-read_anthropic(const struct json_object *object, struct usage *usage)
+read_anthropic(const struct report *report, struct usage *usage)
 {
-    struct json_object inner;
-
-    read_count(object, "input_tokens", usage, &usage->count[USAGE_INPUT]);
-    read_count(object, "cache_read_input_tokens", usage, &usage->count[USAGE_CACHE_READ]);
-    read_cache_writes(object, usage);
-    read_count(object, "output_tokens", usage, &usage->count[USAGE_OUTPUT]);
-    if (read_inner(object, "output_tokens_details", usage, &inner))
-        read_count(&inner, "thinking_tokens", usage, &usage->reasoning_tokens);
-    dialect_usage_read_tier(OPERATION_MESSAGE, object, usage);
-    if (read_inner(object, "server_tool_use", usage, &inner))
-        read_count(&inner, "web_search_requests", usage, &usage->count[USAGE_SERVER_TOOL]);
+    read_count(report, FIELD_INPUT, usage, &usage->count[USAGE_INPUT]);
+    read_count(report, FIELD_CACHE_READ, usage, &usage->count[USAGE_CACHE_READ]);
+    read_cache_writes(report, usage);
+    read_count(report, FIELD_OUTPUT, usage, &usage->count[USAGE_OUTPUT]);
+    read_count(inner_of(report, FIELD_OUTPUT_DETAILS, usage), FIELD_REASONING, usage,
+               &usage->reasoning_tokens);
+    read_count(inner_of(report, FIELD_SERVER_TOOLS, usage), FIELD_WEB_SEARCH, usage,
+               &usage->count[USAGE_SERVER_TOOL]);
+    if ((report->is_said & BIT(FIELD_TIER)) != 0)
+        dialect_usage_read_tier(OPERATION_MESSAGE, &report->tier, usage);
 }
 
 /* The total may come without its split: what is not known to last an hour lasts five minutes. */
 static void
-read_cache_writes(const struct json_object *object, struct usage *usage)
+read_cache_writes(const struct report *report, struct usage *usage)
 {
     int64_t *short_lived = &usage->count[USAGE_CACHE_WRITE_5M];
     int64_t *long_lived = &usage->count[USAGE_CACHE_WRITE_1H];
+    const struct report *split = inner_of(report, FIELD_CACHE_SPLIT, usage);
     int64_t total;
-    struct json_object split;
 
-    if (read_inner(object, "cache_creation", usage, &split)) {
-        read_count(&split, "ephemeral_5m_input_tokens", usage, short_lived);
-        read_count(&split, "ephemeral_1h_input_tokens", usage, long_lived);
-    }
-    if (!read_count(object, "cache_creation_input_tokens", usage, &total))
+    read_count(split, FIELD_CACHE_WRITE_5M, usage, short_lived);
+    read_count(split, FIELD_CACHE_WRITE_1H, usage, long_lived);
+    if (!read_count(report, FIELD_CACHE_WRITE, usage, &total))
         return;
     if (*long_lived > total)
         *long_lived = total;
@@ -133,12 +292,12 @@ read_cache_writes(const struct json_object *object, struct usage *usage)
 }
 
 /* A detail of a total of which `left` is left; it is taken off that. */
-static int64_t
-take(int64_t *left, struct usage *usage, const struct json_object *details, const char *name)
+static inline int64_t
+take(int64_t *left, const struct report *details, enum field field, struct usage *usage)
 {
     int64_t count = 0;
 
-    read_count(details, name, usage, &count);
+    read_count(details, field, usage, &count);
     if (count > *left)
         count = *left;
     *left -= count;
@@ -146,43 +305,32 @@ take(int64_t *left, struct usage *usage, const struct json_object *details, cons
 }
 
 /* True and *out set if there is a valid counter of that name. */
-static bool
-read_count(const struct json_object *object, const char *name, struct usage *usage, int64_t *out)
+static inline bool
+read_count(const struct report *report, enum field field, struct usage *usage, int64_t *out)
 {
-    const struct json_member *member = json_find(object, name);
-    int64_t count;
-
-    if (member == NULL || member->type == JSON_NULL)
-        return false;
-    if (json_int(member->value, &count) != 0 || count < 0 || count > LIMIT_TOKENS) {
+    if ((report->is_nonsense & BIT(field)) != 0)
         usage->is_invalid = true;
+    if ((report->is_valid & BIT(field)) == 0)
         return false;
-    }
-    *out = count;
+    *out = report->count[field];
     return true;
 }
 
-static bool
-read_inner(const struct json_object *object, const char *name, struct usage *usage,
-           struct json_object *out)
+/* Where the counters of an inner object are found: nowhere if that is no object. */
+static inline const struct report *
+inner_of(const struct report *report, enum field field, struct usage *usage)
 {
-    const struct json_member *member = json_find(object, name);
-    struct json_error error;
+    static const struct report nothing;
 
-    if (member == NULL || member->type == JSON_NULL)
-        return false;
-    if (json_scan_object(member->value, out, &error) != 0) {
+    if ((report->is_nonsense & BIT(field)) != 0)
         usage->is_invalid = true;
-        return false;
-    }
-    return true;
+    return (report->is_valid & BIT(field)) != 0 ? report : &nothing;
 }
 
 void
-dialect_usage_read_tier(enum operation operation, const struct json_object *object,
+dialect_usage_read_tier(enum operation operation, const struct json_member *tier,
                         struct usage *usage)
 {
-    const struct json_member *tier = json_find(object, "service_tier");
     bool is_anthropic = dialect_operation_protocol(operation) == PROTOCOL_ANTHROPIC_MESSAGES;
 
     if (tier == NULL || tier->type != JSON_STRING)
@@ -195,23 +343,19 @@ dialect_usage_read_tier(enum operation operation, const struct json_object *obje
         usage->tier_permille = 1000;
 }
 
+/* Members of the items of an array stand at depth 2. */
 void
 dialect_usage_count_tools(struct slice output, struct usage *usage)
 {
+    struct json_walk walk = json_walk_in(output);
+    struct json_member member;
     int64_t n = 0;
 
-    if (json_visit(output, on_output_member, &n) == 0)
-        usage->count[USAGE_SERVER_TOOL] = n;
-}
-
-/* Members of the items of an array stand at depth 2. */
-static enum json_step
-on_output_member(void *ctx, unsigned depth, const struct json_member *member)
-{
-    int64_t *n = ctx;
-
-    if (depth == 2 && json_key_is(member, "type") &&
-        json_string_is(member->value, "web_search_call"))
-        ++*n;
-    return JSON_STEP_OVER;
+    while (json_walk_next(&walk, &member)) {
+        if (walk.depth == 2 && json_key_is(&member, "type") &&
+            json_string_is(member.value, "web_search_call"))
+            n++;
+        json_walk_over(&walk);
+    }
+    usage->count[USAGE_SERVER_TOOL] = n;
 }

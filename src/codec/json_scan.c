@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "relayos/codec/json_scan.h"
 
-#include "json_simd.h"
 #include "json_skip.h"
 #include "relayos/base/limits.h"
-#include "utf8.h"
 
 /* The open containers as bits, innermost lowest: 1 = object. */
 struct nesting {
@@ -15,22 +13,24 @@ struct nesting {
 static void begin(struct json_skip *s, struct slice text);
 static int finish(const struct json_skip *s, const char *p, struct json_error *error);
 static const char *scan_members(struct json_skip *s, const char *p, struct json_object *out);
-static bool is_duplicate(const struct json_object *object, uint64_t *seen);
+static bool is_duplicate(const struct json_member *members, const struct json_member *member,
+                         uint64_t *seen);
 static bool keys_equal(const struct json_member *a, const struct json_member *b);
+static const char *skip_value(struct json_skip *s, const char *p, unsigned depth);
 static const char *skip_container(struct json_skip *s, const char *p, unsigned depth);
 static const char *enter(struct json_skip *s, const char *p, struct nesting *nesting,
-                         bool *out_is_at_value);
+                         bool *out_is_empty);
 static const char *leave(struct json_skip *s, const char *p, struct nesting *nesting);
 static const char *skip_scalar(struct json_skip *s, const char *p);
-static const char *skip_name(struct json_skip *s, const char *p, const char **out_key_end);
+static const char *skip_word_or_number(struct json_skip *s, const char *p);
+static const char *skip_key(struct json_skip *s, const char *p, struct json_member *out);
+static const char *skip_name(struct json_skip *s, const char *p);
+static const char *skip_colon(struct json_skip *s, const char *p);
+static const char *short_key_end(const struct json_skip *s, const char *p);
 static const char *skip_string(struct json_skip *s, const char *p);
-static const char *skip_string_slowly(struct json_skip *s, const char *p);
-static const char *skip_escape(struct json_skip *s, const char *p);
-static const char *skip_beyond_ascii(struct json_skip *s, const char *p);
 static const char *skip_number(struct json_skip *s, const char *p);
 static const char *skip_digits(const struct json_skip *s, const char *p);
 static const char *skip_word(struct json_skip *s, const char *p, struct slice word);
-static const char *fail(struct json_skip *s, const char *p, const char *reason);
 static const char *too_large(struct json_skip *s, const char *p, const char *reason);
 
 int
@@ -40,8 +40,9 @@ json_scan_object(struct slice text, struct json_object *out, struct json_error *
     begin(&s, text);
 
     const char *start = json_skip_space(&s, s.begin);
-    const char *p = start == s.end || *start != '{' ? fail(&s, start, "expected an object")
-                                                    : scan_members(&s, start, out);
+    const char *p = start == s.end || *start != '{'
+                        ? json_skip_fail(&s, start, "expected an object")
+                        : scan_members(&s, start, out);
     if (p != NULL)
         out->text = slice_of(start, (size_t)(p - start));
     out->has_escaped_key = s.has_escaped_key;
@@ -89,58 +90,56 @@ finish(const struct json_skip *s, const char *p, struct json_error *error)
 static const char *
 scan_members(struct json_skip *s, const char *p, struct json_object *out)
 {
+    struct json_member *member = &out->members[0];
     uint64_t seen = 0;
 
     out->n_members = 0;
     p = json_skip_space(s, p + 1);
     if (p != s->end && *p == '}')
         return p + 1;
-    for (;;) {
-        if (out->n_members == JSON_MAX_MEMBERS)
+    for (;; member++, p = json_skip_space(s, p + 1)) {
+        if (member == out->members + JSON_MAX_MEMBERS)
             return too_large(s, p, "too many members");
-        struct json_member *member = &out->members[out->n_members];
-        const char *value = json_skip_key(s, p, member);
+        const char *value = skip_key(s, p, member);
         if (value == NULL)
             return NULL;
-        if (is_duplicate(out, &seen))
-            return fail(s, p, "duplicate key");
-        p = json_skip_value(s, value, 1);
+        if (is_duplicate(out->members, member, &seen))
+            return json_skip_fail(s, p, "duplicate key");
+        p = skip_value(s, value, 1);
         if (p == NULL)
             return NULL;
         member->value = slice_of(value, (size_t)(p - value));
         member->type = json_skip_type(*value);
-        out->n_members++;
 
         p = json_skip_space(s, p);
-        if (p == s->end || (*p != ',' && *p != '}'))
-            return fail(s, p, "expected a comma or the end of the object");
-        if (*p == '}')
-            return p + 1;
-        p = json_skip_space(s, p + 1);
+        if (p != s->end && *p == ',')
+            continue;
+        if (p == s->end || *p != '}')
+            return json_skip_fail(s, p, "expected a comma or the end of the object");
+        out->n_members = (size_t)(member + 1 - out->members);
+        return p + 1;
     }
 }
 
 /*
- * Is the key of members[n_members] there already? Decoded keys are what counts. `seen` has a bit
- * for each kind of key met (length, first and last byte): most objects never compare two keys.
+ * Is the key of `member` among those of the members before it? Decoded keys are what counts. `seen`
+ * has a bit for each kind of key met (length, first and last byte): most objects never compare two.
  */
 static bool
-is_duplicate(const struct json_object *object, uint64_t *seen)
+is_duplicate(const struct json_member *members, const struct json_member *member, uint64_t *seen)
 {
-    const struct json_member *member = &object->members[object->n_members];
     const struct slice key = member->key;
-    size_t kind = key.len;
+    const char *end = key.ptr + key.len;
+    /* An empty key has its quotes for first and last byte. */
+    size_t first = (uint8_t)key.ptr[0], last = (uint8_t)end[-1];
+    uint64_t kind = UINT64_C(1) << ((first + 8 * last + key.len) & 63);
+    /* An escape hides the kind: such a key is compared with all others. */
+    uint64_t kinds = member->key_has_escape ? UINT64_MAX : kind;
+    bool may_be_there = (*seen & kinds) != 0;
 
-    if (key.len > 0)
-        kind += (size_t)(uint8_t)key.ptr[0] * 7 + (size_t)(uint8_t)key.ptr[key.len - 1] * 3;
-    uint64_t bit = UINT64_C(1) << (kind & 63);
-    bool may_be_there = (*seen & bit) != 0;
-    /* An escape hides the kind: from then on each key is compared with all. */
-    *seen |= member->key_has_escape ? UINT64_MAX : bit;
-    if (!may_be_there && !member->key_has_escape)
-        return false;
-    for (size_t i = 0; i < object->n_members; i++) {
-        if (keys_equal(&object->members[i], member))
+    *seen |= kinds;
+    for (const struct json_member *m = members; may_be_there && m != member; m++) {
+        if (keys_equal(m, member))
             return true;
     }
     return false;
@@ -165,60 +164,66 @@ keys_equal(const struct json_member *a, const struct json_member *b)
 const char *
 json_skip_value(struct json_skip *s, const char *p, unsigned depth)
 {
+    return skip_value(s, p, depth);
+}
+
+static inline const char *
+skip_value(struct json_skip *s, const char *p, unsigned depth)
+{
     if (p != s->end && (*p == '{' || *p == '['))
         return skip_container(s, p, depth);
     return skip_scalar(s, p);
 }
 
+/* All of a container in one loop, which the helpers below are inlined into. */
 static const char *
 skip_container(struct json_skip *s, const char *p, unsigned depth)
 {
     struct nesting nesting = {.limit = LIMIT_JSON_DEPTH - depth};
 
-    do {
-        bool is_at_value = false;
+    for (;;) {
+        bool is_behind_value = true;
 
         if (p != s->end && (*p == '{' || *p == '['))
-            p = enter(s, p, &nesting, &is_at_value);
+            p = enter(s, p, &nesting, &is_behind_value);
         else
             p = skip_scalar(s, p);
-        if (p != NULL && !is_at_value)
+        if (p != NULL && is_behind_value)
             p = leave(s, p, &nesting);
-    } while (p != NULL && nesting.open > 0);
-    return p;
+        if (p == NULL || nesting.open == 0)
+            return p;
+        if ((nesting.is_object & 1) == 0)
+            continue;
+        const char *key_end = short_key_end(s, p);
+        p = key_end != NULL ? json_skip_space(s, key_end + 2) : skip_colon(s, skip_name(s, p));
+        if (p == NULL)
+            return NULL;
+    }
 }
 
-/* The bracket at p opens a container: on to its first value, or to its end if it is empty. */
+/* The bracket at p opens a container: on to its first member or value, or to its end. */
 static inline const char *
-enter(struct json_skip *s, const char *p, struct nesting *nesting, bool *out_is_at_value)
+enter(struct json_skip *s, const char *p, struct nesting *nesting, bool *out_is_empty)
 {
-    const char *key_end;
-
     if (nesting->open == nesting->limit)
         return too_large(s, p, "nested too deeply");
     nesting->open++;
     nesting->is_object = nesting->is_object << 1 | (*p == '{');
     p = json_skip_space(s, p + 1);
-    if (p != s->end && *p == "]}"[nesting->is_object & 1])
-        return p;
-    *out_is_at_value = true;
-    return (nesting->is_object & 1) != 0 ? skip_name(s, p, &key_end) : p;
+    *out_is_empty = p != s->end && *p == "]}"[nesting->is_object & 1];
+    return p;
 }
 
-/* A value has ended at p: close what closes here, and on to the next value if there is one. */
+/* A value has ended at p: close what closes here, and on to what comes next if there is more. */
 static inline const char *
 leave(struct json_skip *s, const char *p, struct nesting *nesting)
 {
-    const char *key_end;
-
     while (nesting->open > 0) {
         p = json_skip_space(s, p);
-        if (p != s->end && *p == ',') {
-            p = json_skip_space(s, p + 1);
-            return (nesting->is_object & 1) != 0 ? skip_name(s, p, &key_end) : p;
-        }
+        if (p != s->end && *p == ',')
+            return json_skip_space(s, p + 1);
         if (p == s->end || *p != "]}"[nesting->is_object & 1])
-            return fail(s, p, "expected a comma or a closing bracket");
+            return json_skip_fail(s, p, "expected a comma or a closing bracket");
         p++;
         nesting->is_object >>= 1;
         nesting->open--;
@@ -226,14 +231,20 @@ leave(struct json_skip *s, const char *p, struct nesting *nesting)
     return p;
 }
 
-static const char *
+static inline const char *
 skip_scalar(struct json_skip *s, const char *p)
 {
+    return p != s->end && *p == '"' ? skip_string(s, p + 1) : skip_word_or_number(s, p);
+}
+
+static const char *
+skip_word_or_number(struct json_skip *s, const char *p)
+{
     if (p == s->end)
-        return fail(s, p, "unexpected end");
+        return json_skip_fail(s, p, "unexpected end");
+    if (*p <= '9')
+        return skip_number(s, p);
     switch (*p) {
-    case '"':
-        return skip_string(s, p + 1);
     case 't':
         return skip_word(s, p, SLICE_LIT("true"));
     case 'f':
@@ -241,146 +252,101 @@ skip_scalar(struct json_skip *s, const char *p)
     case 'n':
         return skip_word(s, p, SLICE_LIT("null"));
     default:
-        return skip_number(s, p);
+        return json_skip_fail(s, p, "expected a value");
     }
 }
 
 const char *
 json_skip_key(struct json_skip *s, const char *p, struct json_member *out)
 {
-    const char *key_end;
-    const char *value = skip_name(s, p, &key_end);
-
-    if (value == NULL)
-        return NULL;
-    out->key = slice_of(p + 1, (size_t)(key_end - p - 1));
-    out->key_has_escape = s->has_escaped_key && memchr(p + 1, '\\', out->key.len) != NULL;
-    return value;
+    return skip_key(s, p, out);
 }
 
-/* Key, colon and space; *out_key_end is the closing quote. */
-static inline const char *
-skip_name(struct json_skip *s, const char *p, const char **out_key_end)
+static JSON_SKIP_INLINE const char *
+skip_key(struct json_skip *s, const char *p, struct json_member *out)
 {
-    if (p == s->end || *p != '"')
-        return fail(s, p, "expected a key in quotes");
+    const char *end = short_key_end(s, p);
 
-    s->may_have_escape = false;
-    const char *after = skip_string(s, p + 1);
+    if (end != NULL) {
+        out->key = slice_of(p + 1, (size_t)(end - p - 1));
+        out->key_has_escape = false;
+        return json_skip_space(s, end + 2);
+    }
+    const char *after = skip_name(s, p);
     if (after == NULL)
         return NULL;
-    *out_key_end = after - 1;
-    if (s->may_have_escape && memchr(p, '\\', (size_t)(after - p)) != NULL)
+    out->key = slice_of(p + 1, (size_t)(after - p - 2));
+    out->key_has_escape = memchr(p + 1, '\\', out->key.len) != NULL;
+    return skip_colon(s, after);
+}
+
+/* Any key; the byte behind its closing quote. */
+static const char *
+skip_name(struct json_skip *s, const char *p)
+{
+    if (p == s->end || *p != '"')
+        return json_skip_fail(s, p, "expected a key in quotes");
+
+    const char *after = json_skip_string(s, p + 1);
+    if (after != NULL && memchr(p, '\\', (size_t)(after - p)) != NULL)
         s->has_escaped_key = true;
-    p = json_skip_space(s, after);
+    return after;
+}
+
+/* Colon and space behind a key, if there was one: on to the value. */
+static const char *
+skip_colon(struct json_skip *s, const char *p)
+{
+    if (p == NULL)
+        return NULL;
+    p = json_skip_space(s, p);
     if (p == s->end || *p != ':')
-        return fail(s, p, "expected a colon");
+        return json_skip_fail(s, p, "expected a colon");
     return json_skip_space(s, p + 1);
 }
 
-/* String text from p; the byte behind the closing quote. Most strings end within 32 bytes. */
-static inline const char *
+/* The closing quote of the key at p if it is short and plain and has its colon at once, or NULL. */
+static JSON_SKIP_INLINE const char *
+short_key_end(const struct json_skip *s, const char *p)
+{
+    if (p == s->end || *p != '"')
+        return NULL;
+    const char *end = json_skip_short(s, p + 1);
+    return end != NULL && end[1] == ':' ? end : NULL;
+}
+
+/* String text from p; the byte behind the closing quote. */
+static JSON_SKIP_INLINE const char *
 skip_string(struct json_skip *s, const char *p)
 {
-#ifdef __SSE2__
-    const char *at = p;
+    const char *end = json_skip_short(s, p);
 
-    for (unsigned block = 0; block < 2 && s->end - at >= 16; block++, at += 16) {
-        unsigned stops = json_simd_stops(at);
-
-        if (stops == 0)
-            continue;
-        at += __builtin_ctz(stops);
-        if (*at == '"')
-            return at + 1;
-        break;
-    }
-#endif
-    return skip_string_slowly(s, p);
-}
-
-static const char *
-skip_string_slowly(struct json_skip *s, const char *p)
-{
-    const char *start = p;
-
-    s->may_have_escape = true;
-    for (;;) {
-        p = json_simd_string(p, s->end);
-        while (p != s->end && *p >= ' ' && *p != '"' && *p != '\\')
-            p++;
-        if (p == s->end)
-            return fail(s, start - 1, "string without end");
-        if (*p == '"')
-            return p + 1;
-        if (*p == '\\') {
-            p = skip_escape(s, p);
-        } else if (*p < 0) {
-            p = skip_beyond_ascii(s, p);
-        } else {
-            return fail(s, p, "control character in a string");
-        }
-        if (p == NULL)
-            return NULL;
-    }
-}
-
-static const char *
-skip_escape(struct json_skip *s, const char *p)
-{
-    size_t len;
-
-    if (s->end - p >= 2 && json_simd_is_escape[(uint8_t)p[1]])
-        return p + 2;
-    if (s->end - p < 2 || p[1] != 'u' || json_skip_unicode(p, s->end, &len) < 0)
-        return fail(s, p, "invalid escape");
-    return p + len;
-}
-
-static const char *
-skip_beyond_ascii(struct json_skip *s, const char *p)
-{
-    while (p != s->end && *p < 0) {
-        if (s->end - p >= 4 && utf8_is_three(p)) {
-            p += 3;
-            continue;
-        }
-        size_t len = utf8_length(p, s->end);
-
-        if (len == 0)
-            return fail(s, p, "invalid UTF-8");
-        p += len;
-    }
-    return p;
+    return end != NULL ? end + 1 : json_skip_string(s, p);
 }
 
 static const char *
 skip_number(struct json_skip *s, const char *p)
 {
-    const char *start = p;
+    const char *start = p, *digits = p + (*p == '-');
 
-    if (*p == '-')
-        p++;
-    const char *after = skip_digits(s, p);
-    if (after == p)
-        return fail(s, start, "expected a value");
-    if (*p == '0' && after - p > 1)
-        return fail(s, start, "a number must not begin with 0");
-    p = after;
+    p = skip_digits(s, digits);
+    if (p == digits)
+        return json_skip_fail(s, start, "expected a value");
+    if (*digits == '0' && p - digits > 1)
+        return json_skip_fail(s, start, "a number must not begin with 0");
     if (p != s->end && *p == '.') {
-        after = skip_digits(s, p + 1);
-        if (after == p + 1)
-            return fail(s, start, "invalid number");
-        p = after;
+        digits = p + 1;
+        p = skip_digits(s, digits);
+        if (p == digits)
+            return json_skip_fail(s, start, "invalid number");
     }
     if (p != s->end && (*p == 'e' || *p == 'E')) {
-        p++;
-        if (p != s->end && (*p == '+' || *p == '-'))
-            p++;
-        after = skip_digits(s, p);
-        if (after == p)
-            return fail(s, start, "invalid number");
-        p = after;
+        digits = p + 1;
+        if (digits != s->end && (*digits == '+' || *digits == '-'))
+            digits++;
+        p = skip_digits(s, digits);
+        if (p == digits)
+            return json_skip_fail(s, start, "invalid number");
     }
     return p;
 }
@@ -388,52 +354,23 @@ skip_number(struct json_skip *s, const char *p)
 static inline const char *
 skip_digits(const struct json_skip *s, const char *p)
 {
-    while (p != s->end && *p >= '0' && *p <= '9')
+    while (p != s->end && (uint8_t)(*p - '0') <= 9)
         p++;
     return p;
 }
 
-static const char *
+static inline const char *
 skip_word(struct json_skip *s, const char *p, struct slice word)
 {
     if ((size_t)(s->end - p) < word.len || memcmp(p, word.ptr, word.len) != 0)
-        return fail(s, p, "expected a value");
+        return json_skip_fail(s, p, "expected a value");
     return p + word.len;
-}
-
-enum json_type
-json_skip_type(char first)
-{
-    switch (first) {
-    case '{':
-        return JSON_OBJECT;
-    case '[':
-        return JSON_ARRAY;
-    case '"':
-        return JSON_STRING;
-    case 't':
-        return JSON_TRUE;
-    case 'f':
-        return JSON_FALSE;
-    case 'n':
-        return JSON_NULL;
-    default:
-        return JSON_NUMBER;
-    }
-}
-
-static const char *
-fail(struct json_skip *s, const char *p, const char *reason)
-{
-    s->err = ERR_SYNTAX;
-    s->error = (struct json_error){(size_t)(p - s->begin), reason};
-    return NULL;
 }
 
 static const char *
 too_large(struct json_skip *s, const char *p, const char *reason)
 {
-    fail(s, p, reason);
+    json_skip_fail(s, p, reason);
     s->err = ERR_TOO_LARGE;
     return NULL;
 }

@@ -92,10 +92,10 @@ contains_slowly(struct slice text, size_t at, const struct search *search)
  * the block and *p is moved behind it; the byte behind a backslash may be in the next one.
  */
 static inline __attribute__((always_inline)) const char *
-block_stop(const char **p, uint32_t stops, unsigned size)
+block_stop(const char **p, uint64_t stops, unsigned size)
 {
     while (stops != 0) {
-        unsigned i = (unsigned)__builtin_ctz(stops);
+        unsigned i = (unsigned)__builtin_ctzll(stops);
         const char *at = *p + i;
 
         if (at[0] != '\\' || !json_simd_is_escape[(uint8_t)at[1]])
@@ -104,7 +104,7 @@ block_stop(const char **p, uint32_t stops, unsigned size)
             *p += size + 1;
             return NULL;
         }
-        stops &= ~(3u << i);
+        stops &= ~(UINT64_C(3) << i);
     }
     *p += size;
     return NULL;
@@ -122,30 +122,36 @@ string_sse2(const char *p, const char *end)
     return p;
 }
 
+/* json_simd_stops() of 32 bytes. */
+__attribute__((target("avx2"))) static inline uint64_t
+stops_avx2(const char *p)
+{
+    __m256i x = _mm256_loadu_si256((const __m256i *)p);
+    __m256i stop = _mm256_subs_epi8(x, _mm256_set1_epi8(' '));
+
+    stop = _mm256_or_si256(stop, _mm256_cmpeq_epi8(x, _mm256_set1_epi8('"')));
+    stop = _mm256_or_si256(stop, _mm256_cmpeq_epi8(x, _mm256_set1_epi8('\\')));
+    return (uint32_t)_mm256_movemask_epi8(stop);
+}
+
 __attribute__((target("avx2"))) static const char *
 string_avx2(const char *p, const char *end)
 {
-    const __m256i quote = _mm256_set1_epi8('"'), backslash = _mm256_set1_epi8('\\');
-    const __m256i space = _mm256_set1_epi8(' ');
+    const char *at = NULL;
 
-    while (end - p > 32) {
-        __m256i x = _mm256_loadu_si256((const __m256i *)p);
-        __m256i stop = _mm256_or_si256(_mm256_cmpgt_epi8(space, x), _mm256_cmpeq_epi8(x, quote));
-        stop = _mm256_or_si256(stop, _mm256_cmpeq_epi8(x, backslash));
-
-        const char *at = block_stop(&p, (uint32_t)_mm256_movemask_epi8(stop), 32);
-        if (at != NULL)
-            return at;
-    }
-    return p;
+    while (at == NULL && end - p > 64)
+        at = block_stop(&p, stops_avx2(p) | stops_avx2(p + 32) << 32, 64);
+    if (at == NULL && end - p > 32)
+        at = block_stop(&p, stops_avx2(p), 32);
+    return at != NULL ? at : p;
 }
 
 /* Does a needle end at one of the marked places of the block at `from`? */
 static inline __attribute__((always_inline)) bool
-any_ends(struct slice text, size_t from, uint32_t marks, const struct search *search)
+any_ends(struct slice text, size_t from, uint64_t marks, const struct search *search)
 {
     for (; marks != 0; marks &= marks - 1) {
-        if (ends_at(text, from + (size_t)__builtin_ctz(marks), search))
+        if (ends_at(text, from + (size_t)__builtin_ctzll(marks), search))
             return true;
     }
     return false;
@@ -171,24 +177,43 @@ contains_sse2(struct slice text, const struct search *search)
     return contains_slowly(text, at, search);
 }
 
+/* Which of 64 bytes are that one? */
+__attribute__((target("avx2"))) static inline uint64_t
+equal_avx2(const char *p, __m256i byte)
+{
+    __m256i low = _mm256_loadu_si256((const __m256i *)p);
+    __m256i high = _mm256_loadu_si256((const __m256i *)(p + 32));
+
+    return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, byte)) |
+           (uint64_t)(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, byte)) << 32;
+}
+
+/* Of the 64 places from `at`. What is before is asked only where there is a last byte: long texts
+ * have few quotes. */
+__attribute__((target("avx2"))) static inline bool
+block_contains(struct slice text, size_t at, const struct search *search)
+{
+    const char *p = text.ptr + at;
+    uint64_t marks = equal_avx2(p + 1, _mm256_set1_epi8(search->last));
+
+    if (marks == 0)
+        return false;
+    marks &= equal_avx2(p, _mm256_set1_epi8(search->before[0])) |
+             equal_avx2(p, _mm256_set1_epi8(search->before[1])) |
+             equal_avx2(p, _mm256_set1_epi8(search->before[2]));
+    return any_ends(text, at, marks, search);
+}
+
 __attribute__((target("avx2"))) static bool
 contains_avx2(struct slice text, const struct search *search)
 {
-    const __m256i last = _mm256_set1_epi8(search->last), x = _mm256_set1_epi8(search->before[0]);
-    const __m256i y = _mm256_set1_epi8(search->before[1]), z = _mm256_set1_epi8(search->before[2]);
-    size_t at = 0;
-
-    for (; at + 33 <= text.len; at += 32) {
-        __m256i a = _mm256_loadu_si256((const __m256i *)(text.ptr + at));
-        __m256i b = _mm256_loadu_si256((const __m256i *)(text.ptr + at + 1));
-        __m256i before = _mm256_or_si256(_mm256_cmpeq_epi8(a, x), _mm256_cmpeq_epi8(a, y));
-
-        before = _mm256_or_si256(before, _mm256_cmpeq_epi8(a, z));
-        before = _mm256_and_si256(before, _mm256_cmpeq_epi8(b, last));
-        if (any_ends(text, at, (uint32_t)_mm256_movemask_epi8(before), search))
+    if (text.len < 65)
+        return contains_slowly(text, 0, search);
+    for (size_t at = 0; at < text.len - 65; at += 64) {
+        if (block_contains(text, at, search))
             return true;
     }
-    return contains_slowly(text, at, search);
+    return block_contains(text, text.len - 65, search);
 }
 
 static void

@@ -18,15 +18,16 @@
 #ifdef __SSE2__
 /*
  * Which of the 16 bytes at p are not plain string text: quotes, backslashes, control characters,
- * bytes past ASCII (negative, so that one signed compare finds the last two).
+ * bytes past ASCII. The last two are below a blank as signed bytes: subtracting one with saturation
+ * leaves them, and only them, with the sign that movemask gathers.
  */
 static inline unsigned
 json_simd_stops(const char *p)
 {
     __m128i x = _mm_loadu_si128((const __m128i *)p);
-    __m128i stop =
-        _mm_or_si128(_mm_cmpgt_epi8(_mm_set1_epi8(' '), x), _mm_cmpeq_epi8(x, _mm_set1_epi8('"')));
+    __m128i stop = _mm_subs_epi8(x, _mm_set1_epi8(' '));
 
+    stop = _mm_or_si128(stop, _mm_cmpeq_epi8(x, _mm_set1_epi8('"')));
     stop = _mm_or_si128(stop, _mm_cmpeq_epi8(x, _mm_set1_epi8('\\')));
     return (unsigned)_mm_movemask_epi8(stop);
 }

@@ -20,7 +20,7 @@ struct walk {
     bool is_stopped;
 };
 
-static bool text_is(struct slice text, const char *s, bool has_escape);
+static bool text_is(struct slice text, struct slice want, bool may_have_escape);
 static bool is_string(struct slice value);
 static int32_t hex4(const char *p, const char *end);
 static int32_t unescape(char letter);
@@ -38,14 +38,13 @@ plain_key_is(struct slice key, struct slice want)
 }
 
 const struct json_member *
-json_find(const struct json_object *object, const char *key)
+json_find_key(const struct json_object *object, struct slice key)
 {
-    const struct slice want = slice_str(key);
-
     for (size_t i = 0; i < object->n_members; i++) {
         const struct json_member *member = &object->members[i];
 
-        if (member->key_has_escape ? json_key_is(member, key) : plain_key_is(member->key, want))
+        if (member->key_has_escape ? text_is(member->key, key, true)
+                                   : plain_key_is(member->key, key))
             return member;
     }
     return NULL;
@@ -98,22 +97,23 @@ json_find_in(struct slice object, const char *key, struct json_member *out)
 bool
 json_key_is(const struct json_member *member, const char *key)
 {
-    return text_is(member->key, key, member->key_has_escape);
+    return text_is(member->key, slice_str(key), member->key_has_escape);
 }
 
 bool
-json_string_is(struct slice value, const char *s)
+json_string_eq(struct slice value, struct slice text)
 {
-    return is_string(value) && text_is(slice_sub(value, 1, value.len - 1), s, true);
+    return is_string(value) && text_is(slice_sub(value, 1, value.len - 1), text, true);
 }
 
 static bool
-text_is(struct slice text, const char *s, bool has_escape)
+text_is(struct slice text, struct slice want, bool may_have_escape)
 {
-    struct slice want = slice_str(s);
-
-    if (!has_escape || memchr(text.ptr, '\\', text.len) == NULL)
+    /* An escape is longer than what it stands for. */
+    if (!may_have_escape || text.len <= want.len)
         return slice_eq(text, want);
+    if (memchr(text.ptr, '\\', text.len) == NULL)
+        return false;
 
     const char *p = text.ptr, *p_end = p + text.len;
     const char *q = want.ptr, *q_end = q + want.len;

@@ -35,36 +35,41 @@ read_event(struct reply_stream *stream, const struct sse_event *event, struct bu
 {
     struct json_object object;
     struct json_error error;
-    struct rewrite rewrite;
-    struct edits edits = {.n = 0};
+    struct edits edits;
+    struct slice text = {0};
 
+    if (dialect_repeat_event(stream, event->data, out, facts))
+        return 0;
+    struct rewrite rewrite = dialect_rewrite_of(stream, event->data, &edits);
     *facts = (struct reply_facts){0};
     if (slice_eq(event->data, SLICE_LIT("[DONE]"))) {
         facts->is_terminal = true;
         dialect_note(stream, facts);
-        dialect_emit(stream, event, (struct slice){0}, &edits, out);
+        dialect_emit(stream, &rewrite, (struct slice){0}, out);
         return 0;
     }
     bool is_array = event->data.len > 0 && event->data.ptr[0] == '['; /* Gemini's errors */
     if (!is_array && json_scan_object(event->data, &object, &error) != 0)
         return ERR_UPSTREAM_ERROR;
     if (is_array || dialect_is_error(json_find(&object, "error"))) {
-        dialect_read_error(0, event->data, &stream->scratch, facts);
+        dialect_read_error_event(stream, event->data, facts);
         return 0;
     }
 
     read_usage(stream, &object, facts);
     const struct json_member *choices = json_find(&object, "choices");
     if (choices != NULL)
-        dialect_measure(choices->value, facts);
+        text = dialect_measure(choices->value, facts);
     dialect_note(stream, facts);
     if (stream->context.hide_usage && is_usage_alone(&object))
         return 0;
-    dialect_rewrite_begin(&rewrite, &stream->context, event->data, &stream->scratch, &edits);
+    dialect_rewrite_begin(&rewrite, &stream->kept);
     rewrite.hide_usage = stream->context.hide_usage;
+    if (!facts->has_usage)
+        dialect_repeat_expect(&rewrite, &object, text);
     int err = dialect_rewrite_object(&rewrite, &object);
     if (err == 0)
-        dialect_emit(stream, event, (struct slice){0}, &edits, out);
+        dialect_emit(stream, &rewrite, (struct slice){0}, out);
     return err;
 }
 
@@ -77,7 +82,8 @@ read_usage(struct reply_stream *stream, const struct json_object *object, struct
     if (usage == NULL || usage->type == JSON_NULL)
         return;
     dialect_usage_read(stream->context.operation, usage->value, &stream->usage);
-    dialect_usage_read_tier(stream->context.operation, object, &stream->usage);
+    dialect_usage_read_tier(stream->context.operation, json_find(object, "service_tier"),
+                            &stream->usage);
     facts->has_usage = true;
 }
 

@@ -11,9 +11,8 @@ static int read_event(struct reply_stream *stream, const struct sse_event *event
                       struct reply_facts *facts);
 static int read_response(struct reply_stream *stream, const struct json_member *response,
                          struct rewrite *rewrite, struct reply_facts *facts);
-static void note_sequence(struct reply_stream *stream, const struct json_object *object);
-static void read_content(const struct json_object *object, struct slice type,
-                         struct reply_facts *facts);
+static struct slice read_content(const struct json_object *object, struct slice type,
+                                 struct reply_facts *facts);
 static bool ends_with(struct slice text, struct slice end);
 static void write_error_event(struct reply_stream *stream, enum err_category category,
                               struct slice message, struct buf *out);
@@ -46,11 +45,12 @@ read_event(struct reply_stream *stream, const struct sse_event *event, struct bu
 {
     struct json_object object;
     struct json_error error;
-    struct rewrite rewrite;
     struct edits edits;
     char room[64];
     struct slice type = {0};
 
+    if (dialect_repeat_event(stream, event->data, out, facts))
+        return 0;
     *facts = (struct reply_facts){0};
     if (slice_eq(event->data,
                  SLICE_LIT("[DONE]"))) /* of servers that speak two protocols at once */
@@ -60,26 +60,32 @@ read_event(struct reply_stream *stream, const struct sse_event *event, struct bu
     const struct json_member *name = json_find(&object, "type");
     if (name != NULL && json_string_view(name->value, room, sizeof(room), &type) != 0)
         return ERR_UPSTREAM_ERROR;
-    note_sequence(stream, &object);
+    const struct json_member *number = json_find(&object, "sequence_number");
+    if (number != NULL)
+        dialect_note_sequence(stream, number->value);
 
-    dialect_rewrite_begin(&rewrite, &stream->context, event->data, &stream->scratch, &edits);
-    int err = read_response(stream, json_find(&object, "response"), &rewrite, facts);
+    struct rewrite rewrite = dialect_rewrite_of(stream, event->data, &edits);
+    dialect_rewrite_begin(&rewrite, &stream->kept);
+    const struct json_member *response = json_find(&object, "response");
+    int err = read_response(stream, response, &rewrite, facts);
     if (slice_eq_str(type, "error") || slice_eq_str(type, "response.failed") ||
         dialect_is_error(json_find(&object, "error"))) {
         bool has_usage = facts->has_usage;
 
-        dialect_read_error(0, event->data, &stream->scratch, facts);
+        dialect_read_error_event(stream, event->data, facts);
         facts->has_usage = has_usage;
         return 0;
     }
-    read_content(&object, type, facts);
+    struct slice text = read_content(&object, type, facts);
+    if (response == NULL)
+        dialect_repeat_expect(&rewrite, &object, text);
     facts->is_terminal =
         slice_eq_str(type, "response.completed") || slice_eq_str(type, "response.incomplete");
     dialect_note(stream, facts);
     if (err == 0)
         err = dialect_rewrite_object(&rewrite, &object);
     if (err == 0)
-        dialect_emit(stream, event, name == NULL ? (struct slice){0} : name->value, &edits, out);
+        dialect_emit(stream, &rewrite, name == NULL ? (struct slice){0} : name->value, out);
     return err;
 }
 
@@ -99,29 +105,20 @@ read_response(struct reply_stream *stream, const struct json_member *response,
     const struct json_member *output = json_find(&object, "output");
     if (usage != NULL && usage->type != JSON_NULL) {
         dialect_usage_read(OPERATION_RESPONSE, usage->value, &stream->usage);
-        dialect_usage_read_tier(OPERATION_RESPONSE, &object, &stream->usage);
+        dialect_usage_read_tier(OPERATION_RESPONSE, json_find(&object, "service_tier"),
+                                &stream->usage);
         if (output != NULL)
             dialect_usage_count_tools(output->value, &stream->usage);
         facts->has_usage = true;
     }
     int err = dialect_rewrite_object(rewrite, &object);
     if (err == 0 && stream->answer_id.len == 0)
-        buf_append_slice(&stream->answer_id, rewrite->own_id);
+        buf_append_slice(&stream->answer_id, rewrite->state_id);
     return err;
 }
 
-static void
-note_sequence(struct reply_stream *stream, const struct json_object *object)
-{
-    const struct json_member *number = json_find(object, "sequence_number");
-    int64_t n;
-
-    if (number != NULL && json_int(number->value, &n) == 0 && n >= stream->next_sequence &&
-        n < INT32_MAX)
-        stream->next_sequence = n + 1;
-}
-
-static void
+/* Gives the string that is all an event says, or "". */
+static struct slice
 read_content(const struct json_object *object, struct slice type, struct reply_facts *facts)
 {
     static const char *const path[] = {"item", "type"};
@@ -131,7 +128,9 @@ read_content(const struct json_object *object, struct slice type, struct reply_f
     if (ends_with(type, SLICE_LIT(".delta")) && delta != NULL) {
         facts->content_bytes = (int64_t)json_string_length(delta->value);
         facts->is_content = facts->content_bytes > 0;
-    } else if (slice_eq_str(type, "response.output_item.added")) {
+        return delta->type == JSON_STRING ? delta->value : (struct slice){0};
+    }
+    if (slice_eq_str(type, "response.output_item.added")) {
         /* Messages and reasoning begin empty; a call is content by being there. */
         facts->is_content = json_find_path(object, path, 2, &item) &&
                             !json_string_is(item.value, "message") &&
@@ -140,6 +139,7 @@ read_content(const struct json_object *object, struct slice type, struct reply_f
         facts->is_content = slice_eq_str(type, "response.output_item.done") ||
                             ends_with(type, SLICE_LIT(".partial_image"));
     }
+    return (struct slice){0};
 }
 
 static bool

@@ -10,6 +10,8 @@
 #include "relayos/base/limits.h"
 
 static void forget_given(struct sse *sse);
+static bool take_plain_event(struct sse *sse, struct sse_event *out);
+static bool next_plain_line(struct slice *text, struct slice *out);
 static int take_event(struct sse *sse, struct slice *out);
 static const char *event_end(struct sse *sse);
 static bool is_line_end(char c);
@@ -47,6 +49,8 @@ sse_next(struct sse *sse, struct sse_event *out)
 
     for (;;) {
         forget_given(sse);
+        if (take_plain_event(sse, out))
+            return 0;
         int err = sse->is_failed ? ERR_TOO_LARGE : take_event(sse, &text);
         if (err != 0)
             return err;
@@ -78,6 +82,38 @@ forget_given(struct sse *sse)
         buf_shrink(&sse->held);
     }
     sse->is_given = false;
+}
+
+/* What nearly all events are: all in the chunk, one line of data, perhaps a name before it, LFs. */
+static bool
+take_plain_event(struct sse *sse, struct sse_event *out)
+{
+    struct slice rest = sse->chunk, line;
+    struct slice name = {0};
+
+    if (sse->held.len > 0 || sse->after_cr || sse->at_start || sse->is_failed ||
+        !next_plain_line(&rest, &line))
+        return false;
+    if (is_field(line, SLICE_LIT("event"), &name) && !next_plain_line(&rest, &line))
+        return false;
+    if (!is_field(line, SLICE_LIT("data"), &out->data) || rest.len == 0 || *rest.ptr != '\n' ||
+        sse->chunk.len - rest.len >= LIMIT_SSE_EVENT)
+        return false;
+    out->name = name;
+    sse->chunk = slice_sub(rest, 1, rest.len);
+    return true;
+}
+
+static bool
+next_plain_line(struct slice *text, struct slice *out)
+{
+    const char *feed = text->len == 0 ? NULL : memchr(text->ptr, '\n', text->len);
+
+    if (feed == NULL)
+        return false;
+    *out = slice_of(text->ptr, (size_t)(feed - text->ptr));
+    *text = slice_sub(*text, out->len + 1, text->len);
+    return out->len > 0 && memchr(out->ptr, '\r', out->len) == NULL;
 }
 
 /* Bytes of the next whole event: in the chunk if it lies there alone, else in held. */

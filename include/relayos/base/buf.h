@@ -24,11 +24,20 @@ struct buf {
 };
 
 /* Empty buffer that may grow to cap bytes; nothing is allocated yet. */
-void buf_init(struct buf *buf, size_t cap);
+static inline void
+buf_init(struct buf *buf, size_t cap)
+{
+    *buf = (struct buf){.cap = cap};
+}
 void buf_fini(struct buf *buf);
 
 /* Forget the contents (and overflow), keep the memory. */
-void buf_clear(struct buf *buf);
+static inline void
+buf_clear(struct buf *buf)
+{
+    buf->len = 0;
+    buf->overflow = false;
+}
 
 /* Free the memory if it holds nothing, so that an idle stream keeps none. */
 void buf_shrink(struct buf *buf);

@@ -35,6 +35,9 @@ void text_base62(const uint8_t *bytes, size_t len, char *out, size_t n);
 
 /* Integer: optional '-', digits, nothing else; 0 or -1 (also on overflow). */
 int text_int_parse(struct slice s, int64_t *out);
+/* The same written, no NUL; returns its length. */
+#define TEXT_INT_SIZE 20 /* INT64_MIN has 19 digits and a sign */
+size_t text_int_format(int64_t n, char out[TEXT_INT_SIZE]);
 
 /* Money, exact: "50", "0.25", "12.345678901 usd", "$7" -> nano-USD. Never negative. */
 int text_usd_parse(struct slice s, int64_t *out_nusd);

@@ -74,6 +74,9 @@ struct request_facts {
     bool wants_usage;            /* chat and completions: stream_options.include_usage is true */
     struct slice stream_options; /* raw value, empty if absent */
     int64_t max_tokens;          /* 0 = not said */
+    struct slice said_max[2];    /* its raw value, null included; chat has two names for it */
+    int64_t cap_tokens;          /* set by whoever has a bound to keep: what max_tokens is lowered
+                                    to, or set to if it was not said; 0 = it stays as it is */
     int64_t n_choices;           /* 1 unless said */
     bool is_unbounded;           /* URL images, file ids, server tools: no bound on the prompt */
     bool has_server_tools;
@@ -116,6 +119,21 @@ struct reply_facts {
     int64_t content_bytes;
 };
 
+/* Lengths of what stands at the start of a stream's scratch from event to event. */
+struct reply_kept {
+    size_t model_len, id_len; /* raw JSON strings that answers are given; 0: not made yet */
+    size_t pattern_len;
+};
+
+/* The shape of the event before: pieces of it between the values that may differ in the next. */
+#define DIALECT_N_HOLES 3
+struct reply_pattern {
+    size_t n_holes; /* 0: there is none */
+    uint8_t holes[DIALECT_N_HOLES];
+    /* Bytes of each piece as it came in and as it went out: they alternate in scratch. */
+    uint32_t in[DIALECT_N_HOLES + 1], out[DIALECT_N_HOLES + 1];
+};
+
 /* One streamed answer in progress. */
 struct reply_stream {
     struct reply_context context;
@@ -125,7 +143,9 @@ struct reply_stream {
     int64_t next_sequence; /* Responses: sequence_number for an event of our own */
     bool is_complete;      /* a terminal event was seen */
     bool has_content;
-    struct buf scratch;   /* replacement texts of the event at hand; reused */
+    struct reply_kept kept;
+    struct reply_pattern pattern;
+    struct buf scratch;   /* what is kept, and replacement texts of the event at hand */
     struct buf answer_id; /* Responses: the id given out, for an event of our own */
 };
 
@@ -143,8 +163,9 @@ struct dialect {
 
     /*
      * Edits that turn the caller's body into the upstream's: model, stream_options.include_usage,
-     * unsealed state ids (n_state_ids raw JSON strings, in the order of facts). scratch holds what
-     * is put in; it is appended to and must live as long as the edits. state_ids lie elsewhere.
+     * the most tokens to produce (cap_tokens), unsealed state ids (n_state_ids raw JSON strings, in
+     * the order of facts). scratch holds what is put in; it is appended to and must live as long as
+     * the edits. state_ids lie elsewhere.
      */
     void (*edit_request)(const struct request_facts *facts, struct slice upstream_model,
                          const struct slice *state_ids, struct buf *scratch, struct edits *out);

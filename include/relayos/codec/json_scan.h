@@ -67,7 +67,12 @@ int json_scan_value(struct slice text, enum json_type *out_type,
                     struct json_error *error) MUST_CHECK;
 
 /* Member by name (escapes in the text's key are taken into account), or NULL. */
-const struct json_member *json_find(const struct json_object *object, const char *key);
+const struct json_member *json_find_key(const struct json_object *object, struct slice key);
+static inline const struct json_member *
+json_find(const struct json_object *object, const char *key)
+{
+    return json_find_key(object, slice_str(key)); /* inline: the length of a literal is known */
+}
 /* Member by path of names through nested objects ("response", "usage"), scanned on the way; false
  * if a part is missing or not an object. Cheap for small subtrees, meant for replies. */
 bool json_find_path(const struct json_object *object, const char *const *path, size_t n_path,
@@ -90,7 +95,12 @@ size_t json_string_length(struct slice value);
  * surrogate, ERR_TOO_LARGE past the buffer's cap. `value` has its quotes. */
 int json_string_decode(struct slice value, struct buf *out) MUST_CHECK;
 /* Does a raw string value (with quotes) decode to exactly s? */
-bool json_string_is(struct slice value, const char *s);
+bool json_string_eq(struct slice value, struct slice text);
+static inline bool
+json_string_is(struct slice value, const char *s)
+{
+    return json_string_eq(value, slice_str(s));
+}
 /* Integer value: optional minus, digits, no fraction, no exponent, fits int64; else ERR_SYNTAX. */
 int json_int(struct slice value, int64_t *out) MUST_CHECK;
 

@@ -144,6 +144,9 @@ Test(slice, comparisons_and_trimming)
     cr_assert(slice_eq_nocase(SLICE_LIT("Content-TYPE"), SLICE_LIT("content-type")));
     cr_assert_not(slice_eq_nocase(SLICE_LIT("a"), SLICE_LIT("ab")));
     cr_assert_not(slice_eq_nocase(SLICE_LIT("["), SLICE_LIT("{")), "letters only differ in case");
+    cr_assert_not(slice_eq_nocase(SLICE_LIT("`"), SLICE_LIT("@")));
+    cr_assert_not(slice_eq_nocase(SLICE_LIT("a"), SLICE_LIT("b")));
+    cr_assert_not(slice_eq_nocase(SLICE_LIT("\xc3"), SLICE_LIT("\xe3")), "ASCII alone has cases");
     cr_assert(slice_eq_str(slice_trim(SLICE_LIT(" \t a b \t")), "a b"));
     cr_assert_eq(slice_trim(SLICE_LIT(" \t ")).len, 0);
     cr_assert(slice_eq(slice_str(NULL), SLICE_LIT("")));

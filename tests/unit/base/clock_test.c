@@ -45,26 +45,6 @@ Test(clock, fractions_are_milliseconds_or_microseconds)
     cr_assert_eq(utc("2026-11-25T18:40:31.1Z"), INT64_C(1795632031100000));
 }
 
-Test(clock, a_month_begins_and_ends_where_the_calendar_says)
-{
-    static const char *const cases[][4] = {
-        {"2026-11-25T18:40:31Z", "2026-11-01", "2026-12-01", "202611"},
-        {"2026-12-31T23:59:59.999999Z", "2026-12-01", "2027-01-01", "202612"},
-        {"2027-01-01T00:00:00Z", "2027-01-01", "2027-02-01", "202701"},
-        {"2028-02-29T12:00:00Z", "2028-02-01", "2028-03-01", "202802"},
-        {"2100-02-28T23:59:59Z", "2100-02-01", "2100-03-01", "210002"},
-    };
-
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        int64_t start, next;
-
-        clock_month_us(utc(cases[i][0]), &start, &next);
-        cr_assert_eq(start, utc(cases[i][1]), "%s", cases[i][0]);
-        cr_assert_eq(next, utc(cases[i][2]), "%s", cases[i][0]);
-        cr_assert_eq(clock_month_id(utc(cases[i][0])), strtoul(cases[i][3], NULL, 10));
-    }
-}
-
 Test(clock, dates_are_read_with_and_without_time_and_offset)
 {
     cr_assert_eq(utc("2026-12-01"), utc("2026-12-01T00:00:00Z"));

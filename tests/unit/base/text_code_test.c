@@ -4,6 +4,7 @@
  */
 #include <criterion/criterion.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -89,6 +90,31 @@ Test(text_code, hex_takes_exactly_its_length)
     cr_assert_eq(text_hex_parse(SLICE_LIT("0af"), bytes, 2), -1);
     cr_assert_eq(text_hex_parse(SLICE_LIT("0aff0"), bytes, 2), -1);
     cr_assert_eq(text_hex_parse(SLICE_LIT("0agf"), bytes, 2), -1);
+}
+
+Test(text_code, hex_of_each_byte_at_each_place_is_what_printf_says)
+{
+    uint8_t bytes[7];
+    char ours[14], theirs[15];
+
+    for (int value = 0; value < 256; value++) {
+        for (int i = 0; i < 7; i++) {
+            bytes[i] = (uint8_t)(value + i * 37);
+            snprintf(theirs + 2 * i, 3, "%02x", bytes[i]);
+        }
+        text_hex(bytes, 7, ours);
+        cr_assert_eq(memcmp(ours, theirs, 14), 0, "from %d", value);
+    }
+}
+
+Test(text_code, an_id_is_written_with_its_dashes)
+{
+    struct uuid id = {{0x01, 0x9a, 0xbc, 0xde, 0xf0, 0x12, 0x74, 0x56, 0x89, 0xab, 0xcd, 0xef, 0x98,
+                       0x76, 0x54, 0x32}};
+    char out[TEXT_UUID_SIZE];
+
+    text_uuid_format(id, out);
+    cr_assert_eq(memcmp(out, "019abcde-f012-7456-89ab-cdef98765432", TEXT_UUID_SIZE), 0);
 }
 
 Test(text_code, base64url_survives_a_round_trip_at_each_length)

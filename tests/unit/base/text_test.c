@@ -4,6 +4,8 @@
  */
 #include <criterion/criterion.h>
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -146,7 +148,30 @@ Test(text, integers_are_digits_and_fit_64_bits)
     cr_assert_eq(text_int_parse(SLICE_LIT("--1"), &n), -1);
     cr_assert_eq(text_int_parse(SLICE_LIT("+1"), &n), -1);
     cr_assert_eq(text_int_parse(SLICE_LIT("1 "), &n), -1);
+    cr_assert_eq(text_int_parse(SLICE_LIT("18446744073709551616"), &n), -1);
     cr_assert_eq(n, INT64_MAX, "untouched on failure");
+    cr_assert_eq(text_int_parse(SLICE_LIT("-0000000000000000000000000012"), &n), 0);
+    cr_assert_eq(n, -12);
+    cr_assert_eq(text_int_parse(SLICE_LIT("0"), &n), 0);
+    cr_assert_eq(n, 0);
+}
+
+Test(text, integers_are_written_as_the_c_library_writes_them)
+{
+    char ours[TEXT_INT_SIZE], theirs[32];
+    uint64_t seed = 1;
+
+    for (int i = 0; i < 100000; i++) {
+        int64_t edges[] = {INT64_MIN, INT64_MAX, 0, -1, 9, 10, 99, 100, -100};
+        size_t n_edges = sizeof(edges) / sizeof(edges[0]);
+
+        seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+        int64_t n = (size_t)i < n_edges ? edges[i] : (int64_t)seed >> (i % 64);
+        size_t len = (size_t)snprintf(theirs, sizeof(theirs), "%" PRId64, n);
+
+        cr_assert_eq(text_int_format(n, ours), len);
+        cr_assert_eq(memcmp(ours, theirs, len), 0, "%" PRId64, n);
+    }
 }
 
 Test(text, counts_have_commas)

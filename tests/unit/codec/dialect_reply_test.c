@@ -168,3 +168,57 @@ Test(dialect_reply, an_error_inside_a_200_is_one)
         free(text);
     }
 }
+
+Test(dialect_reply, every_mark_of_an_upstream_is_cut)
+{
+    static const char *const marks[] = {
+        "system_fingerprint",    "provider",  "x_groq",         "request_id", "nvext", "timings",
+        "prompt_filter_results", "container", "pr\\u006fvider",
+    };
+    char body[256];
+
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+        snprintf(body, sizeof(body), "{\"choices\":[],\"%s\":{\"%s\":1},\"%.2s\":2}", marks[i],
+                 marks[i], marks[i]);
+        char *text = rewritten(OPERATION_CHAT, body);
+        snprintf(body, sizeof(body), "{\"choices\":[],\"%.2s\":2}", marks[i]);
+        cr_expect_str_eq(text, body);
+        free(text);
+    }
+}
+
+Test(dialect_reply, an_answer_without_usage_is_measured_by_what_it_says)
+{
+    static const struct {
+        const char *message;
+        int64_t bytes;
+    } rows[] = {
+        {"\"content\":\"abc\"", 3},
+        {"\"text\":\"abc\"", 3},
+        {"\"reasoning_content\":\"abc\"", 3},
+        {"\"reasoning\":\"abc\"", 3},
+        {"\"refusal\":\"abc\"", 3},
+        {"\"arguments\":\"{\\\"a\\\":1}\"", 7},
+        {"\"partial_json\":\"abc\"", 3},
+        {"\"thinking\":\"abc\"", 3},
+        {"\"transcript\":\"abc\"", 3},
+        {"\"input\":\"abc\"", 3},
+        {"\"delta\":\"abc\"", 3},
+        {"\"c\\u006fntent\":\"abc\"", 3},
+        {"\"content\":[{\"text\":\"a\"},{\"text\":\"b\"}]", 2},
+        {"\"input\":{\"text\":\"a\"}", 1},
+        {"\"name\":\"abc\"", 0},
+        {"\"data\":{\"text\":\"a\"}", 0},
+        {"\"logprobs\":{\"content\":\"abc\"}", 0},
+        {"\"reasoning_details\":[{\"text\":\"abc\"}],\"text\":\"a\"", 1},
+    };
+    char body[256];
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(body, sizeof(body), "{\"choices\":[{\"message\":{%s}}]}", rows[i].message);
+        char *text = rewritten(OPERATION_CHAT, body);
+        cr_expect_str_eq(text, body);
+        cr_expect_eq(facts.content_bytes, rows[i].bytes, "%s", rows[i].message);
+        free(text);
+    }
+}

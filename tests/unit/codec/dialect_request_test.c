@@ -214,6 +214,80 @@ Test(dialect_request, a_second_model_cannot_hide)
     EXPECT_REFUSALS(rows);
 }
 
+/* Null is as good as absent, so a known name passes; with one letter in the wrong case it does not.
+ */
+static void
+expect_known_in_one_case(enum operation operation, const char *written, bool is_known)
+{
+    static const char *const required[] = {
+        [OPERATION_CHAT] = MESSAGES,
+        [OPERATION_COMPLETION] = "\"prompt\":\"p\"",
+        [OPERATION_EMBEDDING] = "\"input\":\"i\"",
+        [OPERATION_RESPONSE] = "\"input\":\"i\"",
+        [OPERATION_MESSAGE] = MESSAGES ",\"max_tokens\":1",
+        [OPERATION_COUNT_TOKENS] = MESSAGES,
+    };
+    char body[512], name[64];
+    size_t len = strlen(written);
+
+    for (size_t at = 0; at <= len; at++) {
+        bool is_miscased = at < len && written[at] != '_';
+
+        snprintf(name, sizeof(name), "%s", written);
+        if (is_miscased)
+            name[at] = (char)(name[at] ^ 0x20);
+        snprintf(body, sizeof(body), "{\"model\":\"m\",%s,\"%s\":null}", required[operation], name);
+        int err = read_request(operation, body);
+        cr_assert_eq(err, is_miscased && is_known ? ERR_INVALID_REQUEST : 0, "%s", body);
+    }
+}
+
+Test(dialect_request, each_known_name_is_known_in_its_operations_and_refused_in_another_case)
+{
+#define CHAT    (1u << OPERATION_CHAT)
+#define TEXT    (1u << OPERATION_COMPLETION)
+#define RESPOND (1u << OPERATION_RESPONSE)
+#define MESSAGE (1u << OPERATION_MESSAGE | 1u << OPERATION_COUNT_TOKENS)
+    static const struct {
+        const char *name;
+        unsigned operations;
+    } rows[] = {
+        {"stream_options", CHAT | TEXT},
+        {"max_completion_tokens", CHAT},
+        {"max_output_tokens", RESPOND},
+        {"n", CHAT | TEXT},
+        {"best_of", TEXT},
+        {"service_tier", CHAT | TEXT | RESPOND | 1u << OPERATION_MESSAGE},
+        {"prompt_cache_key", CHAT | RESPOND},
+        {"metadata", 1u << OPERATION_MESSAGE},
+        {"previous_response_id", RESPOND},
+        {"conversation", RESPOND},
+        {"container", MESSAGE},
+        {"background", RESPOND},
+        {"web_search_options", CHAT},
+        {"mcp_servers", MESSAGE},
+        {"fallbacks", MESSAGE},
+        {"models", ~0u},
+        {"speed", MESSAGE},
+        {"inference_geo", MESSAGE},
+        {"fallback_credit_token", MESSAGE},
+        {"thread", MESSAGE},
+        {"nobody_knows_this_one", 0},
+        {"a_name_that_is_far_longer_than_any_that_is_known", 0},
+        {"", 0},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (unsigned operation = 0; operation < DIALECT_N_OPERATIONS; operation++)
+            expect_known_in_one_case((enum operation)operation, rows[i].name,
+                                     (rows[i].operations >> operation & 1) != 0);
+    }
+#undef CHAT
+#undef TEXT
+#undef RESPOND
+#undef MESSAGE
+}
+
 #define CHAT_PART(part)                                                                            \
     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[" part "]}]}"
 #define MESSAGE_PART(part)                                                                         \
@@ -436,4 +510,41 @@ Test(dialect_request, state_ids_are_put_in_where_they_stood)
                   "\"previous_response_id\":\"resp_up\",\"stream\":true}");
     cr_assert_eq(read_request(OPERATION_RESPONSE, RESPONSE("\"conversation\":\"conv_S\"")), 0);
     cr_expect(facts.n_state_ids == 1 && slice_eq_str(facts.state_ids[0], "\"conv_S\""));
+}
+
+/* QE-06: what a key with strict quotas may produce at most is what was reserved for it. */
+Test(dialect_request, output_is_capped_where_it_is_unbounded_or_above_the_cap)
+{
+    static const struct {
+        enum operation operation;
+        const char *before, *after;
+    } rows[] = {
+        {OPERATION_CHAT, "{\"model\":\"m\"," MESSAGES "}",
+         "{\"model\":\"u\",\"max_completion_tokens\":100," MESSAGES "}"},
+        {OPERATION_CHAT, "{\"max_tokens\":101,\"model\":\"m\"," MESSAGES "}",
+         "{\"max_tokens\":100,\"model\":\"u\"," MESSAGES "}"},
+        {OPERATION_CHAT, "{\"max_tokens\":null,\"model\":\"m\"," MESSAGES "}",
+         "{\"max_tokens\":100,\"model\":\"u\"," MESSAGES "}"},
+        {OPERATION_CHAT,
+         "{\"max_tokens\":900,\"model\":\"m\",\"max_completion_tokens\":7," MESSAGES "}",
+         "{\"max_tokens\":100,\"model\":\"u\",\"max_completion_tokens\":7," MESSAGES "}"},
+        {OPERATION_CHAT, "{\"model\":\"m\"," MESSAGES ",\"max_completion_tokens\":2147483647}",
+         "{\"model\":\"u\"," MESSAGES ",\"max_completion_tokens\":100}"},
+        {OPERATION_COMPLETION, "{\"model\":\"m\",\"prompt\":\"p\"}",
+         "{\"model\":\"u\",\"max_tokens\":100,\"prompt\":\"p\"}"},
+        {OPERATION_RESPONSE, "{\"model\":\"m\",\"input\":\"p\",\"store\":false}",
+         "{\"model\":\"u\",\"max_output_tokens\":100,\"input\":\"p\",\"store\":false}"},
+        {OPERATION_MESSAGE, "{\"model\":\"m\",\"max_tokens\":4096," MESSAGES "}",
+         "{\"model\":\"u\",\"max_tokens\":100," MESSAGES "}"},
+        {OPERATION_MESSAGE, "{\"model\":\"m\",\"max_tokens\":100," MESSAGES "}",
+         "{\"model\":\"u\",\"max_tokens\":100," MESSAGES "}"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        cr_assert_eq(read_request(rows[i].operation, rows[i].before), 0, "%s: %s", rows[i].before,
+                     why.detail);
+        cr_assert_eq(facts.cap_tokens, 0);
+        facts.cap_tokens = 100;
+        expect_edited("u", NULL, rows[i].after);
+    }
 }

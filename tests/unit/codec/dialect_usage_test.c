@@ -124,3 +124,143 @@ Test(dialect_usage, the_last_word_counts_also_when_it_is_less)
     dialect_usage_read(OPERATION_CHAT, SLICE_LIT("{\"completion_tokens\":null}"), &usage);
     cr_expect(usage.count[USAGE_OUTPUT] == 4);
 }
+
+Test(dialect_usage, a_counter_said_twice_spoils_the_object_it_is_in)
+{
+    static const struct {
+        enum operation operation;
+        const char *text;
+        int64_t input, cached, output;
+    } rows[] = {
+        /* In the report: nothing of it is believed. */
+        {OPERATION_CHAT, "{\"completion_tokens\":5,\"prompt_tokens\":7,\"completion_tokens\":5}", 0,
+         0, 0},
+        {OPERATION_CHAT, "{\"prompt_tokens\":null,\"prompt_tokens\":7}", 0, 0, 0},
+        {OPERATION_CHAT, "{\"prompt_tokens\":7,\"prompt_t\\u006fkens\":7}", 0, 0, 0},
+        {OPERATION_CHAT,
+         "{\"prompt_tokens_details\":{},\"prompt_tokens\":7,\"prompt_tokens_details\":{}}", 0, 0,
+         0},
+        {OPERATION_MESSAGE, "{\"input_tokens\":7,\"service_tier\":null,\"service_tier\":null}", 0,
+         0, 0},
+        /* In the details: the totals stand. */
+        {OPERATION_CHAT,
+         "{\"prompt_tokens\":7,\"completion_tokens\":5,\"prompt_tokens_details\":{\"cached_"
+         "tokens\":"
+         "2,\"audio_tokens\":1,\"cached_tokens\":2}}",
+         7, 0, 5},
+        {OPERATION_RESPONSE,
+         "{\"input_tokens\":7,\"output_tokens\":5,\"input_tokens_details\":{\"cached_tokens\":2},"
+         "\"output_tokens_details\":{\"reasoning_tokens\":3,\"reasoning_tokens\":3}}",
+         5, 2, 5},
+        {OPERATION_MESSAGE,
+         "{\"input_tokens\":7,\"output_tokens\":5,\"server_tool_use\":{\"web_search_requests\":1,"
+         "\"web_search_requests\":1}}",
+         7, 0, 5},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct usage usage = read_usage(rows[i].operation, rows[i].text);
+
+        cr_expect(usage.is_invalid, "%s", rows[i].text);
+        cr_expect_eq(usage.count[USAGE_INPUT], rows[i].input, "%s", rows[i].text);
+        cr_expect_eq(usage.count[USAGE_CACHE_READ], rows[i].cached, "%s", rows[i].text);
+        cr_expect_eq(usage.count[USAGE_OUTPUT], rows[i].output, "%s", rows[i].text);
+        cr_expect_eq(usage.reasoning_tokens, 0, "%s", rows[i].text);
+        cr_expect_eq(usage.count[USAGE_SERVER_TOOL], 0, "%s", rows[i].text);
+    }
+}
+
+Test(dialect_usage, the_same_name_in_two_objects_is_not_said_twice)
+{
+    struct usage usage =
+        read_usage(OPERATION_CHAT,
+                   "{\"completion_tokens_details\":{\"audio_tokens\":2,\"image_tokens\":1},"
+                   "\"prompt_tokens_details\":{\"audio_tokens\":3,\"image_tokens\":4},"
+                   "\"prompt_tokens\":10,\"completion_tokens\":9,"
+                   "\"other\":{\"prompt_tokens\":1,\"cached_tokens\":[{\"cached_tokens\":1}]}}");
+
+    cr_expect_not(usage.is_invalid);
+    cr_expect_eq(usage.count[USAGE_INPUT], 3);
+    cr_expect_eq(usage.count[USAGE_INPUT_AUDIO], 3);
+    cr_expect_eq(usage.count[USAGE_INPUT_IMAGE], 4);
+    cr_expect_eq(usage.count[USAGE_CACHE_READ], 0);
+    cr_expect_eq(usage.count[USAGE_OUTPUT], 6);
+    cr_expect_eq(usage.count[USAGE_OUTPUT_AUDIO], 2);
+    cr_expect_eq(usage.count[USAGE_OUTPUT_IMAGE], 1);
+}
+
+Test(dialect_usage, details_of_a_total_that_is_not_there_are_not_read)
+{
+    struct usage usage = read_usage(
+        OPERATION_CHAT,
+        "{\"prompt_tokens\":null,\"prompt_tokens_details\":{\"cached_tokens\":-1},"
+        "\"completion_tokens_details\":[],\"prompt_tokens_detail\":7,\"cached_tokens\":-1}");
+
+    cr_expect_not(usage.is_invalid);
+    cr_expect_eq(usage.count[USAGE_CACHE_READ], 0);
+    usage = read_usage(OPERATION_CHAT, "{\"prompt_tokens\":1,\"prompt_tokens_details\":[]}");
+    cr_expect(usage.is_invalid && usage.count[USAGE_INPUT] == 1);
+    usage = read_usage(OPERATION_CHAT,
+                       "{\"prompt_tokens\":1,\"prompt_tokens_details\":{\"audio_tokens\":{"
+                       "\"cached_tokens\":1}}}");
+    cr_expect(usage.is_invalid && usage.count[USAGE_CACHE_READ] == 0);
+}
+
+Test(dialect_usage, cache_writes_are_split_by_their_life)
+{
+    static const struct {
+        const char *text;
+        int64_t short_lived, long_lived;
+        bool is_invalid;
+    } rows[] = {
+        {"{\"cache_creation_input_tokens\":9}", 9, 0, false},
+        {"{\"cache_creation_input_tokens\":9,\"cache_creation\":null}", 9, 0, false},
+        {"{\"cache_creation\":{\"ephemeral_1h_input_tokens\":4},\"cache_creation_input_tokens\":9}",
+         5, 4, false},
+        {"{\"cache_creation_input_tokens\":9,\"cache_creation\":{\"ephemeral_5m_input_tokens\":2,"
+         "\"ephemeral_1h_input_tokens\":4}}",
+         5, 4, false},
+        {"{\"cache_creation_input_tokens\":3,\"cache_creation\":{\"ephemeral_1h_input_tokens\":4}}",
+         0, 3, false},
+        {"{\"cache_creation\":{\"ephemeral_5m_input_tokens\":2,\"ephemeral_1h_input_tokens\":4}}",
+         2, 4, false},
+        {"{\"cache_creation_input_tokens\":9,\"cache_creation\":7}", 9, 0, true},
+        {"{\"cache_creation_input_tokens\":9,\"cache_creation\":{\"ephemeral_1h_input_tokens\":4,"
+         "\"ephemeral_1h_input_tokens\":4}}",
+         9, 0, true},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct usage usage = read_usage(OPERATION_MESSAGE, rows[i].text);
+
+        cr_expect_eq(usage.count[USAGE_CACHE_WRITE_5M], rows[i].short_lived, "%s", rows[i].text);
+        cr_expect_eq(usage.count[USAGE_CACHE_WRITE_1H], rows[i].long_lived, "%s", rows[i].text);
+        cr_expect_eq(usage.is_invalid, rows[i].is_invalid, "%s", rows[i].text);
+    }
+}
+
+Test(dialect_usage, a_report_is_clean_unless_it_says_what_the_operator_pays)
+{
+    static const struct {
+        const char *text;
+        bool is_clean;
+    } rows[] = {
+        {"{\"prompt_tokens\":1,\"total_tokens\":1}", true},
+        {"{\"x\":{\"cost\":1},\"prompt_tokens_details\":{\"cost\":1}}", true},
+        {"{\"prompt_tokens\":-1}", true},
+        {"{\"cost\":1}", false},
+        {"{\"prompt_tokens\":1,\"c\\u006fst\":1}", false},
+        {"{\"cost_details\":{},\"prompt_tokens\":1}", false},
+        {"{\"is_byok\":true}", false},
+        {"{\"extra_properties\":null}", false},
+        {"{\"prompt_tokens\":1,\"prompt_tokens\":1}", false},
+        {"7", false},
+    };
+    struct usage usage;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        dialect_usage_clear(&usage);
+        cr_expect_eq(dialect_usage_read(OPERATION_CHAT, slice_str(rows[i].text), &usage),
+                     rows[i].is_clean, "%s", rows[i].text);
+    }
+}

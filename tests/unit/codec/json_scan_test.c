@@ -91,29 +91,30 @@ Test(json_scan, refuses_what_is_not_json)
     cr_expect_neq(scan_value(slice_of("\"a\0b\"", 5), &(struct json_error){0}), 0);
 }
 
+static const struct {
+    const char *bytes;
+    bool is_valid;
+} inserts[] = {
+    {"\\n", true},
+    {"\\\\", true},
+    {"\\\"", true},
+    {"\\u00e9", true},
+    {"\xC3\xA9", true},
+    {"\xE2\x82\xAC", true},
+    {"\xF0\x9F\x98\x80", true},
+    {"\\ud83d\\ude00", true},
+    {"\\q", false},
+    {"\x01", false},
+    {"\x80", false},
+    {"\"", false},
+    {"\\ud83d", false},
+    {"\xE2\x82", false},
+    {"\n", false},
+};
+
 /* Each special byte at each place of strings of each length: vectors have edges. */
 Test(json_scan, strings_are_judged_alike_at_every_length_and_place)
 {
-    static const struct {
-        const char *bytes;
-        bool is_valid;
-    } inserts[] = {
-        {"\\n", true},
-        {"\\\\", true},
-        {"\\\"", true},
-        {"\\u00e9", true},
-        {"\xC3\xA9", true},
-        {"\xE2\x82\xAC", true},
-        {"\xF0\x9F\x98\x80", true},
-        {"\\ud83d\\ude00", true},
-        {"\\q", false},
-        {"\x01", false},
-        {"\x80", false},
-        {"\"", false},
-        {"\\ud83d", false},
-        {"\xE2\x82", false},
-        {"\n", false},
-    };
     char text[128];
     struct json_error error;
 
@@ -130,6 +131,103 @@ Test(json_scan, strings_are_judged_alike_at_every_length_and_place)
                              length);
             }
         }
+    }
+}
+
+/*
+ * Scan an object with `more` blanks behind it, all at the end of an allocation: near the end of a
+ * text strings are read otherwise than far from it.
+ */
+static int
+scan_with_more_behind(struct slice text, size_t more, struct json_object *object,
+                      struct json_error *error)
+{
+    char *copy = malloc(text.len + more);
+
+    memcpy(copy, text.ptr, text.len);
+    memset(copy + text.len, ' ', more);
+    int err = json_scan_object(slice_of(copy, text.len + more), object, error);
+    free(copy);
+    return err;
+}
+
+static void
+expect_same_with_more_behind(struct slice text, bool is_valid)
+{
+    struct json_error error, here;
+    struct json_object object, there;
+
+    cr_assert_eq(scan_with_more_behind(text, 0, &object, &error), is_valid ? 0 : ERR_SYNTAX);
+    for (size_t more = 1; more <= 40; more++) {
+        cr_assert_eq(scan_with_more_behind(text, more, &there, &here), is_valid ? 0 : ERR_SYNTAX,
+                     "%.*s and %zu", (int)text.len, text.ptr, more);
+        if (!is_valid) {
+            cr_assert_eq(here.offset, error.offset, "%.*s and %zu", (int)text.len, text.ptr, more);
+            continue;
+        }
+        cr_assert_eq(there.has_escaped_key, object.has_escaped_key);
+        cr_assert_eq(there.n_members, object.n_members);
+        cr_assert_eq(there.members[0].key.len, object.members[0].key.len);
+        cr_assert_eq(there.members[0].key_has_escape, object.members[0].key_has_escape);
+        cr_assert_eq(there.members[0].value.len, object.members[0].value.len);
+    }
+}
+
+Test(json_scan, what_stands_behind_a_string_changes_nothing_before_it)
+{
+    const char xs[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+    char text[256];
+
+    for (size_t length = 0; length < sizeof(xs); length++) {
+        for (size_t i = 0; i < sizeof(inserts) / sizeof(inserts[0]); i++) {
+            int before = (int)length / 2, after = (int)length - before;
+            const char *insert = inserts[i].bytes;
+
+            snprintf(text, sizeof(text), "{\"%.*s%s%.*s\":1}", before, xs, insert, after, xs);
+            expect_same_with_more_behind(slice_str(text), inserts[i].is_valid);
+            snprintf(text, sizeof(text), "{\"k\":\"%.*s%s%.*s\"}", before, xs, insert, after, xs);
+            expect_same_with_more_behind(slice_str(text), inserts[i].is_valid);
+            snprintf(text, sizeof(text), "{\"k\":[{\"%.*s%s%.*s\" : {}}]}", before, xs, insert,
+                     after, xs);
+            expect_same_with_more_behind(slice_str(text), inserts[i].is_valid);
+        }
+    }
+}
+
+/* All the ways to stretch one text by n blanks, one of which is another byte. */
+static void
+expect_stretched(size_t n, char byte, bool is_valid)
+{
+    static const char *const parts[] = {"{", "\"a\"", ":", "1", ",", "\"b\":2}"};
+    char blanks[64], text[128];
+    struct json_error error;
+
+    for (size_t at = 0; at < n; at++) {
+        memset(blanks, ' ', n);
+        blanks[at] = byte;
+        for (size_t gap = 0; gap < sizeof(parts) / sizeof(parts[0]); gap++) {
+            size_t len = 0;
+
+            for (size_t part = 0; part < sizeof(parts) / sizeof(parts[0]); part++) {
+                len += (size_t)sprintf(text + len, "%s", parts[part]);
+                if (part == gap)
+                    len = (size_t)((char *)mempcpy(text + len, blanks, n) - text);
+            }
+            cr_assert_eq(scan_value(slice_of(text, len), &error) == 0, is_valid,
+                         "byte %d at %zu of %zu in gap %zu", byte, at, n, gap);
+        }
+    }
+}
+
+Test(json_scan, white_space_may_be_of_any_length_and_is_of_four_kinds)
+{
+    static const char spaces[] = " \n\t\r", others[] = "\v\f\x1f\x7f\xa0";
+
+    for (size_t n = 1; n <= 40; n++) {
+        for (const char *c = spaces; *c != '\0'; c++)
+            expect_stretched(n, *c, true);
+        for (const char *c = others; c != others + sizeof(others); c++) /* with its NUL */
+            expect_stretched(n, *c, false);
     }
 }
 

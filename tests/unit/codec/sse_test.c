@@ -72,6 +72,13 @@ static const struct {
      "named_after_it\n\ndata: short\n\n",
      "named_after_it|a long line that has to be looked at in several vectors, and then some more;"
      "|short;"},
+    {"data: a\n\nevent: n\ndata: b\n\nevent: m\nevent: o\ndata: c\n\n: x\ndata: d\n\ndata: "
+     "e\ndata: "
+     "f\n\n",
+     "|a;n|b;o|c;|d;|e\nf;"},
+    {"data: a\n\ndata: b\r\n\ndata: c\n\r\ndata: d\re\n\nevent: f\r\ndata: g\n\n\ndata:h\nid: "
+     "1\n\n",
+     "|a;|b;|c;|d;f|g;|h;"},
     {"data: a\n\ndata: cut", "|a;end:cut"},
     {"data: a\n\ndata: cut\n", "|a;end:cut"},
     {"data: a\r\n\r\ndata: cut\r\n", "|a;end:cut"},

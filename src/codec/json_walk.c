@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: ISC */
+#include "json_walk.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "json_skip.h"
+
+static bool take_member(struct json_walk *walk, const char *value, struct json_member *out);
+static const char *space_end(const char *p, const char *end);
+static const char *string_end(const char *p, const char *end, bool *out_has_escape);
+static const char *quote_or_escape(const char *p, const char *end);
+static bool is_opening(char c);
+static bool is_closing(char c);
+
+/* A string with a colon behind it is a key: no need to remember what is open. */
+bool
+json_walk_next(struct json_walk *walk, struct json_member *out)
+{
+    const char *p = walk->p, *end = walk->end;
+
+    for (; p < end; p++) {
+        if (*p == '"') {
+            const char *quote = string_end(p + 1, end, &out->key_has_escape);
+            const char *colon = quote == end ? end : space_end(quote + 1, end);
+
+            if (colon != end && *colon == ':') {
+                out->key = slice_of(p + 1, (size_t)(quote - p - 1));
+                return take_member(walk, space_end(colon + 1, end), out);
+            }
+            p = quote;
+        } else if (is_opening(*p)) {
+            walk->depth++;
+        } else if (is_closing(*p)) {
+            walk->depth--;
+        }
+    }
+    walk->p = end;
+    return false;
+}
+
+static bool
+take_member(struct json_walk *walk, const char *value, struct json_member *out)
+{
+    const char *end = walk->end, *p = value;
+    bool has_escape;
+
+    walk->p = end;
+    if (value == end)
+        return false;
+    out->type = json_skip_type(*value);
+    if (*value == '"') {
+        p = string_end(value + 1, end, &has_escape);
+        p += p != end;
+    } else if (!is_opening(*value)) {
+        while (p != end && *p != ',' && !is_closing(*p) && (uint8_t)*p > ' ')
+            p++;
+    }
+    walk->p = p;
+    out->value = slice_of(value, is_opening(*value) ? 1 : (size_t)(p - value));
+    return true;
+}
+
+void
+json_walk_over(struct json_walk *walk)
+{
+    const char *p = walk->p, *end = walk->end;
+    unsigned open = 0;
+    bool has_escape;
+
+    if (p == end || !is_opening(*p))
+        return;
+    do {
+        if (*p == '"')
+            p = string_end(p + 1, end, &has_escape);
+        else if (is_opening(*p))
+            open++;
+        else if (is_closing(*p))
+            open--;
+        p += p != end;
+    } while (p != end && open > 0);
+    walk->p = p;
+}
+
+static inline const char *
+space_end(const char *p, const char *end)
+{
+    while (p != end && (uint8_t)*p <= ' ')
+        p++;
+    return p;
+}
+
+/* The quote that closes the string text at p, or end. */
+static inline const char *
+string_end(const char *p, const char *end, bool *out_has_escape)
+{
+    *out_has_escape = false;
+    while ((p = quote_or_escape(p, end)) != end && *p != '"') {
+        *out_has_escape = true;
+        p += end - p >= 2 ? 2 : 1;
+    }
+    return p;
+}
+
+static inline const char *
+quote_or_escape(const char *p, const char *end)
+{
+#ifdef __SSE2__
+    for (; end - p >= 16; p += 16) {
+        __m128i x = _mm_loadu_si128((const __m128i *)p);
+        __m128i stop = _mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('"')),
+                                    _mm_cmpeq_epi8(x, _mm_set1_epi8('\\')));
+        unsigned stops = (unsigned)_mm_movemask_epi8(stop);
+
+        if (stops != 0)
+            return p + __builtin_ctz(stops);
+    }
+#endif
+    while (p != end && *p != '"' && *p != '\\')
+        p++;
+    return p;
+}
+
+static inline bool
+is_opening(char c)
+{
+    return (c | 0x20) == '{';
+}
+
+static inline bool
+is_closing(char c)
+{
+    return (c | 0x20) == '}';
+}

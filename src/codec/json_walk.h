@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * json_walk - the members of a text that the scanner has been over, depth first and in order.
+ * Nothing is checked a second time: of a text that is not valid it gives something or other, but
+ * never looks beyond its end.
+ */
+#ifndef CODEC_JSON_WALK_H
+#define CODEC_JSON_WALK_H
+
+#include "relayos/codec/json_scan.h"
+
+struct json_walk {
+    const char *p, *end;
+    unsigned
+        depth; /* arrays and objects around the member given last: 1 = of an outermost object */
+};
+
+static inline struct json_walk
+json_walk_in(struct slice text)
+{
+    return (struct json_walk){.p = text.ptr, .end = text.ptr + text.len};
+}
+
+/*
+ * Next member of any object; false at the end. The value of an array or object is its opening
+ * bracket alone, and the members inside come next.
+ */
+bool json_walk_next(struct json_walk *walk, struct json_member *out);
+/* Go on behind the value of the member given last. */
+void json_walk_over(struct json_walk *walk);
+
+#endif
