@@ -7,16 +7,18 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "conn_body.h"
 #include "exchange.h"
 #include "interpose.h"
 #include "relayos/base/mem.h"
 
 #define STASH_MAX         65536              /* pipelined bytes kept while busy */
-#define RESERVE_MAX       (1024 * 1024)      /* of a body, on the word of a Content-Length */
 #define READ_SIZE         4096               /* least room for a read */
 #define BODY_PROGRESS_MIN 16384              /* bytes per body deadline */
+#define DRAIN_GRACE_US    INT64_C(1000000)   /* for a request that is on its way */
 #define NEVER_US          (INT64_C(1) << 50) /* after now: 35 years */
 
 /*
@@ -26,6 +28,13 @@
 static struct conn *current;
 static uint64_t n_read_stops;
 
+/*
+ * The library's callback behind the last bytes of a response: it drops the request and reads the
+ * next, or closes. It is the same for all of them and seen in the first one; a server's self-test
+ * has had some before anybody else is answered.
+ */
+static h2o_socket_cb library_end;
+
 static void conn_on_close(void *data);
 static void conn_unref(struct conn *conn);
 static void conn_on_read(h2o_socket_t *sock, const char *err);
@@ -34,9 +43,10 @@ static void conn_on_busy_read(h2o_socket_t *sock, const char *err);
 static void on_bytes_while_busy(struct conn *conn, const char *bytes, size_t len);
 static void on_end_while_busy(struct conn *conn);
 static void hand_over_stash(struct conn *conn);
+static void begin_write(struct conn *conn, h2o_socket_cb after_write);
 static void conn_on_write(h2o_socket_t *sock, const char *err);
+static void conn_on_part_written(h2o_socket_t *sock, const char *err);
 static void settle(struct conn *conn);
-static void reserve_for_body(struct conn *conn);
 static void set_deadline(struct conn *conn, int64_t after_us);
 static void conn_on_deadline(struct timer *timer);
 static void on_late_request(struct conn *conn);
@@ -82,6 +92,7 @@ conn_on_close(void *data)
         current = NULL;
     conn->sock = NULL;
     timer_unset(server->loop, &conn->timer);
+    conn_body_forget(conn);
     if (conn->prev != NULL)
         conn->prev->next = conn->next;
     else
@@ -100,6 +111,7 @@ conn_unref(struct conn *conn)
     if (--conn->n_refs > 0)
         return;
     buf_fini(&conn->stash);
+    request_head_free(&conn->head);
     conn->magic = 0;
     free(conn);
 }
@@ -110,6 +122,22 @@ conn_close(struct conn *conn)
     assert(conn->magic == CONN_MAGIC && conn->library_read != NULL);
     if (conn->sock != NULL)
         conn->library_read(conn->sock, h2o_socket_error_closed);
+}
+
+/* Whoever has just connected is about to ask, and whoever has asked already gets an answer: closing
+ * under their request would be a reset. */
+void
+conn_drain(struct conn *conn)
+{
+    int n_unread = 0;
+
+    if (conn->state != CONN_IDLE)
+        return;
+    (void)ioctl(h2o_socket_get_fd(conn->sock), FIONREAD, &n_unread);
+    if (conn->is_first || n_unread > 0)
+        set_deadline(conn, DRAIN_GRACE_US);
+    else
+        conn_close(conn);
 }
 
 struct conn *
@@ -155,8 +183,10 @@ conn_read_start(h2o_socket_t *sock, h2o_socket_cb cb)
     current = conn;
     conn->library_read = cb;
     hand_over_stash(conn);
-    if (conn->state == CONN_BUSY) /* otherwise: at the start, or after "100 Continue" */
+    if (conn->state == CONN_BUSY) { /* otherwise: at the start, or after "100 Continue" */
+        conn_body_forget(conn);
         conn->state = CONN_IDLE;
+    }
     interpose_read_start(sock, conn_on_read);
     return true;
 }
@@ -185,6 +215,8 @@ conn_on_read(h2o_socket_t *sock, const char *err)
         return;
     conn->n_refs++;
     current = conn;
+    if (conn->state == CONN_BODY)
+        conn_body_on_bytes(conn);
     sock->bytes_read = n > 0 ? (size_t)n : 0;
     conn->library_read(sock, n > 0 ? NULL : h2o_socket_error_closed);
     settle(conn);
@@ -270,6 +302,10 @@ conn_on_head(struct conn *conn, const struct guard_head *head)
     conn->head_size = head->head_size;
     if (!head->is_chunked && head->content_length <= 0)
         return;
+    if (!conn_body_is_wanted(conn, head)) {
+        conn->is_body_withheld = conn->must_close = true;
+        return;
+    }
     conn->state = CONN_BODY;
     conn->input_size_seen = 0;
     conn->input_size_due = head->is_chunked ? 0 : head->head_size + (size_t)head->content_length;
@@ -286,27 +322,44 @@ conn_on_refused(struct conn *conn, const struct refusal *refusal)
 void
 conn_begin_request(struct conn *conn)
 {
-    conn->state = conn->timed_state = CONN_BUSY;
+    conn_body_count(conn);
+    conn->state = conn->timed_state = CONN_BUSY; /* the deadline that is set finds it so */
     conn->is_first = false;
-    set_deadline(conn, NEVER_US);
 }
 
 /* ---- writing ---- */
 
 void
-conn_send(struct conn *conn, h2o_req_t *req, h2o_iovec_t *bufs, size_t n_bufs,
-          h2o_send_state_t state)
+conn_send(struct conn *conn, h2o_req_t *req, h2o_iovec_t *body)
 {
-    assert(!conn->is_writing);
-    conn->n_refs++;
-    h2o_send(req, bufs, n_bufs, state);
-    if (conn->sock != NULL && h2o_socket_is_writing(conn->sock)) {
-        conn->library_write = conn->sock->_cb.write;
-        conn->sock->_cb.write = conn_on_write;
-        conn->is_writing = true;
-        set_deadline(conn, conn->server->conf.write_stall_timeout_us);
+    h2o_send(req, body, 1, H2O_SEND_STATE_FINAL);
+    library_end = conn->sock->_cb.write;
+    conn->sock->_cb.write = conn_on_write;
+    begin_write(conn, library_end);
+}
+
+void
+conn_write(struct conn *conn, h2o_iovec_t *bufs, size_t n_bufs, bool is_last)
+{
+    assert(library_end != NULL && (n_bufs > 0 || is_last));
+    if (n_bufs > 0) {
+        h2o_socket_write(conn->sock, bufs, n_bufs, conn_on_write);
+        begin_write(conn, is_last ? library_end : conn_on_part_written);
+        return;
     }
+    conn->n_refs++;
+    library_end(conn->sock, NULL);
+    settle(conn);
     conn_unref(conn);
+}
+
+static void
+begin_write(struct conn *conn, h2o_socket_cb after_write)
+{
+    assert(!conn->is_writing && h2o_socket_is_writing(conn->sock));
+    conn->after_write = after_write;
+    conn->is_writing = true;
+    set_deadline(conn, conn->server->conf.write_stall_timeout_us);
 }
 
 static void
@@ -319,10 +372,20 @@ conn_on_write(h2o_socket_t *sock, const char *err)
     conn->is_writing = false;
     if (err != NULL)
         conn->is_write_failed = true;
-    set_deadline(conn, NEVER_US);
-    conn->library_write(sock, err);
+    conn->after_write(sock, err);
     settle(conn);
     conn_unref(conn);
+}
+
+static void
+conn_on_part_written(h2o_socket_t *sock, const char *err)
+{
+    struct conn *conn = conn_from_socket(sock);
+
+    if (err != NULL)
+        conn_close(conn);
+    else
+        exchange_on_written(conn->exchange);
 }
 
 /* ---- deadlines ---- */
@@ -337,12 +400,12 @@ settle(struct conn *conn)
         return;
     if (conn->state == CONN_IDLE && conn->sock->input->size > 0)
         conn->state = CONN_HEAD;
-    if (conn->state == CONN_IDLE && conn->server->is_draining) {
+    if (conn->state == CONN_IDLE && conn->server->is_draining && !conn->is_first) {
         conn_close(conn);
         return;
     }
     if (conn->state == CONN_BODY)
-        reserve_for_body(conn);
+        conn_body_reserve(conn);
     if (conn->state == conn->timed_state)
         return;
     conn->timed_state = conn->state;
@@ -359,18 +422,6 @@ settle(struct conn *conn)
     case CONN_BUSY:
         break;
     }
-}
-
-/* The library doubles its buffer and copies; what a body will take is known. */
-static void
-reserve_for_body(struct conn *conn)
-{
-    size_t size = conn->sock->input->size;
-
-    if (size >= conn->input_size_due)
-        return;
-    size_t left = conn->input_size_due - size;
-    h2o_buffer_reserve(&conn->sock->input, (left < RESERVE_MAX ? left : RESERVE_MAX) + READ_SIZE);
 }
 
 static void

@@ -20,6 +20,7 @@
 #include "refusal.h"
 #include "relayos/base/buf.h"
 #include "relayos/net/guard.h"
+#include "request_head.h"
 #include "server_impl.h"
 
 #define CONN_MAGIC 0x434f4e4e
@@ -35,22 +36,25 @@ struct conn {
     uint32_t magic;
     uint32_t n_refs;
     struct server *server;
-    h2o_socket_t *sock;          /* NULL once closed */
-    h2o_socket_cb library_read;  /* what the library wants to be called */
-    h2o_socket_cb library_write; /* while is_writing */
+    h2o_socket_t *sock;         /* NULL once closed */
+    h2o_socket_cb library_read; /* what the library wants to be called */
+    h2o_socket_cb after_write;  /* while is_writing */
     struct exchange *exchange;
     struct timer timer;                 /* the deadline of the state */
     enum conn_state state, timed_state; /* timed: the one whose deadline is set */
     bool is_writing;
     bool is_write_failed;
-    bool must_close;        /* no further request on this connection */
-    bool is_first;          /* no request yet */
-    struct refusal refusal; /* set: the library is about to hand over a made-up request */
-    struct buf stash;       /* pipelined while busy */
-    size_t head_size;       /* of the request at hand */
-    size_t input_size_due;  /* head and body, 0: unknown */
-    size_t input_size_seen; /* at the last look of the body deadline */
-    uint64_t acked_bytes;   /* at the last look of the write deadline */
+    bool is_body_withheld;     /* the request's body is not read: conn_body.h */
+    bool must_close;           /* no further request on this connection */
+    bool is_first;             /* no request yet */
+    struct refusal refusal;    /* set: the library is about to hand over a made-up request */
+    struct buf stash;          /* pipelined while busy */
+    size_t head_size;          /* of the request at hand */
+    struct request_head *head; /* from the parser until the exchange takes it */
+    size_t input_size_due;     /* head and body, 0: unknown */
+    size_t n_body_bytes;       /* in memory, for the server's sum */
+    size_t input_size_seen;    /* at the last look of the body deadline */
+    uint64_t acked_bytes;      /* at the last look of the write deadline */
     struct conn *prev, *next;
     char client_address[48];
 };
@@ -59,15 +63,22 @@ struct conn {
 void conn_open(struct server *server, int fd, const char *client_address);
 /* Close now; an exchange in progress ends incomplete. The conn may be gone afterwards. */
 void conn_close(struct conn *conn);
+/* Nothing new: close it if it is idle, and no request is on its way. */
+void conn_drain(struct conn *conn);
 /* NULL if the socket is not a client's. */
 struct conn *conn_from_socket(h2o_socket_t *sock);
 struct conn *conn_from_request(h2o_req_t *req);
 
 /* The library is asked for a request's handler: from now on the connection is busy. */
 void conn_begin_request(struct conn *conn);
-/* h2o_send() in between, so that the end of the write is seen. */
-void conn_send(struct conn *conn, h2o_req_t *req, h2o_iovec_t *bufs, size_t n_bufs,
-               h2o_send_state_t state);
+/*
+ * Bytes of a response, head and framing included, past the library. After the last ones it goes on
+ * with the connection as it does after a response of its own; they may be none, and the exchange
+ * gone when this returns. After others exchange_on_written() is called.
+ */
+void conn_write(struct conn *conn, h2o_iovec_t *bufs, size_t n_bufs, bool is_last);
+/* A whole response that the library writes: h2o_start_response() was called. */
+void conn_send(struct conn *conn, h2o_req_t *req, h2o_iovec_t *body);
 
 /* For interpose.c. The connection whose bytes the library is looking at, or NULL. */
 struct conn *conn_current(void);

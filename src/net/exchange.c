@@ -5,109 +5,77 @@
 #include <stdlib.h>
 
 #include "conn.h"
+#include "conn_body.h"
 #include "http.h"
-#include "relayos/base/mem.h"
+#include "response.h"
 
 #define EXCHANGE_MAGIC 0x45584348
 
 struct exchange {
-    h2o_generator_t generator; /* first: the library passes it back to on_proceed() */
     uint32_t magic;
     h2o_req_t *req;
     struct conn *conn;
     struct exchange_events events;
     void *data;
     struct http_request request;
-    struct timer empty_write; /* answers writes that put nothing on the wire */
-    bool is_head;             /* HEAD: no body */
+    struct request_head *request_head; /* what that points into; NULL once released */
+    struct timer empty_write;          /* answers writes that put nothing on the wire */
+    h2o_iovec_t head;                  /* of the response, until the first write takes it along */
+    char chunk_size[RESPONSE_CHUNK_SIZE_MAX];
+    bool is_head;    /* HEAD: no body */
+    bool is_chunked; /* the response */
     bool is_started;
     bool is_in_flight;
     bool is_ended;
     bool is_released;
 };
 
-static struct http_header *copy_headers(h2o_req_t *req);
-static bool asks_to_close(h2o_req_t *req);
-static void split_target(struct http_request *request);
-static void begin_response(struct exchange *exchange, int status, const struct http_header *headers,
-                           size_t n_headers);
+static bool is_persistent(const struct exchange *exchange);
+static void begin_response(struct exchange *exchange, struct response *response);
+static const char *date_of(h2o_req_t *req);
 static void send_bytes(struct exchange *exchange, struct slice bytes, bool is_last);
-static void on_proceed(h2o_generator_t *generator, h2o_req_t *req);
+static size_t frame_chunk(struct exchange *exchange, struct slice bytes, bool is_last,
+                          h2o_iovec_t *iov);
 static void on_empty_write(struct timer *timer);
-static void on_writable(struct exchange *exchange);
-static void on_dispose(void *hook);
+static void on_dispose(void *memory);
 
 void
 exchange_begin(h2o_req_t *req)
 {
     struct conn *conn = conn_from_request(req);
-    struct exchange *exchange = h2o_mem_alloc_pool(&req->pool, sizeof *exchange);
-    struct exchange **hook = h2o_mem_alloc_shared(&req->pool, sizeof *hook, on_dispose);
+    struct exchange *exchange = h2o_mem_alloc_shared(&req->pool, sizeof *exchange, on_dispose);
     const struct server_handler *handler = &conn->server->conf.handler;
 
-    assert(conn->exchange == NULL);
-    *exchange = (struct exchange){
-        .generator = {.proceed = on_proceed}, .magic = EXCHANGE_MAGIC, .req = req, .conn = conn};
-    *hook = exchange;
+    assert(conn->exchange == NULL && conn->head != NULL);
+    *exchange = (struct exchange){.magic = EXCHANGE_MAGIC, .req = req, .conn = conn};
     conn->exchange = exchange;
 
     struct http_request *request = &exchange->request;
-    request->method = slice_of(req->input.method.base, req->input.method.len);
-    request->target = slice_of(req->input.path.base, req->input.path.len);
-    split_target(request);
+    request->method = conn->head->method;
+    request->target = conn->head->target;
+    http_split_target(request);
     request->body = slice_of(req->entity.base, req->entity.len);
-    request->headers = copy_headers(req);
-    request->n_headers = req->headers.size;
+    request->headers = conn->head->headers;
+    request->n_headers = conn->head->n_headers;
     request->accepted_us = loop_now_us(conn->server->loop);
     memcpy(request->client_address, conn->client_address, sizeof request->client_address);
+    request->is_body_withheld = conn->is_body_withheld;
     exchange->is_head = slice_eq_str(request->method, "HEAD");
-    if (req->version >= 0x101)
-        req->http1_is_persistent = !asks_to_close(req);
+    exchange->request_head = conn->head;
+    conn->head = NULL;
+    req->http1_is_persistent = is_persistent(exchange);
     handler->on_request(handler->ctx, exchange, request);
 }
 
-/* The library has made the names lower case. */
-static struct http_header *
-copy_headers(h2o_req_t *req)
-{
-    struct http_header *headers =
-        h2o_mem_alloc_pool(&req->pool, req->headers.size * sizeof headers[0]);
-
-    for (size_t i = 0; i < req->headers.size; i++) {
-        const h2o_header_t *from = &req->headers.entries[i];
-        headers[i].name = slice_of(from->name->base, from->name->len);
-        headers[i].value = slice_of(from->value.base, from->value.len);
-    }
-    return headers;
-}
-
-/* The library closes for any Connection header without "keep-alive", "Upgrade" for one. */
 static bool
-asks_to_close(h2o_req_t *req)
+is_persistent(const struct exchange *exchange)
 {
-    ssize_t idx = -1;
+    const struct request_head *head = exchange->request_head;
+    struct slice name = SLICE_LIT("connection");
 
-    while ((idx = h2o_find_header(&req->headers, H2O_TOKEN_CONNECTION, idx)) != -1) {
-        h2o_iovec_t value = req->headers.entries[idx].value;
-        if (h2o_contains_token(value.base, value.len, H2O_STRLIT("close"), ','))
-            return true;
-    }
-    return false;
-}
-
-static void
-split_target(struct http_request *request)
-{
-    const char *mark = memchr(request->target.ptr, '?', request->target.len);
-
-    if (mark == NULL) {
-        request->path = request->target;
-        request->query = SLICE_LIT("");
-        return;
-    }
-    size_t len = (size_t)(mark - request->target.ptr);
-    request->path = slice_sub(request->target, 0, len);
-    request->query = slice_sub(request->target, len + 1, request->target.len);
+    if (exchange->req->version < 0x101)
+        return request_head_has_token(head, name, SLICE_LIT("keep-alive"));
+    return !request_head_has_token(head, name, SLICE_LIT("close"));
 }
 
 void
@@ -127,33 +95,25 @@ exchange_alloc(struct exchange *exchange, size_t size)
     return memory;
 }
 
-/*
- * The library will consume from the socket's buffer what the request took, as a count. A buffer of
- * nothing but that count does as well as the real one: it is freed without a look at its bytes.
- */
 void
 exchange_release_request(struct exchange *exchange)
 {
-    h2o_buffer_t **input = &exchange->conn->sock->input;
-    h2o_buffer_t *old = *input;
+    const h2o_buffer_t *input = exchange->conn->sock->input;
     h2o_iovec_t body = exchange->req->entity;
 
     assert(exchange->magic == EXCHANGE_MAGIC);
     exchange->request = (struct http_request){0};
+    request_head_free(&exchange->request_head);
     if (exchange->is_released)
         return;
     exchange->is_released = true;
     size_t size = exchange->conn->head_size;
     if (body.base != NULL) /* chunks are shorter now than they were on the wire */
-        size = (size_t)(body.base + body.len - old->bytes);
-    if (size != old->size) /* the next request is there too, pipelined */
+        size = (size_t)(body.base + body.len - input->bytes);
+    if (size != input->size) /* the next request is there too, pipelined */
         return;
 
-    h2o_buffer_t *husk = mem_alloc(sizeof *husk);
-    *husk =
-        (h2o_buffer_t){.size = size, .bytes = husk->_buf, ._prototype = old->_prototype, ._fd = -1};
-    h2o_buffer_dispose(input);
-    *input = husk;
+    conn_body_drop(exchange->conn, size);
 }
 
 /* ---- responding ---- */
@@ -162,41 +122,57 @@ void
 exchange_respond(struct exchange *exchange, int status, const struct http_header *headers,
                  size_t n_headers, struct slice body)
 {
-    exchange->req->res.content_length = status == 204 || status == 304 ? SIZE_MAX : body.len;
-    begin_response(exchange, status, headers, n_headers);
+    struct response response = {.status = status,
+                                .headers = headers,
+                                .n_headers = n_headers,
+                                .framing = status == 204 || status == 304 ? RESPONSE_BARE
+                                                                          : RESPONSE_LENGTH,
+                                .content_length = body.len};
+
+    begin_response(exchange, &response);
     send_bytes(exchange, body, true);
 }
 
+/* Where there are no chunks, the end of the connection is the end of the body. */
 void
 exchange_start(struct exchange *exchange, int status, const struct http_header *headers,
                size_t n_headers)
 {
-    if (exchange->req->version < 0x101) /* no chunks there: the end of the connection is the end */
+    struct response response = {
+        .status = status, .headers = headers, .n_headers = n_headers, .framing = RESPONSE_BARE};
+
+    if (exchange->req->version < 0x101 || (status != 200 && !exchange->is_head))
         exchange->conn->must_close = true;
-    begin_response(exchange, status, headers, n_headers);
+    else if (!exchange->is_head)
+        response.framing = RESPONSE_CHUNKED;
+    begin_response(exchange, &response);
 }
 
 static void
-begin_response(struct exchange *exchange, int status, const struct http_header *headers,
-               size_t n_headers)
+begin_response(struct exchange *exchange, struct response *response)
 {
+    struct conn *conn = exchange->conn;
     h2o_req_t *req = exchange->req;
 
     assert(exchange->magic == EXCHANGE_MAGIC && !exchange->is_started);
-    exchange->is_started = true;
-    req->res.status = status;
-    req->res.reason = http_status_text(status);
-    for (size_t i = 0; i < n_headers; i++) {
-        struct slice name = headers[i].name, value = headers[i].value;
-        char *copy = h2o_mem_alloc_pool(&req->pool, name.len + value.len);
-        memcpy(copy, name.ptr, name.len);
-        memcpy(copy + name.len, value.ptr, value.len);
-        h2o_add_header_by_str(&req->pool, &req->res.headers, copy, name.len, 0, NULL,
-                              copy + name.len, value.len);
-    }
-    if (exchange->conn->must_close || exchange->conn->server->is_draining)
+    if (conn->must_close || conn->server->is_draining)
         req->http1_is_persistent = 0;
-    h2o_start_response(req, &exchange->generator);
+    response->is_persistent = req->http1_is_persistent != 0;
+    response->date = date_of(req);
+    exchange->head.base = h2o_mem_alloc_pool(&req->pool, response_head_max(response));
+    exchange->head.len = response_head_write(response, exchange->head.base);
+    exchange->is_chunked = response->framing == RESPONSE_CHUNKED;
+    exchange->is_started = true;
+}
+
+/* The library keeps the second's. */
+static const char *
+date_of(h2o_req_t *req)
+{
+    h2o_context_t *ctx = req->conn->ctx;
+
+    h2o_get_timestamp(ctx, NULL, NULL);
+    return ctx->_timestamp_cache.value->rfc1123;
 }
 
 void
@@ -229,30 +205,45 @@ exchange_is_ended(const struct exchange *exchange)
 static void
 send_bytes(struct exchange *exchange, struct slice bytes, bool is_last)
 {
-    h2o_iovec_t iov = {(char *)bytes.ptr, bytes.len};
-    size_t n_iov = exchange->is_head || bytes.len == 0 ? 0 : 1;
+    h2o_iovec_t iov[4];
+    size_t n = 0;
 
+    if (exchange->head.len > 0)
+        iov[n++] = exchange->head;
+    exchange->head.len = 0;
+    if (exchange->is_chunked)
+        n += frame_chunk(exchange, bytes, is_last, iov + n);
+    else if (!exchange->is_head && bytes.len > 0)
+        iov[n++] = h2o_iovec_init(bytes.ptr, bytes.len);
     exchange->is_in_flight = true;
     exchange->is_ended = is_last;
-    conn_send(exchange->conn, exchange->req, &iov, n_iov,
-              is_last ? H2O_SEND_STATE_FINAL : H2O_SEND_STATE_IN_PROGRESS);
+    conn_write(exchange->conn, iov, n, is_last);
 }
 
-static void
-on_proceed(h2o_generator_t *generator, h2o_req_t *req)
+static size_t
+frame_chunk(struct exchange *exchange, struct slice bytes, bool is_last, h2o_iovec_t *iov)
 {
-    (void)req;
-    on_writable((struct exchange *)generator);
+    static char tail[] = "\r\n0\r\n\r\n"; /* the chunk's end, then that of all of them */
+
+    if (bytes.len == 0) {
+        iov[0] = h2o_iovec_init(tail + 2, 5);
+        return 1;
+    }
+    iov[0] =
+        h2o_iovec_init(exchange->chunk_size, response_chunk_size(bytes.len, exchange->chunk_size));
+    iov[1] = h2o_iovec_init(bytes.ptr, bytes.len);
+    iov[2] = h2o_iovec_init(tail, is_last ? 7 : 2);
+    return 3;
 }
 
 static void
 on_empty_write(struct timer *timer)
 {
-    on_writable(H2O_STRUCT_FROM_MEMBER(struct exchange, empty_write, timer));
+    exchange_on_written(H2O_STRUCT_FROM_MEMBER(struct exchange, empty_write, timer));
 }
 
-static void
-on_writable(struct exchange *exchange)
+void
+exchange_on_written(struct exchange *exchange)
 {
     assert(exchange->magic == EXCHANGE_MAGIC && exchange->is_in_flight);
     exchange->is_in_flight = false;
@@ -272,9 +263,9 @@ exchange_abort(struct exchange *exchange)
  * pool's own memory goes after what is hooked into it.
  */
 static void
-on_dispose(void *hook)
+on_dispose(void *memory)
 {
-    struct exchange *exchange = *(struct exchange **)hook;
+    struct exchange *exchange = memory;
     struct conn *conn = exchange->conn;
 
     assert(exchange->magic == EXCHANGE_MAGIC && conn->exchange == exchange);
@@ -284,4 +275,5 @@ on_dispose(void *hook)
     if (exchange->events.on_end != NULL)
         exchange->events.on_end(exchange->data,
                                 exchange->is_ended && !conn->is_writing && !conn->is_write_failed);
+    request_head_free(&exchange->request_head);
 }

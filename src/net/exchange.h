@@ -11,7 +11,9 @@
 
 /* The library has a whole request: give it to the handler. */
 void exchange_begin(h2o_req_t *req);
-/* The end of the response was given to the library. */
+/* The bytes of a write are with the kernel, and more are to come. */
+void exchange_on_written(struct exchange *exchange);
+/* The last bytes of the response were given to the connection. */
 bool exchange_is_ended(const struct exchange *exchange);
 
 #endif

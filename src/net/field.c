@@ -16,34 +16,93 @@ static const bool is_token_char[256] = {
     ['|'] = true,         ['~'] = true,
 };
 
+static inline char *lower_token(char *at, const char *end);
+static char lower(char c);
 static const char *find_control(const char *at, const char *end);
 static bool is_control(char c);
-static size_t count_plain(struct slice s);
 static bool is_blank(char c);
-static const char *name_fault(struct slice line);
-static void lower_word(char *at);
+static enum field_state without_field(struct slice *rest, const char **reason)
+    __attribute__((cold, noinline));
+static const char *fault_of(struct slice line);
 
-/* One pass: what ends the line is, but for a line that will be refused, its first control. */
 enum field_state
-field_next_line(struct slice *rest, struct field_line *out)
+field_next_line(struct slice *rest, struct slice *out)
 {
-    if (rest->len == 0)
-        return FIELD_LINE_INCOMPLETE;
-
-    const char *end = rest->ptr + rest->len;
-    const char *control = find_control(rest->ptr, end);
-    bool is_crlf = end - control >= 2 && control[0] == '\r' && control[1] == '\n';
-    const char *lf = is_crlf ? control + 1 : memchr(control, '\n', (size_t)(end - control));
+    const char *lf = rest->len == 0 ? NULL : memchr(rest->ptr, '\n', rest->len);
 
     if (lf == NULL)
-        return FIELD_LINE_INCOMPLETE;
+        return FIELD_INCOMPLETE;
     size_t len = (size_t)(lf - rest->ptr);
     if (len == 0 || lf[-1] != '\r')
-        return FIELD_LINE_BAD;
-    out->text = slice_sub(*rest, 0, len - 1);
-    out->has_control = control < lf - 1;
+        return FIELD_BAD;
+    *out = slice_sub(*rest, 0, len - 1);
     *rest = slice_sub(*rest, len + 1, rest->len);
-    return FIELD_LINE_OK;
+    return len == 1 ? FIELD_END : FIELD_OK;
+}
+
+/* One pass over what is as it should be; why something is not is found out afterwards. */
+enum field_state
+field_next(struct slice *rest, struct http_header *out, const char **reason)
+{
+    const char *name = rest->ptr, *end = name + rest->len;
+    const char *colon = lower_token((char *)name, end);
+
+    if (colon == name || colon == end || *colon != ':')
+        return without_field(rest, reason);
+    const char *value = colon + 1;
+    const char *stop = find_control(value, end);
+    if (end - stop < 2 || stop[0] != '\r' || stop[1] != '\n')
+        return without_field(rest, reason);
+    *rest = slice_of(stop + 2, (size_t)(end - stop - 2));
+    while (value < stop && is_blank(*value))
+        value++;
+    while (value < stop && is_blank(stop[-1]))
+        stop--;
+    out->name = slice_of(name, (size_t)(colon - name));
+    out->value = slice_of(value, (size_t)(stop - value));
+    return FIELD_OK;
+}
+
+/*
+ * Over the token characters from here on. Most names are letters and dashes, and taken sixteen at a
+ * time: a bit makes the letters small and is in the dash already. What stands behind them in the
+ * same sixteen bytes stays as it is.
+ */
+static inline char *
+lower_token(char *at, const char *end)
+{
+#ifdef __SSE2__
+    static const char bits[32] = "                "; /* sixteen times 0x20, then zeros */
+    const char *none = bits + 16;
+
+    for (; end - at >= 16; at += 16) {
+        __m128i bytes = _mm_loadu_si128((__m128i *)at);
+        __m128i small = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
+        __m128i of_alphabet = _mm_sub_epi8(small, _mm_set1_epi8('a'));
+        __m128i last = _mm_min_epu8(of_alphabet, _mm_set1_epi8('z' - 'a'));
+        __m128i is_letter = _mm_cmpeq_epi8(of_alphabet, last);
+        __m128i is_dash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-'));
+        unsigned mask = (unsigned)_mm_movemask_epi8(_mm_or_si128(is_letter, is_dash));
+        size_t n = (size_t)__builtin_ctz(~mask); /* 16: all */
+        __m128i bit = _mm_loadu_si128((const __m128i *)(none - n));
+        _mm_storeu_si128((__m128i *)at, _mm_or_si128(bytes, bit));
+        if (n < 16) {
+            at += n;
+            if (*at == ':') /* nearly always */
+                return at;
+            break;
+        }
+    }
+#endif
+    for (; at < end && is_token_char[(unsigned char)*at]; at++)
+        *at = lower(*at);
+    return at;
+}
+
+static char
+lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 }
 
 /* The first control character; the end if there is none. */
@@ -75,93 +134,46 @@ is_control(char c)
     return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f;
 }
 
-const char *
-field_parse(const struct field_line *line, struct http_header *out)
-{
-    struct slice text = line->text;
-    size_t n = count_plain(text);
-
-    while (n < text.len && is_token_char[(unsigned char)text.ptr[n]])
-        n++;
-    if (n == 0 || n == text.len || text.ptr[n] != ':')
-        return name_fault(text);
-    if (line->has_control) /* the name has none */
-        return "a header value has a control character";
-
-    const char *value = text.ptr + n + 1, *end = text.ptr + text.len;
-    while (value < end && is_blank(*value))
-        value++;
-    while (value < end && is_blank(end[-1]))
-        end--;
-    *out = (struct http_header){slice_sub(text, 0, n), slice_of(value, (size_t)(end - value))};
-    return NULL;
-}
-
-/* Letters and dashes at the start, which are all of most names: sixteen at a time, or too few. */
-static size_t
-count_plain(struct slice s)
-{
-    size_t n = 0;
-#ifdef __SSE2__
-    for (; s.len - n >= 16; n += 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(s.ptr + n));
-        __m128i small = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
-        __m128i is_letter = _mm_and_si128(_mm_cmpgt_epi8(small, _mm_set1_epi8('a' - 1)),
-                                          _mm_cmplt_epi8(small, _mm_set1_epi8('z' + 1)));
-        __m128i is_dash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-'));
-        int mask = _mm_movemask_epi8(_mm_or_si128(is_letter, is_dash));
-        if (mask != 0xffff)
-            return n + (size_t)__builtin_ctz(~(unsigned)mask);
-    }
-#else
-    (void)s;
-#endif
-    return n;
-}
-
+/* Space or tab, where there is no other control character. */
 static bool
 is_blank(char c)
 {
-    return c == ' ' || c == '\t';
+    return (unsigned char)c <= ' ';
 }
 
-/* Of a line that does not begin with a token and a colon. */
-static const char *
-name_fault(struct slice line)
+/* The empty line, part of a line, or a whole one that is no header. */
+static enum field_state
+without_field(struct slice *rest, const char **reason)
 {
-    if (line.len > 0 && is_blank(line.ptr[0]))
+    struct slice line;
+    enum field_state state = field_next_line(rest, &line);
+
+    if (state == FIELD_BAD)
+        *reason = "a line ends without CR";
+    if (state != FIELD_OK)
+        return state;
+    *reason = fault_of(line);
+    return FIELD_BAD;
+}
+
+static const char *
+fault_of(struct slice line)
+{
+    const char *colon = memchr(line.ptr, ':', line.len);
+
+    if (line.ptr[0] == ' ' || line.ptr[0] == '\t')
         return "a header line is folded";
-    if (line.len == 0 || memchr(line.ptr, ':', line.len) == NULL)
+    if (colon == NULL)
         return "a header line has no colon";
-    return "a header name has a character that is not allowed";
+    if (!field_is_token(slice_of(line.ptr, (size_t)(colon - line.ptr))))
+        return "a header name has a character that is not allowed";
+    return "a header value has a control character";
 }
 
 void
 field_lower_token(char *token, size_t len)
 {
-    if (len < sizeof(uint64_t)) {
-        for (size_t i = 0; i < len; i++)
-            token[i] = (char)(token[i] >= 'A' && token[i] <= 'Z' ? token[i] | 0x20 : token[i]);
-        return;
-    }
-    for (size_t i = 0; i < len - sizeof(uint64_t); i += sizeof(uint64_t))
-        lower_word(token + i);
-    lower_word(token + len - sizeof(uint64_t)); /* some of it for the second time */
-}
-
-/* Eight characters at once, none above 0x7f: the top bit of each tells whether it is a capital. */
-static void
-lower_word(char *at)
-{
-    const uint64_t each = UINT64_C(0x0101010101010101);
-    uint64_t word;
-
-    memcpy(&word, at, sizeof word);
-    uint64_t is_from_a = word + each * (0x80 - 'A');
-    uint64_t is_past_z = word + each * (0x7f - 'Z');
-    uint64_t is_capital = is_from_a & ~is_past_z & (each * 0x80);
-    word |= is_capital >> 2; /* 0x80 >> 2 is the bit that makes a letter small */
-    memcpy(at, &word, sizeof word);
+    lower_token(token, token + len);
 }
 
 bool

@@ -10,18 +10,21 @@
 #include "relayos/base/slice.h"
 #include "relayos/net/server.h"
 
-enum field_state { FIELD_LINE_OK, FIELD_LINE_INCOMPLETE, FIELD_LINE_BAD };
-
-struct field_line {
-    struct slice text; /* without its CRLF */
-    bool has_control;  /* a control character other than tab */
+enum field_state {
+    FIELD_OK,
+    FIELD_END, /* the empty line; it is taken */
+    FIELD_INCOMPLETE,
+    FIELD_BAD,
 };
 
-/* Take the next line off *rest. BAD: it ends in a bare LF. */
-enum field_state field_next_line(struct slice *rest, struct field_line *out);
+/* Take the next line off *rest, whatever is in it. BAD: it ends in a bare LF. */
+enum field_state field_next_line(struct slice *rest, struct slice *out);
 
-/* "name: value" -> trimmed value; NULL, or what is wrong with it (a static phrase). */
-const char *field_parse(const struct field_line *line, struct http_header *out);
+/*
+ * Take the next "name: value" off *rest. The name is made lower case in place: the bytes are
+ * writable. BAD: *reason says why, a static phrase.
+ */
+enum field_state field_next(struct slice *rest, struct http_header *out, const char **reason);
 
 /* Make a token lower case in place. */
 void field_lower_token(char *token, size_t len);

@@ -2,6 +2,7 @@
 #include "relayos/net/guard.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "field.h"
 
@@ -26,7 +27,8 @@ guard_parse_head(struct slice bytes, struct guard_head *out)
     bool is_cut = bytes.len > LIMIT_HEAD_BYTES;
     struct slice rest = is_cut ? slice_sub(bytes, 0, LIMIT_HEAD_BYTES) : bytes;
 
-    *out = (struct guard_head){.content_length = -1};
+    memset(out, 0, offsetof(struct guard_head, headers)); /* those are room, and large */
+    out->content_length = -1;
     /* RFC 9112 2.2: one empty line before the request line is to be ignored. */
     if (rest.len >= 2 && memcmp(rest.ptr, "\r\n", 2) == 0)
         rest = slice_sub(rest, 2, rest.len);
@@ -44,18 +46,18 @@ guard_parse_head(struct slice bytes, struct guard_head *out)
 static enum guard_verdict
 parse_request_line(struct slice *rest, struct guard_head *head)
 {
-    struct field_line first;
+    struct slice line;
 
-    switch (field_next_line(rest, &first)) {
-    case FIELD_LINE_OK:
+    switch (field_next_line(rest, &line)) {
+    case FIELD_OK:
+    case FIELD_END: /* it has no method */
         break;
-    case FIELD_LINE_INCOMPLETE:
+    case FIELD_INCOMPLETE:
         return GUARD_INCOMPLETE;
-    case FIELD_LINE_BAD:
+    case FIELD_BAD:
         return refuse(head, GUARD_BAD, "a line ends without CR");
     }
 
-    struct slice line = first.text;
     const char *space = line.len == 0 ? NULL : memchr(line.ptr, ' ', line.len);
     if (space == NULL || !field_is_token(slice_of(line.ptr, (size_t)(space - line.ptr))))
         return refuse(head, GUARD_BAD, "the method is not a token");
@@ -81,9 +83,13 @@ parse_request_line(struct slice *rest, struct guard_head *head)
 static bool
 is_target(struct slice s)
 {
+    static const bool is_target_char[256] = {
+        ['!' ... '"'] = true,
+        ['$' ... '~'] = true,
+    };
+
     for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] <= 0x20 || s.ptr[i] == 0x7f ||
-            s.ptr[i] == '#') /* char is signed: >= 0x80 too */
+        if (!is_target_char[(unsigned char)s.ptr[i]])
             return false;
     }
     return s.len > 0 && s.ptr[0] == '/';
@@ -93,23 +99,25 @@ static enum guard_verdict
 parse_fields(struct slice *rest, struct guard_head *head)
 {
     struct framing framing = {.is_expectation_ok = true};
+    const char *reason = NULL;
 
     for (;;) {
-        struct field_line line;
-        enum field_state state = field_next_line(rest, &line);
-        if (state == FIELD_LINE_INCOMPLETE)
-            return GUARD_INCOMPLETE;
-        if (state == FIELD_LINE_BAD)
-            return refuse(head, GUARD_BAD, "a line ends without CR");
-        if (line.text.len == 0)
+        struct http_header header;
+
+        switch (field_next(rest, &header, &reason)) {
+        case FIELD_OK:
+            break;
+        case FIELD_END:
             return judge(&framing, head);
+        case FIELD_INCOMPLETE:
+            return GUARD_INCOMPLETE;
+        case FIELD_BAD:
+            return refuse(head, GUARD_BAD, reason);
+        }
         if (head->n_headers == LIMIT_HEADERS)
             return refuse(head, GUARD_TOO_LARGE, "there are more than 64");
-
-        struct http_header *header = &head->headers[head->n_headers++];
-        const char *reason = field_parse(&line, header);
-        if (reason == NULL)
-            reason = note_field(header, head, &framing);
+        head->headers[head->n_headers++] = header;
+        reason = note_field(&header, head, &framing);
         if (reason != NULL)
             return refuse(head, GUARD_BAD, reason);
     }
@@ -121,21 +129,22 @@ note_field(const struct http_header *header, struct guard_head *head, struct fra
     /* All others are told apart by their length at once. */
     switch (header->name.len) {
     case 4:
-        framing->n_host += slice_eq_nocase(header->name, SLICE_LIT("host"));
+        framing->n_host += slice_eq(header->name, SLICE_LIT("host"));
         return NULL;
     case 6:
-        if (slice_eq_nocase(header->name, SLICE_LIT("expect")) &&
-            !slice_eq_nocase(header->value, SLICE_LIT("100-continue")))
-            framing->is_expectation_ok = false;
+        if (slice_eq(header->name, SLICE_LIT("expect"))) {
+            head->expects_continue = slice_eq_nocase(header->value, SLICE_LIT("100-continue"));
+            framing->is_expectation_ok &= head->expects_continue;
+        }
         return NULL;
     case 14:
-        if (!slice_eq_nocase(header->name, SLICE_LIT("content-length")))
+        if (!slice_eq(header->name, SLICE_LIT("content-length")))
             return NULL;
         framing->n_length++;
         head->content_length = field_parse_length(header->value);
         return head->content_length < 0 ? "Content-Length is not a number" : NULL;
     case 17:
-        if (!slice_eq_nocase(header->name, SLICE_LIT("transfer-encoding")))
+        if (!slice_eq(header->name, SLICE_LIT("transfer-encoding")))
             return NULL;
         framing->n_encoding++;
         head->is_chunked = slice_eq_nocase(header->value, SLICE_LIT("chunked"));

@@ -20,6 +20,8 @@ enum chunks_state {
     CHUNKS_END,
 };
 
+static size_t step_line(struct guard_chunks *chunks, const char *bytes, size_t len);
+static int hex_digit(unsigned char c);
 static bool step(struct guard_chunks *chunks, unsigned char c);
 static bool step_size(struct guard_chunks *chunks, unsigned char c);
 static bool step_trailer(struct guard_chunks *chunks, unsigned char c);
@@ -28,18 +30,20 @@ static bool expect(struct guard_chunks *chunks, bool is_it, enum chunks_state ne
 long
 guard_chunks_decode(struct guard_chunks *chunks, char *bytes, size_t *len)
 {
-    size_t from = 0, to = 0;
+    size_t from = 0, to = 0, n;
 
     assert(chunks->state >= CHUNKS_SIZE && chunks->state <= CHUNKS_END);
     while (from < *len && chunks->state != CHUNKS_END) {
         if (chunks->state == CHUNKS_DATA) {
-            size_t n = *len - from < chunks->left ? *len - from : chunks->left;
+            n = *len - from < chunks->left ? *len - from : chunks->left;
             memmove(bytes + to, bytes + from, n);
             to += n;
             from += n;
             chunks->left -= n;
             if (chunks->left == 0)
                 chunks->state = CHUNKS_DATA_CR;
+        } else if ((n = step_line(chunks, bytes + from, *len - from)) > 0) {
+            from += n;
         } else if (!step(chunks, (unsigned char)bytes[from++])) {
             return -1;
         }
@@ -49,6 +53,41 @@ guard_chunks_decode(struct guard_chunks *chunks, char *bytes, size_t *len)
     memmove(bytes + to, bytes + from, n_behind);
     *len = to;
     return chunks->state == CHUNKS_END ? (long)n_behind : -2;
+}
+
+/* What is between the data of two chunks, when it is all there; 0: it is not, or is not as usual.
+ */
+static size_t
+step_line(struct guard_chunks *chunks, const char *bytes, size_t len)
+{
+    size_t size = 0, n = 0;
+
+    if (chunks->state == CHUNKS_SIZE && chunks->line == 0) {
+        for (int digit; n < len && n < SIZE_DIGITS_MAX; n++) {
+            if ((digit = hex_digit((unsigned char)bytes[n])) < 0)
+                break;
+            size = size * 16 + (size_t)digit;
+        }
+        if (size == 0)
+            return 0;
+    } else if (chunks->state != CHUNKS_DATA_CR) {
+        return 0;
+    }
+    if (len - n < 2 || bytes[n] != '\r' || bytes[n + 1] != '\n')
+        return 0;
+    chunks->state = chunks->state == CHUNKS_SIZE ? CHUNKS_DATA : CHUNKS_SIZE;
+    chunks->left = size;
+    return n + 2;
+}
+
+static int
+hex_digit(unsigned char c)
+{
+    unsigned char letter = c | 0x20;
+
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
 }
 
 static bool
@@ -82,18 +121,13 @@ step(struct guard_chunks *chunks, unsigned char c)
 static bool
 step_size(struct guard_chunks *chunks, unsigned char c)
 {
-    unsigned char letter = c | 0x20;
-    unsigned digit;
+    int digit = hex_digit(c);
 
     if (c == '\r')
         return expect(chunks, chunks->line > 0, CHUNKS_SIZE_LF);
-    if (c >= '0' && c <= '9')
-        digit = c - '0';
-    else if (letter >= 'a' && letter <= 'f')
-        digit = letter - 'a' + 10u;
-    else
+    if (digit < 0)
         return false;
-    chunks->left = chunks->left * 16 + digit;
+    chunks->left = chunks->left * 16 + (size_t)digit;
     return ++chunks->line <= SIZE_DIGITS_MAX;
 }
 

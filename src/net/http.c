@@ -24,6 +24,21 @@ http_header_count(const struct http_request *request, const char *name)
     return n;
 }
 
+void
+http_split_target(struct http_request *request)
+{
+    const char *mark = memchr(request->target.ptr, '?', request->target.len);
+
+    if (mark == NULL) {
+        request->path = request->target;
+        request->query = SLICE_LIT("");
+        return;
+    }
+    size_t len = (size_t)(mark - request->target.ptr);
+    request->path = slice_sub(request->target, 0, len);
+    request->query = slice_sub(request->target, len + 1, request->target.len);
+}
+
 const char *
 http_status_text(int status)
 {

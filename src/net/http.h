@@ -7,6 +7,8 @@
 
 #include "relayos/net/server.h"
 
+/* Path and query out of the target. */
+void http_split_target(struct http_request *request);
 /* Reason phrase, never NULL. */
 const char *http_status_text(int status);
 

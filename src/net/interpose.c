@@ -29,14 +29,14 @@ int phr_parse_request(const char *bytes, size_t len, const char **method, size_t
                       struct phr_header *headers, size_t *n_headers, size_t last_len);
 ssize_t phr_decode_chunked(struct phr_chunked_decoder *decoder, char *bytes, size_t *len);
 
-static void copy_headers(const struct guard_head *head, struct phr_header *headers,
-                         size_t *n_headers);
+static size_t copy_framing(const struct guard_head *head, struct phr_header *headers);
 static void *library_symbol(const char *name);
 
 /*
- * A refused head is reported as a whole request, "GET /" without headers, so that the library calls
- * the handler, which finds the refusal noted and answers with it. Returning -1 would make the
- * library write its own page.
+ * The library is told of a "GET /", and of a body if there is one and it is wanted: what it does
+ * not know, it does not copy, look up or wait for. A refused head is a whole request of that kind
+ * too, so that the library calls the handler, which finds the refusal noted and answers with it;
+ * returning -1 would make the library write its own page.
  */
 int
 phr_parse_request(const char *bytes, size_t len, const char **method, size_t *method_len,
@@ -46,7 +46,7 @@ phr_parse_request(const char *bytes, size_t len, const char **method, size_t *me
     struct conn *conn = conn_current();
     struct guard_head head;
 
-    assert(conn != NULL && len > 0 && last_len <= len);
+    assert(conn != NULL && len > 0 && last_len <= len && *n_headers >= LIMIT_HEADERS);
     /* Look again only when a line has ended, or a client that sends single bytes costs n * n. */
     if (len <= LIMIT_HEAD_BYTES && memchr(bytes + last_len, '\n', len - last_len) == NULL)
         return -2;
@@ -54,40 +54,49 @@ phr_parse_request(const char *bytes, size_t len, const char **method, size_t *me
     enum guard_verdict verdict = guard_parse_head(slice_of(bytes, len), &head);
     if (verdict == GUARD_INCOMPLETE)
         return -2;
+    *method = "GET";
+    *method_len = 3;
+    *path = "/";
+    *path_len = 1;
+    *n_headers = 0;
     if (verdict != GUARD_OK) {
         struct refusal refusal = refusal_of_verdict(verdict, head.reason);
         conn_on_refused(conn, &refusal);
-        head = (struct guard_head){.method = SLICE_LIT("GET"),
-                                   .target = SLICE_LIT("/"),
-                                   .minor_version = 1,
-                                   .head_size = len};
-    } else {
-        conn_on_head(conn, &head);
+        *minor_version = 1;
+        return (int)len;
     }
-    *method = head.method.ptr;
-    *method_len = head.method.len;
-    *path = head.target.ptr;
-    *path_len = head.target.len;
+    conn_on_head(conn, &head);
+    request_head_free(&conn->head);
+    conn->head = request_head_new(&head, bytes);
     *minor_version = head.minor_version;
-    copy_headers(&head, headers, n_headers);
+    if (!conn->is_body_withheld)
+        *n_headers = copy_framing(&head, headers);
     return (int)head.head_size;
 }
 
-static void
-copy_headers(const struct guard_head *head, struct phr_header *headers, size_t *n_headers)
+static size_t
+copy_framing(const struct guard_head *head, struct phr_header *headers)
 {
-    assert(head->n_headers <= *n_headers);
+    size_t n = 0;
+
     for (size_t i = 0; i < head->n_headers; i++) {
-        const struct http_header *from = &head->headers[i];
-        headers[i] =
-            (struct phr_header){from->name.ptr, from->name.len, from->value.ptr, from->value.len};
+        struct slice name = head->headers[i].name, value = head->headers[i].value;
+        if (slice_eq(name, SLICE_LIT("content-length")) ||
+            slice_eq(name, SLICE_LIT("transfer-encoding")) || slice_eq(name, SLICE_LIT("expect")))
+            headers[n++] = (struct phr_header){name.ptr, name.len, value.ptr, value.len};
     }
-    *n_headers = head->n_headers;
+    return n;
 }
 
 ssize_t
 phr_decode_chunked(struct phr_chunked_decoder *decoder, char *bytes, size_t *len)
 {
+    struct conn *conn = conn_current();
+
+    if (conn != NULL && conn->is_body_withheld) { /* as far as the library goes, it is whole */
+        *len = 0;
+        return 0;
+    }
     struct guard_chunks chunks = {
         .left = decoder->left, .state = decoder->state, .line = decoder->line};
     long n_behind = guard_chunks_decode(&chunks, bytes, len);
@@ -97,8 +106,8 @@ phr_decode_chunked(struct phr_chunked_decoder *decoder, char *bytes, size_t *len
     decoder->line = (uint16_t)chunks.line;
     /* Nobody pipelines behind a chunked body but smugglers: no second request on this connection.
      */
-    if (n_behind > 0 && conn_current() != NULL)
-        conn_current()->must_close = true;
+    if (n_behind > 0 && conn != NULL)
+        conn->must_close = true;
     return n_behind;
 }
 

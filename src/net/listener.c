@@ -13,6 +13,7 @@
 
 #define BACKLOG 4096
 
+static struct addrinfo *resolve(const char *host, uint16_t port, struct errmsg *why);
 static int listen_on(const struct addrinfo *address);
 static uint16_t bound_port(int fd);
 static void explain(struct errmsg *why, const char *host, uint16_t port, int error);
@@ -20,18 +21,10 @@ static void explain(struct errmsg *why, const char *host, uint16_t port, int err
 int
 listener_open(const char *host, uint16_t port, int *out_fd, uint16_t *out_port, struct errmsg *why)
 {
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                                   .ai_socktype = SOCK_STREAM,
-                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *found = NULL;
-    char service[8];
+    struct addrinfo *found = resolve(host, port, why);
 
-    snprintf(service, sizeof service, "%u", (unsigned)port);
-    int status = getaddrinfo(host, service, &hints, &found);
-    if (status != 0) {
-        errmsg_set(why, "cannot listen on \"%s\": %s", host, gai_strerror(status));
+    if (found == NULL)
         return ERR_IO;
-    }
     int fd = listen_on(found);
     int error = errno;
     freeaddrinfo(found);
@@ -42,6 +35,23 @@ listener_open(const char *host, uint16_t port, int *out_fd, uint16_t *out_port, 
     *out_fd = fd;
     *out_port = bound_port(fd);
     return 0;
+}
+
+static struct addrinfo *
+resolve(const char *host, uint16_t port, struct errmsg *why)
+{
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                                   .ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    char service[8];
+
+    snprintf(service, sizeof service, "%u", (unsigned)port);
+    int status = getaddrinfo(host, service, &hints, &found);
+    if (status == 0)
+        return found;
+    errmsg_set(why, "cannot listen on \"%s\": %s", host, gai_strerror(status));
+    return NULL;
 }
 
 static int
@@ -74,6 +84,25 @@ bound_port(int fd)
     if (address.ss_family == AF_INET6)
         return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
     return ntohs(((struct sockaddr_in *)&address)->sin_port);
+}
+
+bool
+listener_is_at(int fd, const char *host, uint16_t port, uint16_t *out_port)
+{
+    struct sockaddr_storage bound = {0};
+    socklen_t size = sizeof bound, len = sizeof(int);
+    int is_listening = 0;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &len) != 0 || !is_listening ||
+        getsockname(fd, (struct sockaddr *)&bound, &size) != 0)
+        return false;
+    *out_port = bound_port(fd);
+    struct addrinfo *found = resolve(host, port == 0 ? *out_port : port, NULL);
+    bool is_same =
+        found != NULL && found->ai_addrlen == size && memcmp(found->ai_addr, &bound, size) == 0;
+    if (found != NULL)
+        freeaddrinfo(found);
+    return is_same;
 }
 
 static void

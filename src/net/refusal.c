@@ -59,12 +59,19 @@ refusal_respond(struct conn *conn, h2o_req_t *req)
     if (conn->refusal.status == 405)
         add_header_lines(req, SLICE_LIT("allow: GET, HEAD, POST, PATCH, DELETE, OPTIONS\r\n"));
 
-    struct conn **lingering = h2o_mem_alloc_shared(&req->pool, sizeof *lingering, on_dispose);
-    *lingering = conn;
+    refusal_linger(conn, req);
     h2o_iovec_t copy = h2o_strdup(&req->pool, body.ptr, body.len);
     buf_fini(&body);
     h2o_start_response(req, &generator);
-    conn_send(conn, req, &copy, 1, H2O_SEND_STATE_FINAL);
+    conn_send(conn, req, &copy);
+}
+
+void
+refusal_linger(struct conn *conn, h2o_req_t *req)
+{
+    struct conn **lingering = h2o_mem_alloc_shared(&req->pool, sizeof *lingering, on_dispose);
+
+    *lingering = conn;
 }
 
 /* The response is over and the library closes the socket next. */

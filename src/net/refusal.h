@@ -25,6 +25,8 @@ struct refusal refusal_of_status(int status);
 
 /* Answer the made-up request that stands for the refused bytes; the connection closes after it. */
 void refusal_respond(struct conn *conn, h2o_req_t *req);
+/* Once the answer to req is sent, the client may finish its request: it would not read it else. */
+void refusal_linger(struct conn *conn, h2o_req_t *req);
 /* Write it straight to the socket, where there is no request (deadlines). */
 void refusal_write(struct conn *conn, const struct refusal *refusal);
 

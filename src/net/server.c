@@ -78,10 +78,15 @@ on_library_request(h2o_handler_t *handler, h2o_req_t *req)
 
     (void)handler;
     conn_begin_request(conn);
-    if (conn->refusal.status != 0)
+    if (conn->refusal.status != 0) {
         refusal_respond(conn, req);
-    else
-        exchange_begin(req);
+        return 0;
+    }
+    if (conn->is_body_withheld) {
+        req->entity = h2o_iovec_init(NULL, 0);
+        refusal_linger(conn, req);
+    }
+    exchange_begin(req);
     return 0;
 }
 
@@ -117,8 +122,7 @@ server_drain(struct server *server)
     h2o_context_request_shutdown(&server->h2o_ctx);
     for (struct conn *conn = server->conns, *next; conn != NULL; conn = next) {
         next = conn->next;
-        if (conn->state == CONN_IDLE)
-            conn_close(conn);
+        conn_drain(conn);
     }
 }
 
@@ -132,6 +136,12 @@ uint64_t
 server_n_accepted(const struct server *server)
 {
     return server->n_accepted;
+}
+
+size_t
+server_n_body_bytes(const struct server *server)
+{
+    return server->n_body_bytes;
 }
 
 uint64_t

@@ -4,8 +4,10 @@
  *
  *   server.c    listeners, accepting, drain, the library's config
  *   conn.c      one client connection: what the library is told to read, deadlines, hang-ups
+ *   conn_body.c which bodies are read, and what they take
  *   interpose.c the library's functions that we define in its place; they call conn.c
  *   exchange.c  one request and its response
+ *   request_head.c, response.c  the bytes of their heads
  *   refusal.c   the answer to bytes that never became a request
  *   linger.c    the last answer of a connection must survive its close
  */
@@ -37,6 +39,7 @@ struct server {
     size_t n_listeners;
     struct conn *conns; /* doubly linked */
     uint32_t n_conns;
+    size_t n_body_bytes; /* the sum of the connections' */
     uint64_t n_accepted, n_refused;
     struct linger_list lingering;
     struct timer accept_timer; /* pause after EMFILE */

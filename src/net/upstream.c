@@ -26,7 +26,7 @@ static void finish(struct upstream_call *call, enum upstream_result result, bool
 static void leave(struct upstream_call *call, bool is_reusable);
 static void unref(struct upstream_call *call);
 static void give_spare(struct upstream_call *call);
-static void on_deadline(struct timer *timer);
+static void on_failed(struct timer *timer);
 static int64_t after(int64_t now_us, int64_t timeout_us);
 
 const char *
@@ -357,7 +357,7 @@ leave(struct upstream_call *call, bool is_reusable)
         upstream_dial_forget(call);
     call->phase = UPSTREAM_PHASE_OVER;
     call->report.end_us = loop_now_us(call->pool->loop);
-    timer_unset(call->pool->loop, &call->timer);
+    timer_unset(call->pool->loop, &call->failed);
     if (call->link != NULL && is_reusable) {
         if (call->is_paused)
             h2o_socket_read_start(call->link->sock, upstream_on_readable);
@@ -404,7 +404,15 @@ upstream_fail_later(struct upstream_call *call, enum upstream_result result)
     call->link = NULL;
     call->phase = UPSTREAM_PHASE_FAILED;
     call->failure = result;
-    timer_set(call->pool->loop, &call->timer, loop_now_us(call->pool->loop), on_deadline);
+    timer_set(call->pool->loop, &call->failed, loop_now_us(call->pool->loop), on_failed);
+}
+
+static void
+on_failed(struct timer *timer)
+{
+    struct upstream_call *call = H2O_STRUCT_FROM_MEMBER(struct upstream_call, failed, timer);
+
+    finish(call, call->failure, false);
 }
 
 void
@@ -453,10 +461,10 @@ upstream_set_phase(struct upstream_call *call, enum upstream_phase phase, int64_
 
     call->phase = phase;
     call->phase_deadline_us = after(loop_now_us(loop), timeout_us);
-    timer_set(loop, &call->timer,
+    timer_set(loop, &call->link->timer,
               call->phase_deadline_us < call->total_deadline_us ? call->phase_deadline_us
                                                                 : call->total_deadline_us,
-              on_deadline);
+              upstream_on_deadline);
 }
 
 static int64_t
@@ -465,13 +473,17 @@ after(int64_t now_us, int64_t timeout_us)
     return timeout_us > 0 ? now_us + timeout_us : INT64_MAX;
 }
 
-static void
-on_deadline(struct timer *timer)
+void
+upstream_on_deadline(struct timer *timer)
 {
-    struct upstream_call *call = H2O_STRUCT_FROM_MEMBER(struct upstream_call, timer, timer);
-    bool is_total = loop_now_us(call->pool->loop) >= call->total_deadline_us;
+    struct upstream_link *link = H2O_STRUCT_FROM_MEMBER(struct upstream_link, timer, timer);
+    struct upstream_call *call = link->call;
 
-    if (is_total && call->phase != UPSTREAM_PHASE_FAILED) {
+    if (call == NULL) {
+        upstream_pool_close(link);
+        return;
+    }
+    if (loop_now_us(call->pool->loop) >= call->total_deadline_us) {
         finish(call, UPSTREAM_TOTAL_TIMEOUT, false);
         return;
     }
@@ -490,10 +502,8 @@ on_deadline(struct timer *timer)
         finish(call, UPSTREAM_IDLE_TIMEOUT, false);
         break;
     case UPSTREAM_PHASE_FAILED:
-        finish(call, call->failure, false);
-        break;
     case UPSTREAM_PHASE_OVER:
-        assert(0 && "a call that is over has no timer");
+        assert(0 && "such a call has no link");
         break;
     }
 }

@@ -32,7 +32,8 @@ struct upstream_link {
     h2o_socket_t *sock; /* NULL until there is one */
     struct upstream_origin *origin;
     struct upstream_call *call; /* NULL: idle in the pool */
-    struct timer idle_timer;
+    struct timer timer;         /* of its call, or of being idle; it stays in the heap for good */
+    bool is_idle;
     struct upstream_link *prev, *next; /* the origin's idle list */
 };
 
@@ -86,7 +87,7 @@ struct upstream_call {
     size_t n_body;
     enum upstream_phase phase;
     enum upstream_result failure; /* of PHASE_FAILED */
-    struct timer timer;
+    struct timer failed;          /* of PHASE_FAILED; all other deadlines are the link's */
     int64_t phase_deadline_us, total_deadline_us;
     int64_t connect_deadline_us, connect_timeout_us, tls_timeout_us;
     int64_t first_byte_timeout_us, idle_timeout_us;
@@ -110,6 +111,8 @@ void upstream_on_connected(struct upstream_call *call);
 /* Report the failure in the next turn (the caller may be inside upstream_start()). */
 void upstream_fail_later(struct upstream_call *call, enum upstream_result result);
 void upstream_set_phase(struct upstream_call *call, enum upstream_phase phase, int64_t timeout_us);
+/* Timer of all links. */
+void upstream_on_deadline(struct timer *timer);
 /* Read callback of all links. */
 void upstream_on_readable(h2o_socket_t *sock, const char *err);
 

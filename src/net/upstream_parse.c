@@ -11,7 +11,8 @@ struct framing {
 static enum upstream_verdict parse_status_line(struct slice *rest, struct upstream_head *out);
 static enum upstream_verdict parse_fields(struct slice *rest, struct upstream_head *out,
                                           struct framing *framing);
-static bool note_field(struct http_header *header, struct upstream_head *out,
+static enum upstream_verdict verdict_of(enum field_state state);
+static bool note_field(const struct http_header *header, struct upstream_head *out,
                        struct framing *framing);
 static enum upstream_verdict judge(const struct framing *framing, bool is_head_request,
                                    struct upstream_head *out);
@@ -42,21 +43,21 @@ static enum upstream_verdict
 parse_status_line(struct slice *rest, struct upstream_head *out)
 {
     static const char pattern[] = "HTTP/1.x 999";
-    struct field_line first;
-    enum field_state state = field_next_line(rest, &first);
+    struct slice line;
+    enum field_state state = field_next_line(rest, &line);
 
-    if (state == FIELD_LINE_INCOMPLETE)
+    if (state == FIELD_INCOMPLETE)
         return UPSTREAM_HEAD_INCOMPLETE;
-    if (state == FIELD_LINE_BAD || first.text.len < sizeof pattern - 1)
+    if (state != FIELD_OK || line.len < sizeof pattern - 1)
         return UPSTREAM_HEAD_BAD;
-    const char *p = first.text.ptr;
+    const char *p = line.ptr;
     if (memcmp(p, pattern, 7) != 0 || (p[7] != '0' && p[7] != '1') || p[8] != ' ')
         return UPSTREAM_HEAD_BAD;
     for (int i = 9; i < 12; i++) {
         if (p[i] < '0' || p[i] > '9')
             return UPSTREAM_HEAD_BAD;
     }
-    if (first.text.len > sizeof pattern - 1 && p[12] != ' ')
+    if (line.len > sizeof pattern - 1 && p[12] != ' ')
         return UPSTREAM_HEAD_BAD;
     out->status = (p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0');
     out->is_keep_alive = p[7] == '1';
@@ -66,47 +67,60 @@ parse_status_line(struct slice *rest, struct upstream_head *out)
 static enum upstream_verdict
 parse_fields(struct slice *rest, struct upstream_head *out, struct framing *framing)
 {
-    for (;;) {
-        struct field_line line;
-        enum field_state state = field_next_line(rest, &line);
-        if (state == FIELD_LINE_INCOMPLETE)
-            return UPSTREAM_HEAD_INCOMPLETE;
-        if (state == FIELD_LINE_BAD)
-            return UPSTREAM_HEAD_BAD;
-        if (line.text.len == 0)
-            return UPSTREAM_HEAD_OK;
-        if (out->n_headers == UPSTREAM_PARSE_HEADERS_MAX)
-            return UPSTREAM_HEAD_BAD;
-        struct http_header *header = &out->headers[out->n_headers++];
-        if (field_parse(&line, header) != NULL || !note_field(header, out, framing))
+    const char *reason; /* nobody asks for it */
+
+    for (size_t n = 0; n < UPSTREAM_PARSE_HEADERS_MAX; n++) {
+        struct http_header *header = &out->headers[n];
+        enum field_state state = field_next(rest, header, &reason);
+
+        if (state != FIELD_OK) {
+            out->n_headers = n;
+            return verdict_of(state);
+        }
+        if (!note_field(header, out, framing))
             return UPSTREAM_HEAD_BAD;
     }
+    return UPSTREAM_HEAD_BAD;
+}
+
+static enum upstream_verdict
+verdict_of(enum field_state state)
+{
+    switch (state) {
+    case FIELD_OK:
+    case FIELD_BAD:
+        break;
+    case FIELD_END:
+        return UPSTREAM_HEAD_OK;
+    case FIELD_INCOMPLETE:
+        return UPSTREAM_HEAD_INCOMPLETE;
+    }
+    return UPSTREAM_HEAD_BAD;
 }
 
 /* False: framing or encoding that is not taken. The names are told apart by their length at once.
  */
 static bool
-note_field(struct http_header *header, struct upstream_head *out, struct framing *framing)
+note_field(const struct http_header *header, struct upstream_head *out, struct framing *framing)
 {
     struct slice name = header->name, value = header->value;
 
-    field_lower_token((char *)name.ptr, name.len); /* the caller's bytes, writable */
     switch (name.len) {
     case 10:
-        if (slice_eq_str(name, "connection") && slice_eq_nocase(value, SLICE_LIT("close")))
+        if (slice_eq(name, SLICE_LIT("connection")) && slice_eq_nocase(value, SLICE_LIT("close")))
             out->is_keep_alive = false;
         return true;
     case 14:
-        if (!slice_eq_str(name, "content-length"))
+        if (!slice_eq(name, SLICE_LIT("content-length")))
             return true;
         framing->n_length++;
         out->content_length = field_parse_length(value);
         return out->content_length >= 0;
     case 16:
-        return !slice_eq_str(name, "content-encoding") || value.len == 0 ||
+        return !slice_eq(name, SLICE_LIT("content-encoding")) || value.len == 0 ||
                slice_eq_nocase(value, SLICE_LIT("identity"));
     case 17:
-        if (!slice_eq_str(name, "transfer-encoding"))
+        if (!slice_eq(name, SLICE_LIT("transfer-encoding")))
             return true;
         framing->n_encoding++;
         return slice_eq_nocase(value, SLICE_LIT("chunked"));

@@ -18,7 +18,6 @@ static void origin_free(struct upstream_origin *origin);
 static void drop_unused_origins(struct upstream_pool *pool);
 static void idle_push(struct upstream_link *link);
 static void idle_remove(struct upstream_link *link);
-static void on_idle_timeout(struct timer *timer);
 
 struct upstream_pool *
 upstream_pool_new(struct loop *loop)
@@ -219,8 +218,9 @@ upstream_pool_close(struct upstream_link *link)
     struct upstream_origin *origin = link->origin;
 
     assert(link->magic == UPSTREAM_LINK_MAGIC && origin->n_open > 0);
-    if (link->idle_timer.on_fire != NULL)
+    if (link->is_idle)
         idle_remove(link);
+    timer_unset(origin->pool->loop, &link->timer);
     if (link->sock != NULL)
         h2o_socket_close(link->sock);
     origin->n_open--;
@@ -228,7 +228,6 @@ upstream_pool_close(struct upstream_link *link)
     free(link);
 }
 
-/* The timer doubles as the mark of being in the list (its on_fire is set). */
 static void
 idle_push(struct upstream_link *link)
 {
@@ -242,8 +241,9 @@ idle_push(struct upstream_link *link)
     else
         origin->idle_last = link;
     origin->idle_first = link;
+    link->is_idle = true;
     origin->n_idle++;
-    timer_set(loop, &link->idle_timer, loop_now_us(loop) + IDLE_US, on_idle_timeout);
+    timer_set(loop, &link->timer, loop_now_us(loop) + IDLE_US, upstream_on_deadline);
 }
 
 static void
@@ -251,7 +251,7 @@ idle_remove(struct upstream_link *link)
 {
     struct upstream_origin *origin = link->origin;
 
-    assert(origin->n_idle > 0 && link->idle_timer.on_fire != NULL);
+    assert(origin->n_idle > 0 && link->is_idle);
     if (link->prev != NULL)
         link->prev->next = link->next;
     else
@@ -260,15 +260,8 @@ idle_remove(struct upstream_link *link)
         link->next->prev = link->prev;
     else
         origin->idle_last = link->prev;
+    link->is_idle = false;
     origin->n_idle--;
-    timer_unset(origin->pool->loop, &link->idle_timer);
-    link->idle_timer.on_fire = NULL;
-}
-
-static void
-on_idle_timeout(struct timer *timer)
-{
-    upstream_pool_close(H2O_STRUCT_FROM_MEMBER(struct upstream_link, idle_timer, timer));
 }
 
 /* Closed by the peer, or bytes that nobody asked for. TLS has messages of its own: no bytes. */

@@ -8,6 +8,11 @@
 
 #define HEAD_VALUE_MAX 4096 /* longer values of callers are left out */
 
+/* What is always the same but for what comes back. */
+#define TYPES(accepted)                                                                            \
+    "\r\ncontent-type: application/json\r\naccept: " accepted "\r\naccept-encoding: identity"      \
+    "\r\nuser-agent: relayos\r\nx-request-id: "
+
 static void append_host(const struct upstream_record *upstream, struct buf *out);
 static void append_caller_headers(const struct head_input *input, struct buf *out);
 static void append_default_header(const struct head_input *input, struct buf *out);
@@ -27,11 +32,8 @@ head_build(const struct head_input *input, struct buf *out)
         buf_append_str(out, input->dialect->auth_header);
         buf_append_slice(out, input->credential);
     }
-    buf_append_slice(out, SLICE_LIT("\r\ncontent-type: application/json\r\naccept: "));
-    buf_append_slice(out, input->is_stream ? SLICE_LIT("text/event-stream")
-                                           : SLICE_LIT("application/json"));
-    buf_append_slice(
-        out, SLICE_LIT("\r\naccept-encoding: identity\r\nuser-agent: relayos\r\nx-request-id: "));
+    buf_append_slice(out, input->is_stream ? SLICE_LIT(TYPES("text/event-stream"))
+                                           : SLICE_LIT(TYPES("application/json")));
     buf_append_slice(out, input->request_id);
     append_caller_headers(input, out);
     append_default_header(input, out);

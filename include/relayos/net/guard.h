@@ -38,15 +38,16 @@ enum guard_verdict {
 struct guard_head {
     struct slice method, target;
     int minor_version;
-    size_t n_headers;
-    struct http_header headers[LIMIT_HEADERS]; /* names as sent */
-    size_t head_size;                          /* bytes up to and with the empty line */
+    size_t head_size; /* bytes up to and with the empty line */
     bool is_chunked;
+    bool expects_continue;
     int64_t content_length; /* -1: none */
     const char *reason;     /* static, for all but GUARD_OK and GUARD_INCOMPLETE */
+    size_t n_headers;
+    struct http_header headers[LIMIT_HEADERS]; /* names made lower case in place */
 };
 
-/* Parse and judge a request head at the start of bytes. Pure. */
+/* Parse and judge a request head at the start of bytes, which are writable. Pure. */
 enum guard_verdict guard_parse_head(struct slice bytes, struct guard_head *out);
 
 /* Strict chunked decoding, in place, incremental (RFC 9112 7.1). */

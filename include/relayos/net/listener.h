@@ -6,6 +6,7 @@
 #ifndef RELAYOS_NET_LISTENER_H
 #define RELAYOS_NET_LISTENER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "relayos/base/err.h"
@@ -15,5 +16,8 @@
  * ("address in use: ..."). host is a numeric address or a name resolved once. */
 int listener_open(const char *host, uint16_t port, int *out_fd, uint16_t *out_port,
                   struct errmsg *why) MUST_CHECK;
+
+/* Does fd (from a worker of a dead master) listen there? port 0 = any; *out_port = its own. */
+bool listener_is_at(int fd, const char *host, uint16_t port, uint16_t *out_port);
 
 #endif

@@ -45,11 +45,18 @@ struct http_request {
     char client_address[48]; /* numeric, without port */
     int64_t accepted_us;     /* clock_mono_us when its last byte was read */
     bool is_tls;
+    bool
+        is_body_withheld; /* it had a body that was not read; the connection ends with the answer */
 };
 
 struct server_handler {
     void *ctx;
-    /* A request is whole. The handler must answer it, now or later. */
+    /*
+     * A head announces a body that did not come whole with it: is it worth reading? false: the
+     * request is handed to on_request at once, its body withheld. NULL: every body is.
+     */
+    bool (*on_head)(void *ctx, const struct http_request *head);
+    /* A request is whole, or its body withheld. The handler must answer it, now or later. */
     void (*on_request)(void *ctx, struct exchange *exchange, const struct http_request *request);
     /*
      * The guard or the library refused bytes before there was a request (400, 405, 408, 413, 431,
@@ -65,6 +72,12 @@ struct server_conf {
     struct loop *loop;
     struct server_handler handler;
     size_t max_body_bytes;
+    /*
+     * Bytes of bodies in memory, of all connections, counted as they arrive and until the request
+     * is released or ends. A body that would go over, by its Content-Length or by what has come, is
+     * withheld. Bodies of up to 64 KiB count but are never withheld. 0: no limit.
+     */
+    size_t max_body_memory;
     uint32_t max_connections; /* above: the listener is not read until some close */
     int64_t header_timeout_us, body_timeout_us, keepalive_timeout_us, write_stall_timeout_us;
     const int *listener_fds; /* listening, non-blocking; the server closes them (drain, free) */
@@ -90,6 +103,8 @@ void server_drain(struct server *server);
 /* Connections still open; 0 after a drain means done. */
 uint32_t server_n_connections(const struct server *server);
 uint64_t server_n_accepted(const struct server *server);
+/* Bytes of bodies in memory now. */
+size_t server_n_body_bytes(const struct server *server);
 /* Requests refused before a handler saw them (guard, limits, deadlines). */
 uint64_t server_n_refused(const struct server *server);
 
@@ -117,7 +132,7 @@ void exchange_respond(struct exchange *exchange, int status, const struct http_h
 
 /*
  * Begin a streamed response (chunked). Nothing is on the wire until the first write. Any status but
- * 200 costs the connection (the library frames no other).
+ * 200 costs the connection.
  */
 void exchange_start(struct exchange *exchange, int status, const struct http_header *headers,
                     size_t n_headers);

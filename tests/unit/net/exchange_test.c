@@ -79,3 +79,63 @@ Test(exchange, an_abort_breaks_the_connection_and_ends_the_exchange_once)
     cr_expect_eq(fixture.tally->n_complete, 0);
     fixture_stop(&fixture);
 }
+
+/* The answer with its date, which is checked for its form, made the same for all days. */
+static void
+expect_bytes(const struct fixture *fixture, const char *request, const char *expected)
+{
+    static const char mark[] = "\r\nDate: ", form[] = "Aaa, 00 Aaa 0000 00:00:00 GMT";
+    static char answer[200000];
+
+    cr_assert_gt(talk(fixture, request, strlen(request), answer, sizeof answer), 0);
+    for (char *at = strstr(answer, mark); at != NULL; at = strstr(at + 1, mark)) {
+        char *date = at + sizeof mark - 1;
+        for (size_t i = 0; i < sizeof form - 1; i++) {
+            bool is_digit = date[i] >= '0' && date[i] <= '9';
+            cr_assert(form[i] == '0'   ? is_digit
+                      : form[i] != 'a' ? true
+                                       : date[i] >= 'a',
+                      "%s", date);
+        }
+        memcpy(date, form, sizeof form - 1);
+    }
+    cr_expect_str_eq(answer, expected, "%s", request);
+}
+
+#define HEAD(status, connection, framing)                                                          \
+    "HTTP/1.1 " status "\r\nDate: Aaa, 00 Aaa 0000 00:00:00 GMT\r\nConnection: " connection        \
+    "\r\n" framing
+
+/* As the library would write it. */
+Test(exchange, a_response_has_these_bytes)
+{
+    struct fixture fixture = fixture_start(patient(), 0);
+
+    expect_bytes(
+        &fixture,
+        "POST / HTTP/1.1\r\n" H "Content-Length: 2\r\n\r\nok"
+        "HEAD / HTTP/1.1\r\n" CLOSE "\r\n",
+        HEAD("200 OK", "keep-alive", "Content-Length: 2\r\ncontent-type: text/plain\r\n\r\nok")
+            HEAD("200 OK", "close", "Content-Length: 0\r\ncontent-type: text/plain\r\n\r\n"));
+    expect_bytes(&fixture, "GET /short HTTP/1.1\r\n" CLOSE "\r\n",
+                 HEAD("200 OK", "close",
+                      "content-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n"
+                      "3\r\none\r\n13\r\ntwo, of nineteen...\r\n0\r\n\r\n"));
+    expect_bytes(&fixture, "HEAD /short HTTP/1.1\r\n" CLOSE "\r\n",
+                 HEAD("200 OK", "close", "content-type: text/plain\r\n\r\n"));
+    expect_bytes(&fixture, "GET /short HTTP/1.0\r\n" H "Connection: keep-alive\r\n\r\n",
+                 HEAD("200 OK", "close",
+                      "content-type: text/plain\r\n\r\n"
+                      "onetwo, of nineteen..."));
+    expect_bytes(&fixture, "GET /404 HTTP/1.0\r\n" H "\r\n",
+                 HEAD("404 Not Found", "close",
+                      "Content-Length: 4\r\ncontent-type: text/plain\r\n\r\nnone"));
+    expect_bytes(&fixture,
+                 "GET /404 HTTP/1.0\r\n" H "Connection: Keep-Alive\r\n\r\n"
+                 "GET /404 HTTP/1.0\r\n" H "\r\n",
+                 HEAD("404 Not Found", "keep-alive",
+                      "Content-Length: 4\r\ncontent-type: text/plain\r\n\r\nnone")
+                     HEAD("404 Not Found", "close",
+                          "Content-Length: 4\r\ncontent-type: text/plain\r\n\r\nnone"));
+    fixture_stop(&fixture);
+}

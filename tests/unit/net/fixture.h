@@ -28,7 +28,8 @@
 struct tally {
     _Atomic unsigned n_requests, n_smuggled, n_refused, n_ended, n_complete, n_connections;
     _Atomic unsigned is_draining, n_turns;
-    _Atomic size_t body_size;
+    _Atomic unsigned n_heads, n_withheld;
+    _Atomic size_t body_size, n_body_bytes;
 };
 
 struct fixture {
@@ -40,7 +41,8 @@ struct fixture {
 /* One exchange of the server process. */
 struct work {
     struct exchange *exchange;
-    size_t left; /* of /big */
+    size_t left;   /* of /big */
+    bool is_short; /* /short has a write to go */
 };
 
 static struct tally *tally;
@@ -51,6 +53,10 @@ on_writable(void *data)
 {
     struct work *work = data;
 
+    if (work->is_short) {
+        work->is_short = false;
+        exchange_write(work->exchange, SLICE_LIT("two, of nineteen..."), true);
+    }
     if (work->left == 0)
         return;
     size_t n = work->left < sizeof block ? work->left : sizeof block;
@@ -66,6 +72,16 @@ on_end(void *data, bool is_complete)
     tally->n_ended++;
 }
 
+/* Only with a key, like the worker's. */
+static inline bool
+on_head(void *ctx, const struct http_request *head)
+{
+    (void)ctx;
+    tally->n_heads++;
+    return slice_eq_str(http_header_find(head, "x-key"), "good") ||
+           !slice_starts_with(head->path, SLICE_LIT("/locked"));
+}
+
 static inline void
 on_request(void *ctx, struct exchange *exchange, const struct http_request *request)
 {
@@ -77,17 +93,24 @@ on_request(void *ctx, struct exchange *exchange, const struct http_request *requ
     work->exchange = exchange;
     exchange_bind(exchange, &events, work);
     tally->body_size = request->body.len;
+    tally->n_withheld += request->is_body_withheld;
     tally->n_requests++;
     if (slice_eq_str(request->path, "/smuggled"))
         tally->n_smuggled++;
     if (slice_eq_str(request->path, "/hold"))
         return;
-    if (slice_eq_str(request->path, "/abort")) {
+    if (request->is_body_withheld) {
+        exchange_respond(exchange, 503, &header, 1, SLICE_LIT("withheld"));
+    } else if (slice_eq_str(request->path, "/abort")) {
         exchange_abort(exchange);
     } else if (slice_eq_str(request->path, "/stream")) { /* a chunk, and no end */
         exchange_release_request(exchange);
         exchange_start(exchange, 200, &header, 1);
         exchange_write(exchange, SLICE_LIT("first"), false);
+    } else if (slice_eq_str(request->path, "/short")) {
+        exchange_start(exchange, 200, &header, 1);
+        work->is_short = true;
+        exchange_write(exchange, SLICE_LIT("one"), false);
     } else if (slice_eq_str(request->path, "/big")) {
         exchange_start(exchange, 200, &header, 1);
         work->left = 64 * MIB;
@@ -121,6 +144,7 @@ on_turn(void *ctx)
 
     tally->n_turns++;
     tally->n_connections = server_n_connections(server);
+    tally->n_body_bytes = server_n_body_bytes(server);
     if (tally->is_draining)
         server_drain(server);
 }
@@ -139,7 +163,8 @@ fixture_start(struct server_conf conf, rlim_t max_fds)
         if (max_fds > 0)
             setrlimit(RLIMIT_NOFILE, &(struct rlimit){max_fds, max_fds});
         conf.loop = loop_new();
-        conf.handler = (struct server_handler){NULL, on_request, on_refused};
+        conf.handler = (struct server_handler){
+            .on_head = on_head, .on_request = on_request, .on_refused = on_refused};
         conf.listener_fds = &fd;
         conf.n_listeners = 1;
         server = server_new(&conf, NULL);

@@ -69,17 +69,28 @@ static const struct {
     {B("POST / HTTP/1.0\r\n" H "Transfer-Encoding: chunked\r\n\r\n"), GUARD_BAD},
 };
 
+/* A copy that is written to, and as long as it says. */
+static enum guard_verdict
+parse(const char *bytes, size_t len, struct guard_head *head)
+{
+    static char copy[1024];
+
+    cr_assert_leq(len, sizeof copy);
+    memcpy(copy, bytes, len);
+    return guard_parse_head(slice_of(copy, len), head);
+}
+
 Test(guard, each_form_has_its_verdict_however_it_arrives)
 {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct guard_head head;
         for (size_t len = 0; len < cases[i].len; len++) {
-            enum guard_verdict early = guard_parse_head(slice_of(cases[i].bytes, len), &head);
+            enum guard_verdict early = parse(cases[i].bytes, len, &head);
             cr_expect(early == GUARD_INCOMPLETE || early == cases[i].verdict,
                       "case %zu cut at %zu: %d", i, len, early);
         }
-        cr_expect_eq(guard_parse_head(slice_of(cases[i].bytes, cases[i].len), &head),
-                     cases[i].verdict, "case %zu: %s", i, cases[i].bytes);
+        cr_expect_eq(parse(cases[i].bytes, cases[i].len, &head), cases[i].verdict, "case %zu: %s",
+                     i, cases[i].bytes);
     }
 }
 
@@ -89,11 +100,11 @@ Test(guard, a_good_head_is_taken_apart)
                                    "Content-Length: 5\r\n\r\nhello");
     struct guard_head head;
 
-    cr_assert_eq(guard_parse_head(bytes, &head), GUARD_OK);
+    cr_assert_eq(parse(bytes.ptr, bytes.len, &head), GUARD_OK);
     cr_assert(slice_eq_str(head.method, "POST") && slice_eq_str(head.target, "/v1/x?y=1"));
     cr_assert_eq(head.minor_version, 1);
     cr_assert_eq(head.n_headers, 3);
-    cr_assert(slice_eq_str(head.headers[1].name, "A"));
+    cr_assert(slice_eq_str(head.headers[1].name, "a"));
     cr_assert(slice_eq_str(head.headers[1].value, "b c"));
     cr_assert_eq(head.content_length, 5);
     cr_assert_eq(head.head_size, bytes.len - 5);
