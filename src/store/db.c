@@ -123,8 +123,12 @@ void
 db_read_text(struct db_cursor *cursor, char *out, size_t size)
 {
     const char *text = (const char *)sqlite3_column_text(cursor->stmt, ++cursor->n);
+    size_t len = (size_t)sqlite3_column_bytes(cursor->stmt, cursor->n);
 
-    snprintf(out, size, "%s", text == NULL ? "" : text);
+    len = text == NULL ? 0 : len < size ? len : size - 1;
+    if (len > 0)
+        memcpy(out, text, len);
+    out[len] = '\0';
 }
 
 void

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "relayos/base/err.h"
+#include "relayos/base/errmsg.h"
 #include "relayos/base/slice.h"
 
 enum statement {
@@ -21,15 +22,28 @@ enum statement {
     STATEMENT_N
 };
 
+struct trace_keys;
+struct usage_sums;
+
 enum db_batch { DB_BATCH_NONE, DB_BATCH_OPEN, DB_BATCH_FAILED };
 
 struct store {
     sqlite3 *handle;
     sqlite3_stmt *statements[STATEMENT_N];
     enum db_batch batch;
+    struct usage_sums *sums; /* of the batch */
+    struct trace_keys *traced;
+    int high_water_fd;
+    int64_t batch_seq; /* newest ledger row of the batch, 0 = none */
+    int64_t n_lost;    /* rows that were committed once and are not there */
     char path[512];
     char error[256];
 };
+
+/* Of store.c, for whoever opens a database in another way than store_open() does. */
+int store_check_identity(struct store *store, struct errmsg *why) MUST_CHECK;
+int store_prepare(struct store *store) MUST_CHECK;
+int64_t store_newest_schema(void);
 
 /* Position in a statement: the next parameter to bind, then the next column to read. */
 struct db_cursor {

@@ -11,11 +11,16 @@
 #include <unistd.h>
 
 #include "db.h"
+#include "high_water.h"
+#include "relayos/base/fdio.h"
 #include "relayos/base/mem.h"
 #include "relayos/model/usage.h" /* for statements.def */
+#include "trace_key.h"
+#include "usage_sums.h"
 
 #define APPLICATION_ID  0x524c4f53 /* "RLOS": file(1) and we tell our databases by it */
 #define BUSY_TIMEOUT_MS 5000
+#define CHECK_PAGES_MAX 1024 /* 8 MiB: some tens of milliseconds */
 #define TRUNCATE_WAL_BYTES                                                                         \
     (16 * 1024 * 1024) /* a log larger than this is cut after a checkpoint                         \
                         */
@@ -39,11 +44,10 @@ static const struct migration {
 static int make_private_file(const char *path, struct errmsg *why);
 static int open_checked(struct store *store, struct errmsg *why);
 static int configure(struct store *store);
-static int check_identity(struct store *store, struct errmsg *why);
-static int check_pages(struct store *store, struct errmsg *why);
+static int check_if_small(struct store *store, struct errmsg *why);
 static int migrate(struct store *store, struct errmsg *why);
 static int migrate_one(struct store *store, const struct migration *migration);
-static int prepare_all(struct store *store);
+static int measure_gap(struct store *store);
 static int query_int(struct store *store, const char *sql, int64_t *out);
 
 int
@@ -59,6 +63,9 @@ store_open(const char *path, struct store **out, struct errmsg *why)
 
     struct store *store = mem_zalloc(sizeof(*store));
     snprintf(store->path, sizeof(store->path), "%s", path);
+    store->sums = usage_sums_new();
+    store->traced = trace_key_new();
+    store->high_water_fd = -1;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     if (sqlite3_open_v2(path, &store->handle, flags, NULL) != SQLITE_OK) {
         errmsg_set(why, "%s: %s", path, sqlite3_errmsg(store->handle));
@@ -100,13 +107,13 @@ open_checked(struct store *store, struct errmsg *why)
         errmsg_set(why, "%s", store->error);
         return rc;
     }
-    if ((rc = check_identity(store, why)) != 0)
+    if ((rc = store_check_identity(store, why)) != 0)
         return rc;
-    if ((rc = check_pages(store, why)) != 0)
+    if ((rc = check_if_small(store, why)) != 0)
         return rc;
     if ((rc = migrate(store, why)) != 0)
         return rc;
-    if ((rc = prepare_all(store)) != 0)
+    if ((rc = store_prepare(store)) != 0 || (rc = measure_gap(store)) != 0)
         errmsg_set(why, "%s", store->error);
     return rc;
 }
@@ -125,12 +132,19 @@ configure(struct store *store)
                           "PRAGMA foreign_keys = ON;"
                           "PRAGMA temp_store = MEMORY;"
                           "PRAGMA cache_size = -16384;" /* KiB */
+                          "PRAGMA page_size = 8192;"    /* of a new file */
                           "PRAGMA journal_mode = WAL;"
                           "PRAGMA synchronous = FULL;");
 }
 
-static int
-check_identity(struct store *store, struct errmsg *why)
+int64_t
+store_newest_schema(void)
+{
+    return migrations[N_MIGRATIONS - 1].number;
+}
+
+int
+store_check_identity(struct store *store, struct errmsg *why)
 {
     int64_t application_id, version, n_tables, is_wal;
     int rc;
@@ -159,7 +173,18 @@ check_identity(struct store *store, struct errmsg *why)
 }
 
 static int
-check_pages(struct store *store, struct errmsg *why)
+check_if_small(struct store *store, struct errmsg *why)
+{
+    int64_t n_pages;
+    int rc = query_int(store, "PRAGMA page_count", &n_pages);
+
+    if (rc != 0)
+        errmsg_set(why, "%s", store->error);
+    return rc != 0 || n_pages > CHECK_PAGES_MAX ? rc : store_check(store, why);
+}
+
+int
+store_check(struct store *store, struct errmsg *why)
 {
     sqlite3_stmt *stmt;
     int rc = sqlite3_prepare_v2(store->handle, "PRAGMA quick_check(1)", -1, &stmt, NULL);
@@ -213,8 +238,8 @@ migrate_one(struct store *store, const struct migration *migration)
     return rc;
 }
 
-static int
-prepare_all(struct store *store)
+int
+store_prepare(struct store *store)
 {
     for (int i = 0; i < STATEMENT_N; i++) {
         int rc = sqlite3_prepare_v3(store->handle, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
@@ -223,6 +248,26 @@ prepare_all(struct store *store)
             return db_fail(store, rc);
     }
     return 0;
+}
+
+static int
+measure_gap(struct store *store)
+{
+    int64_t last;
+    int rc = query_int(store, "SELECT coalesce(max(seq), 0) FROM ledger", &last);
+
+    if (rc != 0)
+        return rc;
+    store->high_water_fd = high_water_open(store->path);
+    int64_t known = high_water_read(store->high_water_fd);
+    store->n_lost = known > last ? known - last : 0;
+    return 0;
+}
+
+int64_t
+store_n_lost(const struct store *store)
+{
+    return store->n_lost;
 }
 
 static int
@@ -249,6 +294,9 @@ store_close(struct store **store)
     for (int i = 0; i < STATEMENT_N; i++)
         sqlite3_finalize((*store)->statements[i]);
     sqlite3_close_v2((*store)->handle);
+    usage_sums_free(&(*store)->sums);
+    trace_key_free(&(*store)->traced);
+    fdio_close(&(*store)->high_water_fd);
     free(*store);
     *store = NULL;
 }
@@ -270,13 +318,20 @@ store_commit(struct store *store)
 {
     assert(store->batch != DB_BATCH_NONE);
 
-    struct db_cursor commit = db_start(store, STATEMENT_COMMIT);
-    int rc = db_run(&commit);
-    if (rc == 0)
-        store->batch = DB_BATCH_NONE;
-    else
+    int rc = usage_sums_flush(store);
+    if (rc == 0) {
+        struct db_cursor commit = db_start(store, STATEMENT_COMMIT);
+        rc = db_run(&commit);
+    }
+    if (rc != 0) {
         store_rollback(store);
-    return rc;
+        return rc;
+    }
+    store->batch = DB_BATCH_NONE;
+    if (store->batch_seq != 0)
+        high_water_write(store->high_water_fd, store->batch_seq);
+    store->batch_seq = 0;
+    return 0;
 }
 
 void
@@ -288,6 +343,9 @@ store_rollback(struct store *store)
         sqlite3_reset(store->statements[i]);
     if (!sqlite3_get_autocommit(store->handle))
         sqlite3_exec(store->handle, "ROLLBACK", NULL, NULL, NULL);
+    usage_sums_forget(store->sums);
+    trace_key_forget(store->traced);
+    store->batch_seq = 0;
     store->batch = DB_BATCH_NONE;
 }
 

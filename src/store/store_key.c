@@ -8,11 +8,12 @@
 #include "db.h"
 #include "relayos/base/mem.h"
 #include "relayos/store/store_name.h"
+#include "store_key_row.h"
 
 static int take_key(struct db_cursor *cursor, struct key_record *out);
-static void read_key(struct db_cursor *cursor, struct key_record *out);
 static int read_models(struct store *store, struct key_record *key);
 static int read_limits(struct store *store, struct key_record *key);
+static void add_limit(struct key_record *key, const struct key_limit *limit);
 static int check_name(struct store *store, const struct key_record *key);
 static int write_models(struct store *store, const struct key_record *key);
 static int write_limits(struct store *store, const struct key_record *key);
@@ -64,7 +65,7 @@ store_key_find_last4(struct store *store, struct slice last4, struct key_record 
     int rc = db_step(&find);
     if (rc <= 0)
         return rc < 0 ? rc : ERR_MISSING;
-    read_key(&find, &first);
+    store_key_read_row(&find, &first);
     rc = db_step(&find);
     db_finish(&find);
     if (rc != 0)
@@ -127,7 +128,7 @@ take_key(struct db_cursor *cursor, struct key_record *out)
 
     if (rc <= 0)
         return rc < 0 ? rc : ERR_MISSING;
-    read_key(cursor, &key);
+    store_key_read_row(cursor, &key);
     db_finish(cursor);
     if ((rc = read_models(cursor->store, &key)) != 0 ||
         (rc = read_limits(cursor->store, &key)) != 0) {
@@ -138,8 +139,8 @@ take_key(struct db_cursor *cursor, struct key_record *out)
     return 0;
 }
 
-static void
-read_key(struct db_cursor *cursor, struct key_record *out)
+void
+store_key_read_row(struct db_cursor *cursor, struct key_record *out)
 {
     char tool[16], source[8];
 
@@ -154,6 +155,7 @@ read_key(struct db_cursor *cursor, struct key_record *out)
     db_read_text(cursor, source, sizeof(source));
     out->flags |= db_read_int(cursor) != 0 ? KEY_DISABLED : 0;
     out->flags |= db_read_int(cursor) != 0 ? KEY_ALL_MODELS : 0;
+    out->flags |= db_read_int(cursor) != 0 ? KEY_STRICT : 0;
     out->requests_per_minute = db_read_int(cursor);
     out->tokens_per_minute = db_read_int(cursor);
     out->created_us = db_read_int(cursor);
@@ -195,21 +197,42 @@ read_limits(struct store *store, struct key_record *key)
     int rc;
 
     db_bind_int(&limits, (int64_t)key->group_id);
-    while ((rc = db_step(&limits)) == 1) {
-        char unit[16], period[16];
-
-        db_read_text(&limits, unit, sizeof(unit));
-        db_read_text(&limits, period, sizeof(period));
-        int64_t amount = db_read_int(&limits);
-        struct key_limit limit = {.unit = store_name_value(STORE_NAME_UNIT, unit),
-                                  .period = store_name_value(STORE_NAME_PERIOD, period),
-                                  .amount = amount};
-        if (limit.unit == LIMIT_UNIT_CONCURRENT)
-            key->max_concurrent = amount;
-        else if (key->n_limits < LIMIT_KEY_LIMITS)
-            key->limits[key->n_limits++] = limit;
-    }
+    while ((rc = db_step(&limits)) == 1)
+        store_key_read_limit(&limits, key);
     return rc;
+}
+
+void
+store_key_read_limit(struct db_cursor *cursor, struct key_record *key)
+{
+    struct key_limit limit = {0};
+    char unit[16], period[16];
+
+    db_read_text(cursor, unit, sizeof(unit));
+    db_read_text(cursor, period, sizeof(period));
+    limit.unit = store_name_value(STORE_NAME_UNIT, unit);
+    limit.period = store_name_value(STORE_NAME_PERIOD, period);
+    limit.amount = db_read_int(cursor);
+    db_read_text(cursor, limit.model, sizeof(limit.model));
+    limit.is_shadow = db_read_int(cursor) != 0;
+    if (limit.unit == LIMIT_UNIT_CONCURRENT)
+        key->max_concurrent = limit.amount;
+    else if (key->n_limits < LIMIT_KEY_LIMITS)
+        add_limit(key, &limit);
+}
+
+/* They come in the order of the table, by name of the unit; people read money first. */
+static void
+add_limit(struct key_record *key, const struct key_limit *limit)
+{
+    uint8_t at = key->n_limits;
+
+    while (at > 0 && limit->unit < key->limits[at - 1].unit) {
+        key->limits[at] = key->limits[at - 1];
+        at--;
+    }
+    key->limits[at] = *limit;
+    key->n_limits++;
 }
 
 int
@@ -245,6 +268,7 @@ store_key_insert(struct store *store, struct key_record *key)
     db_bind_text(&insert, store_name(STORE_NAME_SOURCE, key->source));
     db_bind_int(&insert, (key->flags & KEY_DISABLED) != 0);
     db_bind_int(&insert, (key->flags & KEY_ALL_MODELS) != 0);
+    db_bind_int(&insert, (key->flags & KEY_STRICT) != 0);
     db_bind_int(&insert, key->requests_per_minute);
     db_bind_int(&insert, key->tokens_per_minute);
     db_bind_int(&insert, key->created_us);
@@ -303,6 +327,7 @@ store_key_update(struct store *store, const struct key_record *key)
     db_bind_text(&update, store_name(STORE_NAME_TOOL, key->tool));
     db_bind_int(&update, (key->flags & KEY_DISABLED) != 0);
     db_bind_int(&update, (key->flags & KEY_ALL_MODELS) != 0);
+    db_bind_int(&update, (key->flags & KEY_STRICT) != 0);
     db_bind_int(&update, key->requests_per_minute);
     db_bind_int(&update, key->tokens_per_minute);
     db_bind_int(&update, key->updated_us);
@@ -357,5 +382,7 @@ write_limit(struct store *store, uint64_t group_id, const struct key_limit *limi
     db_bind_text(&add, store_name(STORE_NAME_UNIT, limit->unit));
     db_bind_text(&add, store_name(STORE_NAME_PERIOD, limit->period));
     db_bind_int(&add, limit->amount);
+    db_bind_text(&add, limit->model);
+    db_bind_int(&add, limit->is_shadow);
     return db_run(&add);
 }

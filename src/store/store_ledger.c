@@ -2,13 +2,12 @@
 #include "relayos/store/store_ledger.h"
 
 #include <assert.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "db.h"
-#include "relayos/base/clock.h"
-#include "relayos/base/text.h"
 #include "relayos/store/store_name.h"
 #include "relayos/store/store_trace.h"
+#include "usage_sums.h"
 
 static int insert_row(struct store *store, const struct store_settlement *settlement);
 static int compare_row(struct store *store, const struct store_settlement *settlement,
@@ -28,6 +27,7 @@ store_ledger_insert(struct store *store, const struct store_settlement *settleme
         return rc;
     if (sqlite3_changes(store->handle) == 0)
         return compare_row(store, settlement, out);
+    store->batch_seq = sqlite3_last_insert_rowid(store->handle);
     if ((rc = add_usage(store, settlement)) != 0)
         return rc;
     if ((rc = store_trace_insert(store, settlement)) != 0)
@@ -46,7 +46,7 @@ insert_row(struct store *store, const struct store_settlement *settlement)
 
     db_bind_blob(&row, flight->request_id.bytes, sizeof(flight->request_id.bytes));
     db_bind_int(&row, (int64_t)flight->key_id);
-    db_bind_int(&row, flight->period_id);
+    db_bind_int(&row, flight->day_id);
     db_bind_text(&row, flight->model);
     db_bind_text(&row, store_name(STORE_NAME_ENDPOINT, flight->endpoint));
     db_bind_text(&row, store_name(STORE_NAME_PROTOCOL, flight->protocol));
@@ -76,7 +76,7 @@ compare_row(struct store *store, const struct store_settlement *settlement, enum
     struct db_cursor same = db_start(store, STATEMENT_LEDGER_IS_SAME);
 
     db_bind_int(&same, (int64_t)flight->key_id);
-    db_bind_int(&same, flight->period_id);
+    db_bind_int(&same, flight->day_id);
     db_bind_text(&same, flight->model);
     db_bind_int(&same, flight->status);
     db_bind_int(&same, settlement->quota_tokens);
@@ -97,58 +97,29 @@ add_usage(struct store *store, const struct store_settlement *settlement)
 {
     const struct flight_record *flight = settlement->flight;
     const int64_t *count = flight->usage.count;
-    struct db_cursor add = db_start(store, STATEMENT_USAGE_ADD);
+    struct usage_sum delta = {
+        .key_id = flight->key_id,
+        .day = flight->day_id,
+        .n_rows = 1,
+        .n_requests = 1,
+        .n_failed = flight->category != ERR_CATEGORY_NONE,
+        .input = count[USAGE_INPUT] + count[USAGE_INPUT_AUDIO] + count[USAGE_INPUT_IMAGE],
+        .cache_read = count[USAGE_CACHE_READ],
+        .cache_write = count[USAGE_CACHE_WRITE_5M] + count[USAGE_CACHE_WRITE_1H],
+        .output = count[USAGE_OUTPUT] + count[USAGE_OUTPUT_AUDIO] + count[USAGE_OUTPUT_IMAGE],
+        .reasoning = flight->usage.reasoning_tokens,
+        .quota_tokens = settlement->quota_tokens,
+        .charge_nusd = flight->charge_nusd,
+        .cost_nusd = flight->cost_nusd,
+        .last_us = flight->accepted_real_us,
+    };
 
-    db_bind_int(&add, (int64_t)flight->key_id);
-    db_bind_int(&add, flight->period_id);
-    db_bind_text(&add, flight->model);
-    db_bind_int(&add, flight->category != ERR_CATEGORY_NONE);
-    db_bind_int(&add, count[USAGE_INPUT] + count[USAGE_INPUT_AUDIO] + count[USAGE_INPUT_IMAGE]);
-    db_bind_int(&add, count[USAGE_CACHE_READ]);
-    db_bind_int(&add, count[USAGE_CACHE_WRITE_5M] + count[USAGE_CACHE_WRITE_1H]);
-    db_bind_int(&add, count[USAGE_OUTPUT] + count[USAGE_OUTPUT_AUDIO] + count[USAGE_OUTPUT_IMAGE]);
-    db_bind_int(&add, flight->usage.reasoning_tokens);
-    db_bind_int(&add, settlement->quota_tokens);
-    db_bind_int(&add, flight->charge_nusd);
-    db_bind_int(&add, flight->cost_nusd);
-    db_bind_int(&add, flight->accepted_real_us);
-    return db_run(&add);
+    memcpy(delta.model, flight->model, sizeof(delta.model));
+    return usage_sums_add(store, &delta);
 }
 
 static const char *
 category_or_null(uint8_t category)
 {
     return category == ERR_CATEGORY_NONE ? NULL : err_category_name((enum err_category)category);
-}
-
-int
-store_ledger_verify(struct store *store, uint32_t period_id, struct errmsg *why)
-{
-    static const int64_t slack_us = INT64_C(45) * 86400 * 1000000; /* for clocks that were wrong */
-    char month[16];
-    int64_t start_us = 0;
-    struct uuid floor = {0};
-
-    snprintf(month, sizeof(month), "%04u-%02u-01", period_id / 100, period_id % 100);
-    if (clock_parse_utc(month, &start_us) == 0 && start_us > slack_us)
-        floor = store_trace_floor(start_us - slack_us);
-
-    struct db_cursor verify = db_start(store, STATEMENT_LEDGER_VERIFY);
-    db_bind_int(&verify, period_id);
-    db_bind_blob(&verify, floor.bytes, sizeof(floor.bytes));
-    int rc = db_step(&verify);
-    if (rc < 0)
-        errmsg_set(why, "%s", store->error);
-    if (rc <= 0)
-        return rc;
-
-    char model[LIMIT_MODEL_NAME];
-    long long key_id = db_read_int(&verify);
-    db_read_text(&verify, model, sizeof(model));
-    db_finish(&verify);
-    errmsg_set(why,
-               "period %u, key %lld, model %s: the usage sums differ from the ledger rows; "
-               "somebody changed the database. Restore a backup",
-               period_id, key_id, model);
-    return ERR_STORE;
 }

@@ -12,7 +12,7 @@
 static const char *const tools[] = KEY_TOOL_NAMES;
 static const char *const sources[] = {"store", "file"};
 static const char *const units[] = {"usd", "tokens", "concurrent"};
-static const char *const periods[] = {"month", "total"};
+static const char *const periods[] = {"month", "total", "day", "week"};
 static const char *const provenances[] = {"none", "reported", "estimated", "indeterminate",
                                           "invalid"};
 static const char *const outcomes[] = {"none", "running", "ok", "failed", "uncertain", "cancelled"};
@@ -26,7 +26,7 @@ static const char *const endpoints[] = {
 #define N_OF(names) (sizeof(names) / sizeof((names)[0]))
 static_assert(N_OF(tools) == KEY_N_TOOLS, "a name for each tool");
 static_assert(N_OF(units) == LIMIT_UNIT_CONCURRENT + 1, "a name for each unit");
-static_assert(N_OF(periods) == LIMIT_PERIOD_TOTAL + 1, "a name for each period");
+static_assert(N_OF(periods) == LIMIT_N_PERIODS, "a name for each period");
 static_assert(N_OF(provenances) == USAGE_INVALID + 1, "a name for each provenance");
 static_assert(N_OF(outcomes) == ATTEMPT_CANCELLED + 1, "a name for each outcome");
 static_assert(N_OF(endpoints) < UNKNOWN, "values are stored in a byte");

@@ -8,6 +8,7 @@
 #include "db.h"
 #include "relayos/store/store_ledger.h"
 #include "relayos/store/store_name.h"
+#include "trace_key.h"
 
 static int insert_attempt(struct store *store, const struct flight_record *flight, uint32_t n);
 static void bind_category(struct db_cursor *row, uint8_t category);
@@ -19,6 +20,7 @@ static uint8_t read_category(struct db_cursor *row);
 static int64_t read_offset(struct db_cursor *row);
 static int read_attempts(struct store *store, struct flight_record *flight);
 static void read_attempt(struct db_cursor *row, struct flight_attempt *out);
+static int next_span(struct store *store, uint64_t key_id, struct uuid *from, struct uuid *before);
 static int prepare_list(struct store *store, const struct store_trace_filter *filter,
                         sqlite3_stmt **out);
 static void bind_list(struct db_cursor *list, const struct store_trace_filter *filter,
@@ -50,7 +52,10 @@ store_trace_insert(struct store *store, const struct store_settlement *settlemen
     db_bind_text(&row, flight->client_address);
     db_bind_text(&row, flight->client_request_id);
     db_bind_text(&row, flight->user_agent);
+    db_bind_int(&row, flight->is_over_quota);
     int rc = db_run(&row);
+    if (rc == 0)
+        rc = trace_key_note(store, flight->key_id, &flight->request_id);
     for (uint32_t n = 0; rc == 0 && n < flight->n_attempts && n < LIMIT_ATTEMPTS; n++)
         rc = insert_attempt(store, flight, n);
     return rc;
@@ -79,6 +84,10 @@ insert_attempt(struct store *store, const struct flight_record *flight, uint32_t
     bind_offset(&row, attempt->end_us, accepted_us);
     db_bind_text(&row, attempt->upstream_request_id);
     db_bind_text(&row, attempt->note);
+    db_bind_text(&row, store_name(STORE_NAME_PROVENANCE, attempt->provenance));
+    db_bind_int(&row, attempt->input_tokens);
+    db_bind_int(&row, attempt->output_tokens);
+    db_bind_int(&row, attempt->cost_nusd);
     return db_run(&row);
 }
 
@@ -128,7 +137,9 @@ store_trace_refuse(struct store *store, const struct refusal_record *refusal)
     db_bind_text(&row, refusal->client_address);
     db_bind_text(&row, refusal->client_request_id);
     db_bind_text(&row, refusal->user_agent);
-    return db_run(&row);
+    db_bind_int(&row, 0);
+    int rc = db_run(&row);
+    return rc != 0 ? rc : trace_key_note(store, refusal->key_id, &refusal->request_id);
 }
 
 struct uuid
@@ -184,6 +195,7 @@ read_trace(struct db_cursor *row, struct store_trace *out)
     db_read_text(row, flight->client_address, sizeof(flight->client_address));
     db_read_text(row, flight->client_request_id, sizeof(flight->client_request_id));
     db_read_text(row, flight->user_agent, sizeof(flight->user_agent));
+    flight->is_over_quota = db_read_int(row) != 0;
     read_settlement(row, flight);
 }
 
@@ -197,7 +209,7 @@ read_settlement(struct db_cursor *row, struct flight_record *out)
     out->cost_nusd = db_read_int(row);
     out->reserved_nusd = db_read_int(row);
     out->provenance = read_name(row, STORE_NAME_PROVENANCE);
-    out->period_id = (uint32_t)db_read_int(row);
+    out->day_id = (uint32_t)db_read_int(row);
 }
 
 static uint8_t
@@ -257,6 +269,10 @@ read_attempt(struct db_cursor *row, struct flight_attempt *out)
     out->end_us = read_offset(row);
     db_read_text(row, out->upstream_request_id, sizeof(out->upstream_request_id));
     db_read_text(row, out->note, sizeof(out->note));
+    out->provenance = read_name(row, STORE_NAME_PROVENANCE);
+    out->input_tokens = db_read_int(row);
+    out->output_tokens = db_read_int(row);
+    out->cost_nusd = db_read_int(row);
 }
 
 int
@@ -275,13 +291,44 @@ store_trace_list(struct store *store, const struct store_trace_filter *filter,
     int rc = prepare_list(store, filter, &list.stmt);
     if (rc != 0)
         return rc;
-    bind_list(&list, filter, &from, &before);
-    while (i < n && (rc = db_step(&list)) == 1)
-        read_trace(&list, &out[i++]);
+    while (rc == 0 && i < n) {
+        struct uuid span_from = from, span_before = before;
+
+        if (filter->key_id != 0)
+            rc = next_span(store, filter->key_id, &span_from, &span_before);
+        if (rc != 0)
+            break;
+        bind_list(&list, filter, &span_from, &span_before);
+        while (i < n && (rc = db_step(&list)) == 1)
+            read_trace(&list, &out[i++]);
+        db_finish(&list);
+        list.n = 0;
+        if (filter->key_id == 0)
+            break;
+        before = span_from;
+    }
     sqlite3_finalize(list.stmt);
-    if (rc < 0)
+    if (rc < 0 && rc != ERR_MISSING)
         return rc;
     *out_n = i;
+    return 0;
+}
+
+/* The newest span with traces of the key, between these ids. ERR_MISSING: no more. */
+static int
+next_span(struct store *store, uint64_t key_id, struct uuid *from, struct uuid *before)
+{
+    struct uuid span_from, span_until;
+    int rc = trace_key_span_before(store, key_id, before, &span_from, &span_until);
+
+    if (rc != 0)
+        return rc;
+    if (memcmp(&span_until, from, sizeof(*from)) <= 0)
+        return ERR_MISSING;
+    if (memcmp(&span_from, from, sizeof(*from)) > 0)
+        *from = span_from;
+    if (memcmp(&span_until, before, sizeof(*before)) < 0)
+        *before = span_until;
     return 0;
 }
 
@@ -297,9 +344,10 @@ prepare_list(struct store *store, const struct store_trace_filter *filter, sqlit
                                                                      : " AND t.category = ?";
     char sql[sizeof(select) + 256];
 
-    snprintf(sql, sizeof(sql), "%s%s%s%s ORDER BY t.request_id DESC", select,
+    snprintf(sql, sizeof(sql), "%s%s%s%s%s ORDER BY t.request_id DESC", select,
              filter->key_id == 0 ? "" : " AND t.key_id = ?",
-             filter->model.len == 0 ? "" : " AND t.model = ?", by_status);
+             filter->model.len == 0 ? "" : " AND t.model = ?", by_status,
+             filter->provenance.len == 0 ? "" : " AND coalesce(l.provenance, 'none') = ?");
     int rc = sqlite3_prepare_v2(store->handle, sql, -1, out, NULL);
     return rc == SQLITE_OK ? 0 : db_fail(store, rc);
 }
@@ -317,6 +365,8 @@ bind_list(struct db_cursor *list, const struct store_trace_filter *filter, const
     if (filter->status.len != 0 && !slice_eq_str(filter->status, "ok") &&
         !slice_eq_str(filter->status, "failed"))
         db_bind_slice(list, filter->status);
+    if (filter->provenance.len != 0)
+        db_bind_slice(list, filter->provenance);
 }
 
 int
@@ -335,6 +385,11 @@ store_trace_expire(struct store *store, int64_t before_real_us, size_t n, size_t
     size_t n_dropped = (size_t)db_read_int(&cut);
     db_finish(&cut);
 
+    struct db_cursor spans = db_start(store, STATEMENT_TRACE_KEY_DROP);
+    db_bind_blob(&spans, last.bytes, sizeof(last.bytes));
+    if ((rc = db_run(&spans)) != 0)
+        return rc;
+    trace_key_forget(store->traced);
     struct db_cursor attempts = db_start(store, STATEMENT_ATTEMPT_DROP);
     db_bind_blob(&attempts, last.bytes, sizeof(last.bytes));
     if ((rc = db_run(&attempts)) != 0)

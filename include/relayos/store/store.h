@@ -29,6 +29,12 @@ struct store;
  */
 int store_open(const char *path, struct store **out, struct errmsg *why) MUST_CHECK;
 void store_close(struct store **store);
+/* Ledger rows that were committed before and were not found when the store was opened: its log was
+ * damaged, or an older copy was put back. Whoever opens it says so to the operator. */
+int64_t store_n_lost(const struct store *store);
+/* Look at every page: after an error, or when asked to. store_open() does so with a small file; of
+ * a large one it reads what a start needs, and damage elsewhere is an error where it is met. */
+int store_check(struct store *store, struct errmsg *why) MUST_CHECK;
 
 int store_begin(struct store *store) MUST_CHECK;
 /* Durable when it returns 0. On an error the batch is rolled back. */

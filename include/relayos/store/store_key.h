@@ -41,6 +41,21 @@ struct store_key_filter {
 };
 int store_key_next(struct store *store, const struct store_key_filter *filter, uint64_t after,
                    struct key_record *out) MUST_CHECK;
+/*
+ * Up to n keys that are not revoked, after an id, in ascending order; fewer: there are no more. In
+ * three ordered passes where store_key_next() looks up each key: for a start. last_used_us is 0.
+ * The page owns its keys' models.
+ */
+struct store_key_page {
+    struct key_record *keys;
+    size_t n, capacity;
+    char (*models)[LIMIT_MODEL_NAME];
+    size_t n_models, models_capacity;
+};
+int store_key_page_load(struct store *store, uint64_t after, size_t n,
+                        struct store_key_page *page) MUST_CHECK;
+void store_key_page_fini(struct store_key_page *page);
+
 /* A key that was rotated and whose overlap is over, but which is not revoked yet. */
 int store_key_rotated_out(struct store *store, int64_t now_us, struct key_record *out) MUST_CHECK;
 int store_key_count(struct store *store, uint64_t *out_live) MUST_CHECK;

@@ -31,8 +31,18 @@ enum store_insert {
 int store_ledger_insert(struct store *store, const struct store_settlement *settlement,
                         enum store_insert *out) MUST_CHECK;
 
-/* Recompute the usage sums of a period from the ledger rows: ERR_STORE with the first difference.
+/*
+ * Compare the usage sums with the ledger rows from that day on (0 = all there are): ERR_STORE with
+ * the first difference. Reads every row of those days: the full check is a command.
  */
-int store_ledger_verify(struct store *store, uint32_t period_id, struct errmsg *why) MUST_CHECK;
+int store_ledger_verify(struct store *store, uint32_t first_day, struct errmsg *why) MUST_CHECK;
+/* The quick check of a start: the rows written since the last mark against the totals of the days,
+ * and those, from that day on, against the usage sums. */
+int store_ledger_verify_recent(struct store *store, uint32_t first_day,
+                               struct errmsg *why) MUST_CHECK;
+/* Inside a batch, with each checkpoint: what is there now is taken as verified. */
+int store_ledger_mark(struct store *store) MUST_CHECK;
+/* Inside a batch of its own: the usage sums anew from the ledger rows. */
+int store_ledger_rebuild(struct store *store) MUST_CHECK;
 
 #endif

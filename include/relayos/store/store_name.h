@@ -17,7 +17,7 @@ enum store_name_kind {
     STORE_NAME_TOOL,       /* enum key_tool: "claude-code" */
     STORE_NAME_SOURCE,     /* enum key_source: "store", "file" */
     STORE_NAME_UNIT,       /* enum limit_unit: "usd", "tokens", "concurrent" */
-    STORE_NAME_PERIOD,     /* enum limit_period: "month", "total" */
+    STORE_NAME_PERIOD,     /* enum limit_period: "month", "total", "day", "week" */
     STORE_NAME_PROVENANCE, /* enum usage_provenance: "reported", "estimated", ... */
     STORE_NAME_OUTCOME,    /* enum attempt_outcome: "ok", "failed", ... */
     STORE_NAME_PROTOCOL,   /* enum protocol: "openai_chat", ... */

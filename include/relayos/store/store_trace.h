@@ -46,6 +46,7 @@ struct store_trace_filter {
     uint64_t key_id;            /* 0 = all */
     struct slice model;         /* empty = all */
     struct slice status;        /* "ok", "failed", a category, or empty = all */
+    struct slice provenance;    /* of its figures, or empty = all */
     int64_t since_us, until_us; /* real time of acceptance: since <= t < until; 0 = open */
     struct uuid before;         /* only ids smaller than this; all zero = from the newest */
 };

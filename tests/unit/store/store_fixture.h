@@ -44,11 +44,11 @@ fixture_init(struct fixture *fixture)
 static inline void
 fixture_fini(struct fixture *fixture)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-seq"};
     char path[128];
 
     store_close(&fixture->store);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         snprintf(path, sizeof(path), "%s%s", fixture->path, suffixes[i]);
         unlink(path);
     }
@@ -78,7 +78,7 @@ fixture_flight(struct flight_record *flight, uint32_t n)
     flight->accepted_real_us = FIXTURE_NOW_US + n * INT64_C(1000);
     flight->request_id = text_uuid_new(flight->accepted_real_us);
     flight->key_id = 1 + n % 5;
-    flight->period_id = 202511;
+    flight->day_id = 20251125;
     snprintf(flight->model, sizeof(flight->model), "model-%u", n % 3);
     snprintf(flight->client_address, sizeof(flight->client_address), "127.0.0.1");
     snprintf(flight->user_agent, sizeof(flight->user_agent), "OpenAI/Python 2.8.1");

@@ -175,3 +175,57 @@ Test(store_key, a_walk_with_filters_meets_each_key_once)
     cr_expect_eq(n_live, 27);
     fixture_fini(&fixture);
 }
+
+/* Two ways to read the same keys: one at a time, and in pages. */
+Test(store_key, a_page_holds_what_looking_up_each_key_finds)
+{
+    static char models[3][LIMIT_MODEL_NAME] = {"a", "b", "c"};
+    struct store_key_filter live = {.only_live = true};
+    struct store_key_page page = {0};
+    struct fixture fixture;
+    struct key_record key, got;
+    uint64_t after = 0, n_seen = 0;
+
+    fixture_init(&fixture);
+    for (uint8_t i = 0; i < 50; i++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "key %u", i);
+        make_key(&key, name, i);
+        key.flags = i % 4 == 0 ? KEY_ALL_MODELS : i % 4 == 1 ? KEY_STRICT : 0;
+        key.models = models;
+        key.n_models = i % 4;
+        key.n_limits = i % 3;
+        key.limits[0] = (struct key_limit){
+            .unit = LIMIT_UNIT_TOKENS, .period = LIMIT_PERIOD_WEEK, .amount = i, .model = "b"};
+        key.limits[1] =
+            (struct key_limit){.unit = LIMIT_UNIT_NUSD, .amount = 1000 + i, .is_shadow = 1};
+        key.max_concurrent = i % 2;
+        key.revoked_us = i % 7 == 6 ? FIXTURE_NOW_US : 0;
+        key.group_id = i == 30 ? 3 : 0;
+        cr_assert_eq(insert(&fixture, &key), 0);
+    }
+    do {
+        cr_assert_eq(store_key_page_load(fixture.store, after, 8, &page), 0);
+        for (size_t i = 0; i < page.n; i++, n_seen++) {
+            const struct key_record *on_page = &page.keys[i];
+
+            cr_assert_eq(store_key_next(fixture.store, &live, after, &got), 0);
+            after = got.id;
+            cr_expect_eq(on_page->id, got.id);
+            cr_expect_eq(on_page->group_id, got.group_id);
+            cr_expect_eq(on_page->flags, got.flags);
+            cr_expect_str_eq(on_page->name, got.name);
+            cr_expect_eq(on_page->max_concurrent, got.max_concurrent);
+            cr_assert_eq(on_page->n_limits, got.n_limits);
+            cr_expect_eq(memcmp(on_page->limits, got.limits, sizeof(got.limits)), 0);
+            cr_assert_eq(on_page->n_models, got.n_models);
+            for (uint32_t k = 0; k < got.n_models; k++)
+                cr_expect_str_eq(on_page->models[k], got.models[k]);
+            store_key_fini(&got);
+        }
+    } while (page.n == 8);
+    cr_expect_eq(n_seen, 50 - 7);
+    store_key_page_fini(&page);
+    fixture_fini(&fixture);
+}

@@ -71,8 +71,8 @@ Test(store, refuses_a_damaged_file)
     fixture_init(&fixture);
     store_close(&fixture.store);
     FILE *file = fopen(fixture.path, "r+");
-    fseek(file, 4096, SEEK_SET); /* the second page: a table's root */
-    for (int i = 0; i < 4096; i++)
+    fseek(file, 8192, SEEK_SET); /* the second page: a table's root */
+    for (int i = 0; i < 8192; i++)
         fputc(0x5a, file);
     fclose(file);
     cr_expect_eq(store_open(fixture.path, &fixture.store, &why), ERR_STORE);
@@ -113,7 +113,7 @@ Test(store, a_full_disk_leaves_no_part_of_a_batch_behind)
     int rc = 0;
 
     fixture_init(&fixture);
-    cr_assert_eq(db_exec(fixture.store, "PRAGMA max_page_count = 120"), 0);
+    cr_assert_eq(db_exec(fixture.store, "PRAGMA max_page_count = 60"), 0);
     while (rc == 0) {
         cr_assert_eq(store_begin(fixture.store), 0);
         for (int i = 0; i < BATCH; i++) {

@@ -58,7 +58,7 @@ Test(store_trace, comes_back_as_it_was_but_for_the_origin_of_time)
     cr_expect_eq(got->usage.reasoning_tokens, 5);
     cr_expect_eq(got->charge_nusd, 1007);
     cr_expect_eq(got->provenance, USAGE_REPORTED);
-    cr_expect_eq(got->period_id, 202511);
+    cr_expect_eq(got->day_id, 20251125);
     cr_assert_eq(got->n_attempts, 2);
     cr_expect_eq(got->attempts[0].outcome, ATTEMPT_UNCERTAIN);
     cr_expect_eq(got->attempts[0].category, ERR_CATEGORY_UPSTREAM_ERROR);
@@ -116,6 +116,62 @@ Test(store_trace, pages_go_from_new_to_old_without_a_gap_or_a_repeat)
         filter.before = page[n - 1].flight.request_id;
     }
     cr_expect_eq(n_seen, N);
+    fixture_fini(&fixture);
+}
+
+/* A key's traces are found by spans of 65.5 seconds: none is missed or repeated at their ends. */
+Test(store_trace, pages_of_one_key_go_on_over_spans_of_time_and_gaps)
+{
+    enum { N = 120, PAGE = 4 };
+    struct fixture fixture;
+    static struct store_trace page[PAGE];
+    struct store_trace_filter filter = {.key_id = 2};
+    size_t n = PAGE, n_seen = 0;
+    enum store_insert inserted;
+    int64_t last_us = INT64_MAX;
+
+    fixture_init(&fixture);
+    cr_assert_eq(store_begin(fixture.store), 0);
+    for (uint32_t i = 0; i < N; i++) {
+        struct flight_record flight;
+
+        fixture_flight(&flight, i);
+        flight.accepted_real_us =
+            FIXTURE_NOW_US + i * INT64_C(9000000) + (i > 60 ? INT64_C(86400000000) : 0);
+        flight.request_id = text_uuid_new(flight.accepted_real_us);
+        cr_assert_eq(fixture_insert(&fixture, &flight, &inserted), 0);
+    }
+    cr_assert_eq(store_commit(fixture.store), 0);
+    while (n == PAGE) {
+        cr_assert_eq(store_trace_list(fixture.store, &filter, page, PAGE, &n), 0);
+        for (size_t i = 0; i < n; i++, n_seen++) {
+            cr_expect_eq(page[i].flight.key_id, 2);
+            cr_expect_lt(page[i].flight.accepted_real_us, last_us);
+            last_us = page[i].flight.accepted_real_us;
+        }
+        filter.before = n > 0 ? page[n - 1].flight.request_id : filter.before;
+    }
+    cr_expect_eq(n_seen, N / 5);
+    fixture_fini(&fixture);
+}
+
+Test(store_trace, retention_forgets_a_keys_spans_with_the_last_trace_in_them)
+{
+    struct fixture fixture;
+    size_t n;
+
+    fixture_init(&fixture);
+    insert_flights(&fixture, 100);
+    cr_expect_eq(fixture_query(&fixture, "SELECT count(*) FROM trace_key"), 5);
+    for (int i = 0; i < 4; i++) {
+        cr_assert_eq(store_begin(fixture.store), 0);
+        cr_assert_eq(store_trace_expire(fixture.store, FIXTURE_NOW_US + 200000, i < 3 ? 33 : 1, &n),
+                     0);
+        cr_assert_eq(store_commit(fixture.store), 0);
+        cr_expect_eq(fixture_query(&fixture, "SELECT count(*) FROM trace_key"), i < 2    ? 5
+                                                                                : i == 2 ? 1
+                                                                                         : 0);
+    }
     fixture_fini(&fixture);
 }
 
