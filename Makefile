@@ -34,10 +34,11 @@ USES_control := base
 USES_master  := control net conf shm base
 USES_worker  := net policy codec conf shm base
 USES_ledger  := store control policy codec conf shm base
-USES_ctl     := control policy codec conf shm base
+USES_ctl     := store control policy codec conf shm base
 LIBS_base    := -lcrypto
 LIBS_codec   := -lcrypto
 TEST_LIBS_codec := -lcjson
+TEST_OBJECTS_store := $(BUILD)/tests/support/fault_vfs.o
 LIBS_conf    := -lyaml
 LIBS_store   := -lsqlite3
 LIBS_net     := -lh2o-evloop -lssl -lcrypto
@@ -47,8 +48,9 @@ CPPFLAGS_net := -DH2O_USE_LIBUV=0
 libs_of = $(sort $(LIBS_$(1)) $(foreach u,$(USES_$(1)),$(LIBS_$(u)))) -lcrypto -lm -lpthread
 ars_of  = $(patsubst %,$(BUILD)/lib%.a,$(1) $(USES_$(1)))
 
-.PHONY: all run check check-build check-unit check-integration check-clients check-asan chaos chaos-points chaos-mutants lint lint-light fuzz \
-        fuzz-build bench bench-syscalls install clean format deps deps-test deps-deep
+.PHONY: all run check check-build check-unit check-integration check-clients check-asan chaos chaos-points chaos-mutants \
+        sim lint lint-light fuzz \
+        fuzz-build bench bench-settle bench-syscalls install clean format deps deps-test deps-deep
 .SECONDARY:
 all: $(BUILD)/relayosd $(BUILD)/relayosctl $(BUILD)/mockprovider
 
@@ -64,11 +66,11 @@ $(BUILD)/obj/$(1)/%.o: src/$(1)/%.c
 	@mkdir -p $$(@D)
 	@echo "  CC $$<"
 	@$(CC) $(CFLAGS) $(CPPFLAGS) $$(CPPFLAGS_$(1)) -Isrc/$(1) -MMD -MP -c -o $$@ $$<
-$(BUILD)/tests/unit/$(1)/%_test: tests/unit/$(1)/%_test.c $$(call ars_of,$(1))
+$(BUILD)/tests/unit/$(1)/%_test: tests/unit/$(1)/%_test.c $$(call ars_of,$(1)) $$(TEST_OBJECTS_$(1))
 	@mkdir -p $$(@D)
 	@echo "  TEST $$<"
 	@$(CC) $(CFLAGS) $(CPPFLAGS) $$(CPPFLAGS_$(1)) -Isrc/$(1) -Itests/support -MMD -MP -o $$@ $$< \
-	    $(LDFLAGS) -Wl,--start-group $$(call ars_of,$(1)) -Wl,--end-group $$(call libs_of,$(1)) \
+	    $$(TEST_OBJECTS_$(1)) $(LDFLAGS) -Wl,--start-group $$(call ars_of,$(1)) -Wl,--end-group $$(call libs_of,$(1)) \
 	    $$(TEST_LIBS_$(1)) -lcriterion
 endef
 $(foreach layer,$(LAYERS),$(eval $(call LAYER_RULES,$(layer))))
@@ -90,6 +92,11 @@ $(BUILD)/loadgen: $(wildcard tools/bench/*.c) $(wildcard tools/bench/*.h)
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	@$(CC) $(CFLAGS) -D_GNU_SOURCE -o $@ $(filter %.c,$^) $(LDFLAGS) -lm
+
+$(BUILD)/bench_settle: tools/bench/settle/settle.c $(call ars_of,store)
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@$(CC) $(CFLAGS) $(CPPFLAGS) -o $@ $< $(LDFLAGS) $(call ars_of,store) $(call libs_of,store)
 
 run: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all
@@ -183,21 +190,39 @@ FORMATTED = $(shell find src include tools tests -name '*.[ch]' -not -path '*/no
 format:
 	@clang-format-14 -i $(FORMATTED)
 
-# Kill everything, check the books (tests/chaos). The short forms are for CI; `make chaos SEEDS=200`,
-# `make chaos-points POINTS=` and `make chaos-mutants` are the campaigns.
-SEEDS  ?= 3
-POINTS ?= --short
+# Kill everything, check the books (tests/chaos, tests/sim). The defaults are the short forms for CI;
+# `make chaos SEEDS=200`, `make chaos-points POINTS=`, `make sim SIM_SEEDS=100 SIM_STEPS=10000000` and
+# `make chaos-mutants` are the campaigns.
+SEEDS     ?= 3
+POINTS    ?= --short
+SIM_SEEDS ?= 5
+SIM_STEPS ?= 1000000
 CRASH_BUILD := $(BUILD)/crash
+CRASH_MAKE   = $(MAKE) --no-print-directory -j$(JOBS) BUILD=$(CRASH_BUILD) OPTIMISE="-O1 -g -DRELAYOS_CRASH_POINTS"
 chaos: all
 	@tests/chaos/run $(BUILD) --seeds $(SEEDS)
 chaos-points:
-	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(CRASH_BUILD) OPTIMISE="-O1 -g -DRELAYOS_CRASH_POINTS" all
+	@$(CRASH_MAKE) all
 	@tests/chaos/points $(CRASH_BUILD) $(POINTS)
 chaos-mutants:
 	@tests/chaos/mutants . $(BUILD)/mutants
+# The simulator has a store of its own; what else the ledger's archive wants of one is never called.
+SIM_LAYERS := ledger shm policy control codec conf base
+$(BUILD)/accounting_sim: $(wildcard tests/sim/*.[ch]) $(SIM_LAYERS:%=$(BUILD)/lib%.a)
+	@echo "  LD $@"
+	@$(CC) $(filter-out -fPIE,$(CFLAGS)) $(CPPFLAGS) -Isrc/ledger -no-pie -o $@ tests/sim/*.c \
+	    -Wl,--unresolved-symbols=ignore-all -Wl,--start-group $(SIM_LAYERS:%=$(BUILD)/lib%.a) \
+	    -Wl,--end-group -lcrypto -lmsgpackc -lyaml -lm
+sim:
+	@$(CRASH_MAKE) $(CRASH_BUILD)/accounting_sim
+	@tests/sim/run $(CRASH_BUILD)/accounting_sim $(SIM_SEEDS) $(SIM_STEPS)
 
 bench: all deps-deep $(BUILD)/loadgen
 	@tools/bench/run $(BUILD)
+# Where the database is decides what is measured: SETTLE_DIR is a directory on a disk.
+SETTLE_DIR ?= $(BUILD)
+bench-settle: deps $(BUILD)/bench_settle
+	@$(BUILD)/bench_settle $(SETTLE_DIR)
 bench-syscalls: all deps-deep $(BUILD)/loadgen
 	@tools/bench/syscalls $(BUILD)
 

@@ -44,13 +44,15 @@ def read_journal(path):
 
 def check(stage, answers):
     """At rest, relayosd still up. Returns (rows, answers served, of them indeterminate)."""
+    stage.ctl("ledger", "verify", "--full")  # relayosd's own opinion
     keys = {key["id"]: key for key in stage.ctl("key", "list")["keys"]}
     with contextlib.closing(sqlite3.connect(f"file:{stage.path('data/relayos.db')}?mode=ro",
                                             uri=True)) as db:
         db.row_factory = sqlite3.Row
         check_database(db)
         check_limits(db, keys)
-        rows = {row["request_id"].hex(): row for row in db.execute("SELECT * FROM ledger")}
+        rows = {row["request_id"].hex(): row
+                for row in db.execute("SELECT * FROM ledger WHERE corrects IS NULL")}
     begun, served = read_journal(stage.journal)
     check_answers(answers, rows, served)
     n_indeterminate = check_served(rows, served)
@@ -65,10 +67,12 @@ def expect(is_so, *what):
 
 def check_database(db):
     expect(db.execute("PRAGMA integrity_check").fetchone()[0] == "ok", "integrity_check")
-    by = "SELECT key_id, model, {}, sum(charge_nusd), sum(quota_tokens) FROM {} GROUP BY 1, 2"
-    rows = [tuple(r) for r in db.execute(by.format("count(*)", "ledger"))]
+    by = ("SELECT key_id, day, model, {}, sum(charge_nusd), sum(cost_nusd), sum(quota_tokens) "
+          "FROM {} GROUP BY 1, 2, 3")
+    rows = [tuple(r) for r in db.execute(by.format("sum(corrects IS NULL)", "ledger"))]
     sums = [tuple(r) for r in db.execute(by.format("sum(n_requests)", "usage"))]
     expect(rows == sums, "usage sums differ from the ledger's rows:", set(rows) ^ set(sums))
+    expect(db.execute("SELECT count(*) FROM intent").fetchone()[0] == 0, "notes of calls are left")
 
 
 def check_limits(db, keys):

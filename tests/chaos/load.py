@@ -8,7 +8,7 @@ import socket
 import threading
 
 HEAD = ("POST {path} HTTP/1.1\r\nHost: chaos\r\nAuthorization: Bearer {key}\r\n"
-        "Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")
+        "Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n{more}\r\n")
 
 
 def chat(model, text, is_stream):
@@ -34,12 +34,12 @@ class Answer:
         self.key, self.status, self.request_id, self.is_whole = key, status, request_id, is_whole
 
 
-def ask(port, key, kind, model, text, is_stream):
+def ask(port, key, kind, model, text, is_stream, more=""):
     """One call; None if nothing came back that can be told as an answer."""
     make, last_word = KINDS[kind]
     path, body = make(model, text, is_stream)
     data = json.dumps(body).encode()
-    head = HEAD.format(path=path, key=key, length=len(data)).encode()
+    head = HEAD.format(path=path, key=key, length=len(data), more=more).encode()
     reply = b""
     with contextlib.suppress(OSError):
         with socket.create_connection(("127.0.0.1", port), 10) as s:
@@ -78,7 +78,8 @@ class Load:
             text = "x" * rng.randrange(1, 200)
             if is_stream and rng.random() < 0.3:
                 text += " !mock:chunks=8,pace=5"
-            answer = ask(self.port, rng.choice(self.keys), kind, model, text, is_stream)
+            once = f"Idempotency-Key: {rng.getrandbits(64)}\r\n" if rng.random() < 0.3 else ""
+            answer = ask(self.port, rng.choice(self.keys), kind, model, text, is_stream, once)
             if answer is None:
                 self.is_over.wait(0.01)
             else:

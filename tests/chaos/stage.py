@@ -6,6 +6,7 @@ only; everything on 127.0.0.1."""
 import contextlib
 import ctypes
 import json
+import mmap
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ import time
 
 PR_SET_CHILD_SUBREAPER = 36
 ROLES = ("master", "ledger", "worker")
+QUOTA_MAGIC = b"TOUQ"  # in each cell (src/shm/layout.h)
 INPUT_NUSD, CACHED_NUSD, OUTPUT_NUSD, FLAT_NUSD = 2000, 500, 8000, 10_000_000
 
 CONFIG = """\
@@ -26,6 +28,7 @@ data_dir: {dir}/data
 instance: {instance}
 workers: 2
 stop_timeout: 10s
+ledger: {{checkpoint_interval: 1s{ledger}}}
 log: {{file: {dir}/relayosd.log, level: info}}
 {settings}
 upstreams:
@@ -44,17 +47,19 @@ class StageError(Exception):
 
 
 class Stage:
-    def __init__(self, build, settings="", environment=None):
+    def __init__(self, build, settings="", environment=None, ledger=""):
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self.build = os.path.abspath(build)
         self.dir = tempfile.mkdtemp(prefix="relayos-chaos.")
         self.environment = {**os.environ, **(environment or {})}
         self.port, self.journal = free_port(), os.path.join(self.dir, "journal")
+        self.segment = f"/dev/shm/relayos.chaos{os.getpid()}"
         self.master = None
         self.start_mock()
         with open(self.path("relayos.yaml"), "w") as f:
             f.write(CONFIG.format(port=self.port, mock_port=self.mock_port, dir=self.dir,
-                                  instance=f"chaos{os.getpid()}", settings=settings))
+                                  instance=f"chaos{os.getpid()}", settings=settings,
+                                  ledger=f", {ledger}" if ledger else ""))
 
     def __enter__(self):
         return self
@@ -70,7 +75,7 @@ class Stage:
             time.sleep(0.05)
             reap()
         with contextlib.suppress(OSError):
-            os.unlink(f"/dev/shm/relayos.chaos{os.getpid()}")
+            os.unlink(self.segment)
         if kind is None:
             shutil.rmtree(self.dir, ignore_errors=True)
         else:
@@ -109,8 +114,23 @@ class Stage:
     def kill(self, pid, signo=signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signo)
-        if self.master is not None and pid == self.master.pid:
+        if signo == signal.SIGKILL and self.master is not None and pid == self.master.pid:
             self.master.wait()
+
+    def cut_power(self):
+        """Every process at once, and what was in memory: only the disk is left."""
+        for pid in [self.master.pid, *self.pids("ledger"), *self.pids("worker")]:
+            self.kill(pid, signal.SIGSTOP)
+        for pid in [*self.pids("worker"), *self.pids("ledger"), self.master.pid]:
+            self.kill(pid)
+        with contextlib.suppress(OSError):
+            os.unlink(self.segment)
+
+    def damage(self):
+        """What a worker gone mad could do: the first quota cell is no cell any more."""
+        with open(self.segment, "r+b") as f, mmap.mmap(f.fileno(), 0) as memory:
+            at = memory.find(QUOTA_MAGIC)
+            memory[at:at + len(QUOTA_MAGIC)] = b"\xaa" * len(QUOTA_MAGIC)
 
     def ctl(self, *words):
         done = subprocess.run([f"{self.build}/relayosctl", "-s", self.path("run/control.sock"),
