@@ -19,12 +19,16 @@ struct heritage {
     const struct secret *pepper;
     size_t n_listeners;
     int listener_fds[LIMIT_LISTENERS]; /* bound, listening, non-blocking */
+    int handover_fd;                   /* worker: a new master asks there for them; else -1 */
     uint32_t slot;                     /* process slot to claim ... */
     uint32_t generation;               /* ... with this generation (shm/proc_slot.h) */
     int ready_fd;                      /* write one byte when ready to serve, then close */
     int control_fd;                    /* ledger: stream socket to the master (frame.h); else -1 */
     int nudge_fd; /* eventfd: a worker writes when its outbox is a quarter full,
                      the ledger reads; shared by all */
+    bool is_repair; /* ledger: make the usage sums anew from the rows before anything else */
+    const int *wake_fds; /* eventfd by worker slot: that worker reads, the ledger writes when it has
+                            committed something that the worker waits for; NULL = none */
     bool is_test; /* test build: named crash points may be armed */
 };
 
@@ -38,6 +42,7 @@ struct heritage {
  *   worker  TERM, QUIT  stop accepting, finish what runs within stop_timeout (TERM) or
  *                       drain_timeout (QUIT), exit 0; the master kills what does not
  *   both    USR1        reopen logs
+ * A master that takes over the workers of a dead one sends them QUIT once its own serve.
  * The ledger ends by the `stop` command; TERM asks the same of it when there is no master. INT and
  * HUP are not for children. The end of the control socket is no reason to end: accounting goes on
  * without a master.

@@ -6,25 +6,21 @@
 
 #include <assert.h>
 #include <stdbool.h>
+#include <string.h>
 #include <time.h>
 
 #define SECOND_US INT64_C(1000000)
 #define DAY_US    (86400 * SECOND_US)
 
-struct date {
-    int64_t year;
-    int month; /* 1..12 */
-    int day;   /* 1..31 */
-};
+#define SECOND_TEXT 19 /* "2026-11-25T18:40:31" */
 
 static int64_t clock_read_us(clockid_t id);
+static void write_second(int64_t second, char out[SECOND_TEXT + 1]);
 static char *write_digits(char *at, int value, int n, char separator);
-static struct date date_of_days(int64_t days);
-static int64_t date_to_days(struct date date);
 static int64_t floor_div(int64_t a, int64_t b);
 static int month_length(int64_t year, int month);
 static bool read_digits(const char **s, int n, int *out);
-static int read_date(const char **s, struct date *out);
+static int read_date(const char **s, struct clock_date *out);
 static int read_time(const char **s, int64_t *out_us);
 static int read_fraction(const char **s, int64_t *out_us);
 static int read_offset(const char **s, int64_t *out_us);
@@ -70,28 +66,43 @@ clock_fake_stop(void)
     fake.is_on = false;
 }
 
-/* By hand: each line of the access log begins with one, and snprintf() would be half its cost. */
+/* Each line of the access log begins with one, and most are of the second of the line before. */
 void
 clock_format_utc(int64_t real_us, int n_fraction, char out[32])
 {
+    static _Thread_local struct {
+        int64_t second;
+        char text[SECOND_TEXT + 1];
+    } last = {.second = INT64_MIN};
+    int64_t second = floor_div(real_us, SECOND_US);
+    int micros = (int)(real_us - second * SECOND_US);
+    char *at = out + SECOND_TEXT + 1;
+
     assert(n_fraction == 0 || n_fraction == 3 || n_fraction == 6);
-
-    int64_t days = floor_div(real_us, DAY_US);
-    int64_t rest_us = real_us - days * DAY_US;
-    struct date date = date_of_days(days);
-    int seconds = (int)(rest_us / SECOND_US);
-    int micros = (int)(rest_us % SECOND_US);
-    char *at = out;
-
-    at = write_digits(at, (int)(date.year % 10000), 4, '-');
-    at = write_digits(at, date.month, 2, '-');
-    at = write_digits(at, date.day, 2, 'T');
-    at = write_digits(at, seconds / 3600, 2, ':');
-    at = write_digits(at, seconds / 60 % 60, 2, ':');
-    at = write_digits(at, seconds % 60, 2, n_fraction == 0 ? 'Z' : '.');
+    if (second != last.second) {
+        write_second(second, last.text);
+        last.second = second;
+    }
+    memcpy(out, last.text, SECOND_TEXT);
+    out[SECOND_TEXT] = n_fraction == 0 ? 'Z' : '.';
     if (n_fraction > 0)
         at = write_digits(at, n_fraction == 3 ? micros / 1000 : micros, n_fraction, 'Z');
     *at = '\0';
+}
+
+static void
+write_second(int64_t second, char out[SECOND_TEXT + 1])
+{
+    int64_t days = floor_div(second, DAY_US / SECOND_US);
+    int of_day = (int)(second - days * (DAY_US / SECOND_US));
+    struct clock_date date = clock_date_of_days(days);
+
+    out = write_digits(out, (int)(date.year % 10000), 4, '-');
+    out = write_digits(out, date.month, 2, '-');
+    out = write_digits(out, date.day, 2, 'T');
+    out = write_digits(out, of_day / 3600, 2, ':');
+    out = write_digits(out, of_day / 60 % 60, 2, ':');
+    write_digits(out, of_day % 60, 2, '\0');
 }
 
 /* value in n digits, then the separator; returns what follows. */
@@ -107,7 +118,7 @@ write_digits(char *at, int value, int n, char separator)
 int
 clock_parse_utc(const char *s, int64_t *out_real_us)
 {
-    struct date date;
+    struct clock_date date;
     int64_t time_us = 0, fraction_us = 0, offset_us = 0;
 
     if (read_date(&s, &date) != 0)
@@ -120,12 +131,12 @@ clock_parse_utc(const char *s, int64_t *out_real_us)
             read_offset(&s, &offset_us) != 0 || *s != '\0')
             return -1;
     }
-    *out_real_us = date_to_days(date) * DAY_US + time_us + fraction_us - offset_us;
+    *out_real_us = clock_date_to_days(date) * DAY_US + time_us + fraction_us - offset_us;
     return 0;
 }
 
 static int
-read_date(const char **s, struct date *out)
+read_date(const char **s, struct clock_date *out)
 {
     int year, month, day;
 
@@ -134,7 +145,7 @@ read_date(const char **s, struct date *out)
         return -1;
     if (month < 1 || month > 12 || day < 1 || day > month_length(year, month))
         return -1;
-    *out = (struct date){.year = year, .month = month, .day = day};
+    *out = (struct clock_date){.year = year, .month = month, .day = day};
     return 0;
 }
 
@@ -201,32 +212,12 @@ read_digits(const char **s, int n, int *out)
     return true;
 }
 
-void
-clock_month_us(int64_t real_us, int64_t *out_start_us, int64_t *out_next_us)
-{
-    struct date date = date_of_days(floor_div(real_us, DAY_US));
-
-    date.day = 1;
-    *out_start_us = date_to_days(date) * DAY_US;
-    date.year += date.month / 12;
-    date.month = date.month % 12 + 1;
-    *out_next_us = date_to_days(date) * DAY_US;
-}
-
-uint32_t
-clock_month_id(int64_t real_us)
-{
-    struct date date = date_of_days(floor_div(real_us, DAY_US));
-
-    return (uint32_t)(date.year * 100 + date.month);
-}
-
 /*
  * Days since 1970-01-01 to civil date and back, proleptic Gregorian. Years are counted from March,
  * so that the leap day is the last of its year, and in eras of 400 years (146,097 days).
  */
-static struct date
-date_of_days(int64_t days)
+struct clock_date
+clock_date_of_days(int64_t days)
 {
     int64_t shifted = days + 719468; /* since 0000-03-01 */
     int64_t era = floor_div(shifted, 146097);
@@ -236,13 +227,13 @@ date_of_days(int64_t days)
     int from_march = (int)((5 * of_year + 2) / 153);
     int month = from_march < 10 ? from_march + 3 : from_march - 9;
 
-    return (struct date){.year = year + era * 400 + (month <= 2),
-                         .month = month,
-                         .day = (int)(of_year - (153 * from_march + 2) / 5 + 1)};
+    return (struct clock_date){.year = year + era * 400 + (month <= 2),
+                               .month = month,
+                               .day = (int)(of_year - (153 * from_march + 2) / 5 + 1)};
 }
 
-static int64_t
-date_to_days(struct date date)
+int64_t
+clock_date_to_days(struct clock_date date)
 {
     int64_t year = date.year - (date.month <= 2);
     int64_t era = floor_div(year, 400);

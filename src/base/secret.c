@@ -7,7 +7,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/crypto.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +24,7 @@ struct secret {
     char bytes[];
 };
 
+static uint64_t blind(uint64_t n);
 static int secret_check_file(int fd, const char *path, struct errmsg *why);
 static int secret_read_fd(int fd, const char *path, struct secret **out, struct errmsg *why);
 static int secret_make_file(const char *path, size_t n, struct errmsg *why);
@@ -65,7 +65,29 @@ secret_expose(const struct secret *secret)
 bool
 secret_equal(const void *a, const void *b, size_t len)
 {
-    return CRYPTO_memcmp(a, b, len) == 0;
+    const uint8_t *x = a, *y = b;
+    uint64_t difference = 0;
+
+    for (; len >= sizeof(uint64_t); len -= sizeof(uint64_t)) {
+        uint64_t u, v;
+
+        memcpy(&u, x, sizeof(u));
+        memcpy(&v, y, sizeof(v));
+        difference = blind(difference | (u ^ v));
+        x += sizeof(u);
+        y += sizeof(v);
+    }
+    for (; len > 0; len--)
+        difference = blind(difference | (uint64_t)(*x++ ^ *y++));
+    return difference == 0;
+}
+
+/* The compiler must not see what it is, or it might stop at the first difference. */
+static inline uint64_t
+blind(uint64_t n)
+{
+    __asm__ volatile("" : "+r"(n));
+    return n;
 }
 
 void

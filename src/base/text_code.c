@@ -3,11 +3,14 @@
  * text - the part of text.h that encodes: request ids, hex, base64url, base62.
  */
 #include <assert.h>
-#include <endian.h>
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/random.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "relayos/base/text.h"
 
@@ -23,7 +26,9 @@ static struct {
 static const uint8_t *pool_take(void);
 static void pool_fill(void);
 static void pool_drop(void);
-static uint64_t hex_spread(const uint8_t bytes[4]);
+#ifdef __SSE2__
+static __m128i hex_digits(__m128i values);
+#endif
 static int hex_digit(char c);
 static int base64url_digit(char c);
 
@@ -117,35 +122,38 @@ text_uuid_parse(struct slice s, struct uuid *out)
     return text_hex_parse(slice_of(digits, n), out->bytes, sizeof(out->bytes));
 }
 
+/* Each request's id is written several times: sixteen bytes at once. */
 void
 text_hex(const uint8_t *bytes, size_t len, char *out)
 {
     static const char digits[] = "0123456789abcdef";
 
-    for (; len >= 4; len -= 4, bytes += 4, out += 8) {
-        uint64_t eight = hex_spread(bytes);
+#ifdef __SSE2__
+    for (; len >= 16; len -= 16, bytes += 16, out += 32) {
+        __m128i x = _mm_loadu_si128((const __m128i *)bytes);
+        __m128i low = _mm_and_si128(x, _mm_set1_epi8(15));
+        __m128i high = _mm_and_si128(_mm_srli_epi16(x, 4), _mm_set1_epi8(15));
 
-        memcpy(out, &eight, sizeof(eight));
+        _mm_storeu_si128((__m128i *)out, hex_digits(_mm_unpacklo_epi8(high, low)));
+        _mm_storeu_si128((__m128i *)(out + 16), hex_digits(_mm_unpackhi_epi8(high, low)));
     }
+#endif
     for (; len > 0; len--, bytes++) {
         *out++ = digits[*bytes >> 4];
         *out++ = digits[*bytes & 15];
     }
 }
 
-/* Eight digits at once, the first in the lowest byte: each request's id is written several times.
- */
-static uint64_t
-hex_spread(const uint8_t bytes[4])
+#ifdef __SSE2__
+static inline __m128i
+hex_digits(__m128i values)
 {
-    const uint64_t each = UINT64_C(0x0101010101010101);
-    uint64_t wide =
-        bytes[0] | (uint64_t)bytes[1] << 16 | (uint64_t)bytes[2] << 32 | (uint64_t)bytes[3] << 48;
-    uint64_t nibbles = (wide >> 4 & 0x0f * each) | (wide & 0x0f * each) << 8;
-    uint64_t is_letter = (nibbles + 6 * each) >> 4 & each; /* 10 .. 15 carry */
+    __m128i is_letter = _mm_cmpgt_epi8(values, _mm_set1_epi8(9));
+    __m128i digits = _mm_add_epi8(values, _mm_set1_epi8('0'));
 
-    return htole64(nibbles + '0' * each + is_letter * ('a' - '0' - 10));
+    return _mm_add_epi8(digits, _mm_and_si128(is_letter, _mm_set1_epi8('a' - '0' - 10)));
 }
+#endif
 
 int
 text_hex_parse(struct slice s, uint8_t *out, size_t len)

@@ -21,6 +21,7 @@
 
 static const char *process_env(const char *name);
 static int read_conf(struct conf_reader *reader, struct slice text);
+static int check_limits(struct conf_reader *reader, const struct conf_node *root);
 static void derive_places(struct conf *conf);
 
 int
@@ -92,9 +93,23 @@ read_conf(struct conf_reader *reader, struct slice text)
     if (err == 0)
         err = conf_listen_check(reader, yaml.root);
     if (err == 0)
+        err = check_limits(reader, yaml.root);
+    if (err == 0)
         derive_places(conf);
     conf_yaml_free(&yaml);
     return err;
+}
+
+static int
+check_limits(struct conf_reader *reader, const struct conf_node *root)
+{
+    const struct conf *conf = reader->conf;
+
+    if (conf->max_body_memory >= conf->max_body_bytes)
+        return 0;
+    return directive_fail(reader, conf_yaml_child(root, "limits"),
+                          "'body_memory' is less than 'body': a body of that size could never be "
+                          "read");
 }
 
 static void

@@ -10,14 +10,13 @@
 
 #include "conf_kind.h"
 #include "conf_model.h"
+#include "conf_quota.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/mem.h"
 
 #define KEYS_FILE_SIZE (64 * 1024 * 1024)
 
 static const char *const tool_names[KEY_N_TOOLS] = KEY_TOOL_NAMES;
-static const char *const period_names[] = {
-    [LIMIT_PERIOD_MONTH] = "month", [LIMIT_PERIOD_TOTAL] = "total"};
 
 /* A key and where it stands, to find the pairs that must not be. */
 struct place {
@@ -27,7 +26,8 @@ struct place {
 
 static int read_key(struct conf_reader *reader, const struct conf_node *node,
                     struct key_record *out);
-static void add_limit(struct key_record *key, enum limit_unit unit, uint8_t period, int64_t amount);
+static int add_quota(struct conf_reader *reader, const struct conf_node *node,
+                     struct conf_key_draft *draft);
 static int read_model(struct conf_reader *reader, const struct directive *row,
                       const struct conf_node *node, struct key_record *key);
 static int check_unique(struct conf_reader *reader, const struct conf_node *node);
@@ -89,10 +89,10 @@ read_key(struct conf_reader *reader, const struct conf_node *node, struct key_re
 
     int err = directive_read(reader, DIRECTIVE_SET_KEY, node, &draft);
 
-    if (draft.quota_nusd >= 0)
-        add_limit(&draft.record, LIMIT_UNIT_NUSD, draft.period, draft.quota_nusd);
-    if (draft.quota_tokens >= 0)
-        add_limit(&draft.record, LIMIT_UNIT_TOKENS, draft.period, draft.quota_tokens);
+    if (err == 0)
+        err = add_quota(reader, node, &draft);
+    if (draft.is_strict)
+        draft.record.flags |= KEY_STRICT;
     if (draft.is_disabled)
         draft.record.flags |= KEY_DISABLED;
     draft.record.source = KEY_SOURCE_FILE;
@@ -100,13 +100,21 @@ read_key(struct conf_reader *reader, const struct conf_node *node, struct key_re
     return err;
 }
 
-static void
-add_limit(struct key_record *key, enum limit_unit unit, uint8_t period, int64_t amount)
+/* The map `quota`: a limit for each unit in it, beside those of the list. */
+static int
+add_quota(struct conf_reader *reader, const struct conf_node *node, struct conf_key_draft *draft)
 {
-    assert(key->n_limits < LIMIT_KEY_LIMITS);
+    const int64_t amounts[] = {
+        [LIMIT_UNIT_NUSD] = draft->quota_nusd, [LIMIT_UNIT_TOKENS] = draft->quota_tokens};
 
-    key->limits[key->n_limits++] =
-        (struct key_limit){.unit = (uint8_t)unit, .period = period, .amount = amount};
+    for (uint8_t unit = LIMIT_UNIT_NUSD; unit <= LIMIT_UNIT_TOKENS; unit++) {
+        const struct key_limit limit = {
+            .unit = unit, .period = draft->period, .amount = amounts[unit]};
+
+        if (amounts[unit] >= 0 && conf_quota_add(reader, node, &draft->record, &limit) != 0)
+            return ERR_CONFIG;
+    }
+    return 0;
 }
 
 struct conf_key_draft
@@ -114,13 +122,14 @@ conf_keys_draft(const struct key_record *key)
 {
     struct conf_key_draft draft = {.record = *key, .quota_nusd = -1, .quota_tokens = -1};
 
-    for (int i = 0; i < key->n_limits; i++) {
+    for (int i = 0; conf_quota_is_simple(key) && i < key->n_limits; i++) {
         if (key->limits[i].unit == LIMIT_UNIT_NUSD)
             draft.quota_nusd = key->limits[i].amount;
         else
             draft.quota_tokens = key->limits[i].amount;
         draft.period = key->limits[i].period;
     }
+    draft.is_strict = (key->flags & KEY_STRICT) != 0;
     draft.is_disabled = (key->flags & KEY_DISABLED) != 0;
     return draft;
 }
@@ -150,33 +159,6 @@ conf_keys_write_tool(const struct directive *row, const void *base, struct buf *
 
     assert(*tool < KEY_N_TOOLS);
     buf_append_str(out, tool_names[*tool]);
-}
-
-int
-conf_keys_read_period(struct conf_reader *reader, const struct directive *row,
-                      const struct conf_node *node, void *base)
-{
-    uint8_t *period = conf_kind_member(row, base);
-    const char *text = conf_kind_scalar(reader, row, node, "a word");
-
-    if (text == NULL)
-        return ERR_CONFIG;
-    if (strcmp(text, period_names[LIMIT_PERIOD_MONTH]) == 0)
-        *period = LIMIT_PERIOD_MONTH;
-    else if (strcmp(text, period_names[LIMIT_PERIOD_TOTAL]) == 0)
-        *period = LIMIT_PERIOD_TOTAL;
-    else
-        return directive_fail(reader, node, "'quota.period' must be month or total, not '%.64s'",
-                              text);
-    return 0;
-}
-
-void
-conf_keys_write_period(const struct directive *row, const void *base, struct buf *out)
-{
-    const uint8_t *period = conf_kind_const_member(row, base);
-
-    buf_append_str(out, period_names[*period]);
 }
 
 int
@@ -210,13 +192,10 @@ read_model(struct conf_reader *reader, const struct directive *row, const struct
     if (name == NULL)
         return ERR_CONFIG;
 
-    const struct conf_model *model = conf_model_find(reader->conf, name);
-    const char *nearest = model == NULL ? conf_model_nearest(reader->conf, name) : NULL;
+    const struct conf_model *model = conf_model_named(reader, node, name);
 
-    if (nearest != NULL)
-        return directive_fail(reader, node, "no model '%.96s' - did you mean '%s'?", name, nearest);
     if (model == NULL)
-        return directive_fail(reader, node, "no model '%.96s' in the configuration", name);
+        return ERR_CONFIG;
     memcpy(key->models[key->n_models++], model->record.name, LIMIT_MODEL_NAME);
     return 0;
 }

@@ -10,16 +10,16 @@
 /* A key while it is read; what the record keeps in another form stands beside it. */
 struct conf_key_draft {
     struct key_record record;
-    int64_t quota_nusd, quota_tokens; /* -1 = no such limit */
+    int64_t quota_nusd, quota_tokens; /* of the map `quota`; -1 = no such limit */
     uint8_t period;                   /* enum limit_period */
-    bool is_disabled;
+    bool is_strict, is_disabled;
 };
 
 /* Read conf->keys_file into conf->keys. reader->file is not changed. */
 int conf_keys_load(struct conf_reader *reader) MUST_CHECK;
 void conf_keys_fini(struct key_record *key);
 
-/* For conf_kind_keys (base: struct conf), _tool, _scope, _period (a draft). */
+/* For conf_kind_keys (base: struct conf), _tool, _scope (a draft). */
 int conf_keys_read_all(struct conf_reader *reader, const struct directive *row,
                        const struct conf_node *node, void *base);
 int conf_keys_read_tool(struct conf_reader *reader, const struct directive *row,
@@ -28,9 +28,6 @@ void conf_keys_write_tool(const struct directive *row, const void *base, struct 
 int conf_keys_read_scope(struct conf_reader *reader, const struct directive *row,
                          const struct conf_node *node, void *base);
 void conf_keys_write_scope(const struct directive *row, const void *base, struct buf *out);
-int conf_keys_read_period(struct conf_reader *reader, const struct directive *row,
-                          const struct conf_node *node, void *base);
-void conf_keys_write_period(const struct directive *row, const void *base, struct buf *out);
 
 /* The draft that makes this record, for conf_diff(). */
 struct conf_key_draft conf_keys_draft(const struct key_record *key);

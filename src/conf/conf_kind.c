@@ -13,9 +13,12 @@
 #include "conf_keys.h"
 #include "conf_listen.h"
 #include "conf_model.h"
+#include "conf_price.h"
+#include "conf_quota.h"
 #include "conf_upstream.h"
 #include "conf_url.h"
 #include "relayos/base/clock.h"
+#include "relayos/base/period.h"
 #include "relayos/base/text.h"
 
 #define DATE_SIZE 10 /* "2027-01-01" */
@@ -239,22 +242,7 @@ find_word(const char *list, const char *word)
     return false;
 }
 
-static int
-read_durability(struct conf_reader *reader, const struct directive *row,
-                const struct conf_node *node, void *base)
-{
-    const char *text = conf_kind_scalar(reader, row, node, "a word");
-
-    if (text != NULL && (strcmp(text, "power") == 0 || strcmp(text, "strict") == 0))
-        return directive_fail(reader, node,
-                              "'ledger.durability: %s' comes with a later release; this one has "
-                              "'process': the books survive the death of any or all processes",
-                              text);
-    return text == NULL ? ERR_CONFIG : read_choice(reader, row, node, base);
-}
-
 const struct conf_kind conf_kind_choice = {read_choice, write_string};
-const struct conf_kind conf_kind_durability = {read_durability, write_string};
 
 static int
 read_bool(struct conf_reader *reader, const struct directive *row, const struct conf_node *node,
@@ -507,6 +495,21 @@ write_digest(const struct directive *row, const void *base, struct buf *out)
 
 const struct conf_kind conf_kind_digest = {read_digest, write_digest};
 
+static int
+read_zone(struct conf_reader *reader, const struct directive *row, const struct conf_node *node,
+          void *base)
+{
+    struct errmsg why;
+
+    if (read_string(reader, row, node, base) != 0)
+        return ERR_CONFIG;
+    if (period_zone_check(node->text, &why) != 0)
+        return directive_fail(reader, node, "%s", why.text);
+    return 0;
+}
+
+const struct conf_kind conf_kind_zone = {read_zone, write_string};
+
 const struct conf_kind conf_kind_addresses = {conf_listen_read, conf_listen_write};
 const struct conf_kind conf_kind_url = {conf_url_read, write_string};
 const struct conf_kind conf_kind_protocols = {conf_upstream_read_protocols,
@@ -515,7 +518,12 @@ const struct conf_kind conf_kind_upstream = {conf_model_read_upstream, conf_kind
 const struct conf_kind conf_kind_upstreams = {conf_upstream_read_all, conf_kind_write_nothing};
 const struct conf_kind conf_kind_models = {conf_model_read_all, conf_kind_write_nothing};
 const struct conf_kind conf_kind_routes = {conf_model_read_routes, conf_kind_write_nothing};
+const struct conf_kind conf_kind_factors = {conf_price_read_factors, conf_price_write_factors};
+const struct conf_kind conf_kind_tiers = {conf_price_read_tiers, conf_price_write_tiers};
+const struct conf_kind conf_kind_prices = {conf_price_read_changes, conf_price_write_changes};
 const struct conf_kind conf_kind_tool = {conf_keys_read_tool, conf_keys_write_tool};
 const struct conf_kind conf_kind_scope = {conf_keys_read_scope, conf_keys_write_scope};
-const struct conf_kind conf_kind_period = {conf_keys_read_period, conf_keys_write_period};
+const struct conf_kind conf_kind_period = {conf_quota_read_period, conf_quota_write_period};
+const struct conf_kind conf_kind_quotas = {conf_quota_read_list, conf_quota_write_list};
+const struct conf_kind conf_kind_quota_model = {conf_quota_read_model, write_string};
 const struct conf_kind conf_kind_keys = {conf_keys_read_all, conf_kind_write_nothing};

@@ -9,12 +9,11 @@
 #include <string.h>
 
 #include "conf_kind.h"
+#include "conf_price.h"
 #include "conf_upstream.h"
 #include "relayos/base/hash.h"
 #include "relayos/base/mem.h"
 #include "relayos/base/text.h"
-
-#define UNSET (-1) /* a bucket that the config gives no price */
 
 static int read_model(struct conf_reader *reader, const struct conf_node *node,
                       struct conf_model *model);
@@ -22,10 +21,11 @@ static int read_route(struct conf_reader *reader, const struct conf_node *node,
                       struct route_record *route);
 static int finish_prices(struct conf_reader *reader, const struct conf_node *node,
                          struct conf_model *model);
+static int finish_cost(struct conf_reader *reader, const struct conf_node *node,
+                       const struct model_record *model, struct route_record *route);
 static int finish_price(struct conf_reader *reader, const struct conf_node *node,
-                        struct price *price);
-static void clear_price(struct price *price);
-static uint32_t hash_price(const struct price *price);
+                        const char *keys[2], struct price *price, struct price_change *changes,
+                        bool *is_priced);
 static int finish_routes(struct conf_reader *reader, const struct conf_node *node,
                          struct conf_model *model);
 static uint32_t hash_route(const struct conf *conf, const struct conf_model *model,
@@ -65,7 +65,7 @@ read_model(struct conf_reader *reader, const struct conf_node *node, struct conf
                                   LIMIT_MODEL_NAME - 1);
     memcpy(record->name, node->key, len + 1);
     directive_defaults(DIRECTIVE_SET_MODEL, model);
-    clear_price(&record->price);
+    conf_price_clear(&record->price);
     if (directive_read(reader, DIRECTIVE_SET_MODEL, node, model) != 0 ||
         finish_prices(reader, node, model) != 0)
         return ERR_CONFIG;
@@ -99,7 +99,7 @@ static int
 read_route(struct conf_reader *reader, const struct conf_node *node, struct route_record *route)
 {
     directive_defaults(DIRECTIVE_SET_ROUTE, route);
-    clear_price(&route->cost);
+    conf_price_clear(&route->cost);
     return directive_read(reader, DIRECTIVE_SET_ROUTE, node, route);
 }
 
@@ -139,78 +139,57 @@ conf_model_read_upstream(struct conf_reader *reader, const struct directive *row
 static int
 finish_prices(struct conf_reader *reader, const struct conf_node *node, struct conf_model *model)
 {
-    const struct conf_node *price = conf_yaml_child(node, "price");
+    struct model_record *record = &model->record;
     const struct conf_node *route = conf_yaml_child(node, "routes")->first;
+    bool is_priced = false;
 
-    if (price == NULL)
+    if (finish_price(reader, node, (const char *[]){"price", "prices"}, &record->price,
+                     record->price_changes, &is_priced) != 0)
+        return ERR_CONFIG;
+    if (!is_priced)
         return directive_fail_key(reader, node,
                                   "model '%s' has no price: say 'price: {input: ..., output: ...}' "
                                   "in USD per million tokens, or 'price: free'",
-                                  model->record.name);
-    if (finish_price(reader, price, &model->record.price) != 0)
-        return ERR_CONFIG;
-    model->record.price_version = model->record.price.version;
-    for (uint32_t i = 0; i < model->record.n_routes; i++, route = route->next) {
-        const struct conf_node *cost = conf_yaml_child(route, "cost");
-
-        if (cost == NULL)
-            model->routes[i].cost = model->record.price;
-        else if (finish_price(reader, cost, &model->routes[i].cost) != 0)
+                                  record->name);
+    record->price_until_us = record->price_changes[0].from_us;
+    record->price_version = record->price.version;
+    for (uint32_t i = 0; i < record->n_routes; i++, route = route->next) {
+        if (finish_cost(reader, route, record, &model->routes[i]) != 0)
             return ERR_CONFIG;
     }
     return 0;
 }
 
-/* Gives each bucket that has no price the one it is a part of, so that nothing is unpriced. */
 static int
-finish_price(struct conf_reader *reader, const struct conf_node *node, struct price *price)
+finish_cost(struct conf_reader *reader, const struct conf_node *node,
+            const struct model_record *model, struct route_record *route)
 {
-    static const struct {
-        enum usage_bucket bucket, model;
-    } as[] = {
-        {USAGE_CACHE_READ, USAGE_INPUT},
-        {USAGE_CACHE_WRITE_5M, USAGE_INPUT},
-        {USAGE_CACHE_WRITE_1H, USAGE_CACHE_WRITE_5M},
-        {USAGE_INPUT_AUDIO, USAGE_INPUT},
-        {USAGE_INPUT_IMAGE, USAGE_INPUT},
-        {USAGE_OUTPUT_AUDIO, USAGE_OUTPUT},
-        {USAGE_OUTPUT_IMAGE, USAGE_OUTPUT},
-    };
+    bool is_priced = false;
 
-    if (price->is_free) {
-        memset(price->nusd, 0, sizeof(price->nusd));
-    } else if (price->nusd[USAGE_INPUT] == UNSET || price->nusd[USAGE_OUTPUT] == UNSET) {
-        return directive_fail_key(reader, node,
-                                  "'%s' must give both input and output (output: 0 where there is "
-                                  "none, as for embeddings)",
-                                  node->key);
+    if (finish_price(reader, node, (const char *[]){"cost", "costs"}, &route->cost,
+                     route->cost_changes, &is_priced) != 0)
+        return ERR_CONFIG;
+    if (!is_priced) {
+        route->cost = model->price;
+        memcpy(route->cost_changes, model->price_changes, sizeof(route->cost_changes));
     }
-    for (size_t i = 0; i < sizeof(as) / sizeof(as[0]); i++) {
-        if (price->nusd[as[i].bucket] == UNSET)
-            price->nusd[as[i].bucket] = price->nusd[as[i].model];
-    }
-    if (price->nusd[USAGE_REQUEST] == UNSET)
-        price->nusd[USAGE_REQUEST] = 0;
-    if (price->nusd[USAGE_SERVER_TOOL] == UNSET)
-        price->nusd[USAGE_SERVER_TOOL] = 0;
-    price->version = hash_price(price);
+    route->cost_until_us = route->cost_changes[0].from_us;
     return 0;
 }
 
-static void
-clear_price(struct price *price)
+/* One price, dated ones, or both. keys: of the price, of the list. */
+static int
+finish_price(struct conf_reader *reader, const struct conf_node *node, const char *keys[2],
+             struct price *price, struct price_change *changes, bool *is_priced)
 {
-    for (int i = 0; i < USAGE_N_BUCKETS; i++)
-        price->nusd[i] = UNSET;
-}
+    const struct conf_node *at = conf_yaml_child(node, keys[0]);
 
-/* The same prices have the same version in all configs and processes; never 0. */
-static uint32_t
-hash_price(const struct price *price)
-{
-    uint32_t hash = (uint32_t)hash_table64(slice_of(price->nusd, sizeof(price->nusd)));
-
-    return hash == 0 ? 1 : hash;
+    *is_priced = at != NULL || conf_yaml_child(node, keys[1]) != NULL;
+    if (at != NULL)
+        return conf_price_finish(reader, at, keys[0], price);
+    if (*is_priced)
+        conf_price_take_first(price, changes);
+    return 0;
 }
 
 static int
@@ -287,6 +266,19 @@ conf_model_find(const struct conf *conf, const char *name)
             return &conf->models[i];
     }
     return NULL;
+}
+
+const struct conf_model *
+conf_model_named(const struct conf_reader *reader, const struct conf_node *node, const char *name)
+{
+    const struct conf_model *model = conf_model_find(reader->conf, name);
+    const char *nearest = model == NULL ? conf_model_nearest(reader->conf, name) : NULL;
+
+    if (nearest != NULL)
+        directive_fail(reader, node, "no model '%.96s' - did you mean '%s'?", name, nearest);
+    else if (model == NULL)
+        directive_fail(reader, node, "no model '%.96s' in the configuration", name);
+    return model;
 }
 
 const char *

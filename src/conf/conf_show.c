@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conf_kind.h"
+#include "conf_price.h"
 #include "directive.h"
 
 static void show_set(enum directive_set set, const void *base, int indent, struct buf *out);
@@ -103,10 +104,12 @@ show_route(const struct conf_model *model, const struct route_record *route, str
 {
     struct route_record shown = *route;
 
-    if (memcmp(&route->cost, &model->record.price, sizeof(route->cost)) == 0) {
-        for (int i = 0; i < USAGE_N_BUCKETS; i++)
-            shown.cost.nusd[i] = -1;
-        shown.cost.is_free = 0;
+    if (memcmp(&route->cost, &model->record.price, sizeof(route->cost)) == 0 &&
+        memcmp(route->cost_changes, model->record.price_changes, sizeof(route->cost_changes)) ==
+            0) {
+        memset(&shown.cost, 0, sizeof(shown.cost));
+        memset(shown.cost_changes, 0, sizeof(shown.cost_changes));
+        conf_price_clear(&shown.cost);
     }
     show_set(DIRECTIVE_SET_ROUTE, &shown, 14, out);
 }

@@ -11,6 +11,7 @@
 
 #include "conf_keys.h"
 #include "conf_kind.h"
+#include "conf_quota.h"
 #include "relayos/base/text.h"
 
 #define N_NEAR 64 /* names compared for "did you mean" */
@@ -31,6 +32,7 @@
 #define STRUCT_ROUTE    struct route_record
 #define STRUCT_KEYS     struct conf
 #define STRUCT_KEY      struct conf_key_draft
+#define STRUCT_QUOTA    struct conf_quota_draft
 
 static const struct directive rows[] = {
 #define ROW(SET, path, kind, unit, member, initial, min, max, reload, prose)                       \
@@ -225,10 +227,13 @@ directive_next(enum directive_set set, const struct directive *last)
 const char *
 directive_name(const struct directive *row)
 {
-    static const char *const prefixes[] = {
-        [DIRECTIVE_SET_CONF] = "",           [DIRECTIVE_SET_UPSTREAM] = "upstreams.*.",
-        [DIRECTIVE_SET_MODEL] = "models.*.", [DIRECTIVE_SET_ROUTE] = "models.*.routes.*.",
-        [DIRECTIVE_SET_KEYS] = "",           [DIRECTIVE_SET_KEY] = "keys.*."};
+    static const char *const prefixes[] = {[DIRECTIVE_SET_CONF] = "",
+                                           [DIRECTIVE_SET_UPSTREAM] = "upstreams.*.",
+                                           [DIRECTIVE_SET_MODEL] = "models.*.",
+                                           [DIRECTIVE_SET_ROUTE] = "models.*.routes.*.",
+                                           [DIRECTIVE_SET_KEYS] = "",
+                                           [DIRECTIVE_SET_KEY] = "keys.*.",
+                                           [DIRECTIVE_SET_QUOTA] = "keys.*.quotas.*."};
     size_t len = strlen(prefixes[row->set]);
 
     assert(strncmp(row->path, prefixes[row->set], len) == 0);

@@ -18,6 +18,7 @@ enum directive_set {
     DIRECTIVE_SET_ROUTE,    /* struct route_record */
     DIRECTIVE_SET_KEYS,     /* struct conf: the keys file */
     DIRECTIVE_SET_KEY,      /* struct conf_key_draft */
+    DIRECTIVE_SET_QUOTA,    /* struct conf_quota_draft */
 };
 
 /* What is being read: for messages, and for what one directive must know of others. */

@@ -53,13 +53,22 @@ write_key(const struct key_record *key, struct frame_out *out)
 static void
 write_limits(const struct key_record *key, struct frame_out *out)
 {
+    static const char *const periods[LIMIT_N_PERIODS] = {[LIMIT_PERIOD_MONTH] = "month",
+                                                         [LIMIT_PERIOD_TOTAL] = "total",
+                                                         [LIMIT_PERIOD_DAY] = "day",
+                                                         [LIMIT_PERIOD_WEEK] = "week"};
+
+    frame_array(out, "quotas");
     for (uint8_t n = 0; n < key->n_limits; n++) {
         const struct key_limit *limit = &key->limits[n];
-        bool is_money = limit->unit == LIMIT_UNIT_NUSD;
 
-        frame_int(out, is_money ? "quota_nusd" : "quota_tokens", limit->amount);
-        if (n == 0)
-            frame_cstr(out, "quota_period",
-                       limit->period == LIMIT_PERIOD_TOTAL ? "total" : "month");
+        frame_map(out, NULL);
+        frame_cstr(out, "unit", limit->unit == LIMIT_UNIT_NUSD ? "usd" : "tokens");
+        frame_int(out, "amount", limit->amount);
+        frame_cstr(out, "period", periods[limit->period]);
+        frame_cstr(out, "model", limit->model);
+        frame_bool(out, "shadow", limit->is_shadow);
+        frame_end(out);
     }
+    frame_end(out);
 }

@@ -20,19 +20,21 @@
 #include "quickstart.h"
 #include "ready.h"
 #include "reap.h"
+#include "rebuild.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/log.h"
 #include "relayos/base/mem.h"
 #include "relayos/master/daemon.h"
+#include "relayos/net/handover.h"
 #include "spawn.h"
 #include "start.h"
 #include "state.h"
 
 #define TICK_MS        1000 /* at most: time-outs of clients and calls are looked at this often */
 #define LEDGER_STOP_US INT64_C(30000000)
-#define MAX_FDS        (LIMIT_WORKERS + CONTROL_SERVER_CLIENTS + 8)
+#define MAX_FDS        (2 * LIMIT_WORKERS + CONTROL_SERVER_CLIENTS + 8)
 
-enum fd_kind { FD_SIGNAL, FD_LEDGER, FD_READY, FD_CHECKER, FD_CONTROL, FD_CLIENT };
+enum fd_kind { FD_SIGNAL, FD_LEDGER, FD_READY, FD_ADOPTED, FD_CHECKER, FD_CONTROL, FD_CLIENT };
 
 struct fd_set_of {
     struct pollfd fds[MAX_FDS];
@@ -56,15 +58,15 @@ static void on_ready(struct master *master, struct child *child);
 static void on_keys_synced(struct master *master, struct ledger_tag tag,
                            const struct frame_value *reply);
 static void sync_keys(struct master *master, int64_t now_us);
+static void announce(struct master *master, int64_t now_us);
 static void look_at_phase(struct master *master, int64_t now_us);
 static void on_deadline(struct master *master, int64_t now_us);
 static void stop_ledger(struct master *master, int64_t now_us);
 static void on_ledger_stopped(struct master *master, struct ledger_tag tag,
                               const struct frame_value *reply);
-static void signal_workers(struct master *master, int signo, bool is_end);
-static bool workers_are(const struct master *master, bool (*claim)(const struct child *child));
-static bool child_is_ready(const struct child *child);
-static bool child_is_gone(const struct child *child);
+static void signal_workers(struct master *master, int signo, int64_t timeout_us);
+static bool workers_are_ready(const struct master *master);
+static bool workers_are_gone(const struct master *master);
 static void report_failure(struct master *master, int exit_status, const char *reason);
 
 int
@@ -84,6 +86,7 @@ master_run(const struct master_options *options)
     int exit_status = master->exit_status;
     if (rc == 0) {
         ready_withdraw(master);
+        handover_unlink(master->boot->run_dir);
         log_info("stopped", "status=%d", exit_status);
     }
     /* The segment stays where something in it is unsettled: the next start sees to it. */
@@ -101,6 +104,8 @@ serve(struct master *master)
         int64_t now_us = clock_mono_us();
 
         reap_work(master, now_us);
+        adopt_work(master, now_us);
+        vigil_work(master, now_us);
         reap_send_undertaker(master, now_us);
         spawn_work(master, now_us);
         reload_work(master, now_us);
@@ -108,6 +113,7 @@ serve(struct master *master)
         ledger_link_expire(master, now_us);
         control_server_work(master, now_us);
         look_at_phase(master, now_us);
+        rebuild_work(master, now_us);
         if (master->phase != MASTER_IS_OVER)
             wait_for_events(master);
     }
@@ -139,6 +145,10 @@ collect_fds(const struct master *master, struct fd_set_of *set)
     add_fd(set, master->ledger.ready_fd, POLLIN, FD_READY, LIMIT_WORKERS);
     for (uint32_t n = 0; n < master->n_workers; n++)
         add_fd(set, master->workers[n].ready_fd, POLLIN, FD_READY, n);
+    for (uint32_t slot = 0; slot < LIMIT_WORKERS; slot++) {
+        if (master->adoption.workers[slot].pid != 0)
+            add_fd(set, master->adoption.workers[slot].pidfd, POLLIN, FD_ADOPTED, slot);
+    }
     if (control_server_has_room(control))
         add_fd(set, control->fd, POLLIN, FD_CONTROL, 0);
     for (size_t n = 0; n < CONTROL_SERVER_CLIENTS; n++)
@@ -162,7 +172,7 @@ timeout_ms(const struct master *master)
 {
     const int64_t wakes_us[] = {
         schedule_wake_us(master), spawn_wake_us(master), reap_wake_us(master),
-        reload_wake_us(master),   master->deadline_us,
+        reload_wake_us(master),   adopt_wake_us(master), master->deadline_us,
     };
     int64_t now_us = clock_mono_us();
     int64_t wait_us = TICK_MS * INT64_C(1000);
@@ -192,6 +202,10 @@ dispatch(struct master *master, enum fd_kind kind, size_t n, short events)
             on_ready(master, child);
         break;
     }
+    case FD_ADOPTED:
+        adopt_on_end(master, (uint32_t)n);
+        rebuild_if_damaged(master, now_us); /* how it ended we cannot know: it is not our child */
+        break;
     case FD_CHECKER:
         reload_on_readable(&master->reload);
         break;
@@ -240,13 +254,13 @@ on_signal(struct master *master, int signo, int64_t now_us)
     case SIGUSR1:
         if (start_open_logs(master, &why) != 0)
             log_error("log.not_reopened", "reason=\"%s\"", why.text);
-        signal_workers(master, SIGUSR1, false);
+        signal_workers(master, SIGUSR1, 0);
         if (master->ledger.pid != 0)
             kill(master->ledger.pid, SIGUSR1);
         break;
     case SIGWINCH:
         master->workers_are_off = true;
-        signal_workers(master, SIGQUIT, true);
+        signal_workers(master, SIGQUIT, master->conf->drain_timeout_us);
         break;
     default:
         log_warn("signal.ignored", "signal=%s", sigabbrev_np(signo));
@@ -265,7 +279,7 @@ stop(struct master *master, int signo, int64_t now_us)
         master_move(master, MASTER_WORKERS_DRAIN, now_us);
     if (master->phase == MASTER_WORKERS_DRAIN && now_us + timeout_us < master->deadline_us) {
         master->deadline_us = now_us + timeout_us;
-        signal_workers(master, signo, true);
+        signal_workers(master, signo, timeout_us);
     }
 }
 
@@ -288,9 +302,8 @@ master_move(struct master *master, enum master_phase phase, int64_t now_us)
         spawn_work(master, now_us);
         break;
     case MASTER_SERVES:
-        ready_announce(master);
-        if (master->options.prints_quickstart)
-            quickstart_begin(master);
+        if (!master->has_served)
+            announce(master, now_us);
         break;
     case MASTER_WORKERS_DRAIN:
         log_info("stopping", "workers=%u", master->n_workers);
@@ -303,10 +316,33 @@ master_move(struct master *master, enum master_phase phase, int64_t now_us)
     }
 }
 
+/* The first time: now those who wait for us may come. */
+static void
+announce(struct master *master, int64_t now_us)
+{
+    struct errmsg why;
+
+    master->has_served = true;
+    ready_announce(master);
+    if (handover_publish(master->boot->run_dir, &why) != 0)
+        log_error("handover.unpublished", "reason=\"%s\"", why.text);
+    adopt_drain(master, now_us);
+    if (master->options.prints_quickstart)
+        quickstart_begin(master);
+}
+
+void
+master_start_again(struct master *master)
+{
+    /* Who crashed waits as after any other crash. */
+    master->phase = MASTER_LEDGER_STARTS;
+    master->deadline_us = INT64_MAX;
+}
+
 void
 master_fail_start(struct master *master, const char *reason, int64_t now_us)
 {
-    if (master->phase >= MASTER_SERVES)
+    if (master->phase >= MASTER_SERVES || master->has_served)
         return;
     report_failure(master, MASTER_EXIT_START, reason);
     stop(master, SIGTERM, now_us);
@@ -325,11 +361,11 @@ look_at_phase(struct master *master, int64_t now_us)
             master_move(master, MASTER_KEYS_SYNC, now_us);
         break;
     case MASTER_WORKERS_START:
-        if (workers_are(master, child_is_ready))
+        if (workers_are_ready(master))
             master_move(master, MASTER_SERVES, now_us);
         break;
     case MASTER_WORKERS_DRAIN:
-        if (workers_are(master, child_is_gone) && (is_failed || !reap_has_dead(master)))
+        if (workers_are_gone(master) && (is_failed || !reap_has_dead(master)))
             master_move(master, MASTER_LEDGER_STOPS, now_us);
         break;
     case MASTER_LEDGER_STOPS:
@@ -348,9 +384,9 @@ static void
 on_deadline(struct master *master, int64_t now_us)
 {
     master->deadline_us = now_us + LEDGER_STOP_US;
-    if (master->phase == MASTER_WORKERS_DRAIN && !workers_are(master, child_is_gone)) {
+    if (master->phase == MASTER_WORKERS_DRAIN && !workers_are_gone(master)) {
         log_warn("stop.deadline", "action=\"workers that still have requests are ended\"");
-        signal_workers(master, SIGKILL, true);
+        signal_workers(master, SIGKILL, 0);
     } else if (master->phase == MASTER_WORKERS_DRAIN) {
         log_error("stop.unsettled",
                   "reason=\"the ledger does not settle what ended workers left\"");
@@ -449,39 +485,39 @@ on_ledger_stopped(struct master *master, struct ledger_tag tag, const struct fra
 
 /* ---- children ---- */
 
+/* All but USR1 are meant to end them. */
 static void
-signal_workers(struct master *master, int signo, bool is_end)
+signal_workers(struct master *master, int signo, int64_t timeout_us)
 {
     for (uint32_t n = 0; n < master->n_workers; n++) {
         struct child *child = &master->workers[n];
 
         if (child->pid == 0)
             continue;
-        child->was_asked = child->was_asked || is_end;
+        child->was_asked = child->was_asked || signo != SIGUSR1;
         kill(child->pid, signo);
     }
+    adopt_signal(master, signo, timeout_us, clock_mono_us());
 }
 
 static bool
-workers_are(const struct master *master, bool (*claim)(const struct child *child))
+workers_are_ready(const struct master *master)
 {
     for (uint32_t n = 0; n < master->n_workers; n++) {
-        if (!claim(&master->workers[n]))
+        if (!master->workers[n].is_ready)
             return false;
     }
     return true;
 }
 
 static bool
-child_is_ready(const struct child *child)
+workers_are_gone(const struct master *master)
 {
-    return child->is_ready;
-}
-
-static bool
-child_is_gone(const struct child *child)
-{
-    return child->pid == 0;
+    for (uint32_t n = 0; n < master->n_workers; n++) {
+        if (master->workers[n].pid != 0)
+            return false;
+    }
+    return master->adoption.n == 0;
 }
 
 /* Before it serves nobody may be reading the log: the launcher and the terminal are told too. */

@@ -6,14 +6,19 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "rebuild.h"
 #include "relayos/base/clock.h"
+#include "relayos/base/crash.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/log.h"
+#include "relayos/shm/poison.h"
 #include "state.h"
 
 #define VISIT_AGAIN_US INT64_C(1000000)
 
 static void reap_child(struct master *master, struct child *child, int status, int64_t now_us);
+static void on_suspect(struct master *master, struct child *child, int64_t now_us);
+static bool count_poison(struct master *master, uint32_t slot, int64_t now_us);
 static void log_end(const struct child *child, int status);
 static void schedule_next(struct child *child, int64_t now_us);
 static bool is_dead(const struct master *master, uint32_t slot);
@@ -45,6 +50,7 @@ reap_child(struct master *master, struct child *child, int status, int64_t now_u
     bool never_served = !child->is_ready;
     char reason[128];
 
+    CRASH_POINT("reap.collected");
     log_end(child, status);
     child->pid = 0;
     child->is_ready = false;
@@ -58,11 +64,48 @@ reap_child(struct master *master, struct child *child, int status, int64_t now_u
     } else {
         proc_slot_set_state(master->segment, child->slot, PROC_DEAD);
     }
+    if (rebuild_is_suspect(status))
+        on_suspect(master, child, now_us);
     if (never_served && master->phase < MASTER_SERVES && !child->was_asked) {
         snprintf(reason, sizeof(reason), "the %s ended before it was ready; its reason is above",
                  proc_role_name(child->role));
         master_fail_start(master, reason, now_us);
     }
+}
+
+/* It may have written anywhere before it died. */
+static void
+on_suspect(struct master *master, struct child *child, int64_t now_us)
+{
+    if (child->role == PROC_WORKER) {
+        master->is_suspect[child->slot] = true;
+        if (count_poison(master, child->slot, now_us)) {
+            /* What it died of will not come again: no reason to wait. */
+            child->backoff = (struct backoff){.n_crashes = 0};
+            child->due_us = now_us;
+        }
+    }
+    rebuild_if_damaged(master, now_us);
+}
+
+/* One of the requests that it had may be what it died of; true if one is in quarantine now. */
+static bool
+count_poison(struct master *master, uint32_t slot, int64_t now_us)
+{
+    uint32_t per_worker = segment_capacity(master->segment)->flights_per_worker;
+    bool is_any = false;
+
+    for (uint32_t idx = slot * per_worker; idx < (slot + 1) * per_worker; idx++) {
+        struct poison_view poison;
+
+        if (!poison_count_flight(master->segment, idx, now_us, &poison))
+            continue;
+        is_any = true;
+        log_error("poison.quarantined", "key_id=%llu model=%s body_bytes=%lld seconds=%d",
+                  (unsigned long long)poison.key_id, poison.model, (long long)poison.body_bytes,
+                  (int)(POISON_QUARANTINE_US / 1000000));
+    }
+    return is_any;
 }
 
 static void
@@ -119,6 +162,7 @@ reap_send_undertaker(struct master *master, int64_t now_us)
         if (out == NULL)
             return;
         frame_int(out, "slot", slot);
+        frame_bool(out, "is_suspect", master->is_suspect[slot]);
         if (ledger_link_send(&master->link, &call, now_us) == 0)
             master->undertaker_due_us[slot] = INT64_MAX;
     }
@@ -141,6 +185,8 @@ on_undertaken(struct master *master, struct ledger_tag tag, const struct frame_v
         log_error("undertaker.failed", "slot=%u reason=\"%.*s\"", slot, (int)error.len, error.ptr);
         return;
     }
+    master->is_suspect[slot] = false;
+    CRASH_POINT("reap.undertaken");
     log_info("undertaker.done", "slot=%u settled=%lld voided=%lld indeterminate=%lld", slot,
              (long long)frame_get_int(result, "settled", 0),
              (long long)frame_get_int(result, "voided", 0),

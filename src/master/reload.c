@@ -13,6 +13,7 @@
 
 #include "key_sync.h"
 #include "relayos/base/clock.h"
+#include "relayos/base/crash.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/limits.h"
 #include "relayos/base/log.h"
@@ -254,7 +255,9 @@ flip(struct master *master)
     struct buf changes;
     size_t n_restart = 0;
 
+    CRASH_POINT("reload.before_flip");
     catalog_commit(master->catalog);
+    CRASH_POINT("reload.flipped");
     if (ledger_link_call(&master->link, &registry, clock_mono_us()) != 0)
         log_warn("registry.unsent",
                  "reason=\"the ledger is behind; it reads new names at its next start\"");

@@ -91,8 +91,9 @@ on_settled(struct master *master, struct ledger_tag tag, const struct frame_valu
         frame_get_int(result, "settled", 0) == 0 && frame_get_int(result, "refusals", 0) == 0;
 
     (void)tag;
-    /* A worker whose outbox fills wakes the ledger by itself: an idle gateway need not be asked. */
-    if (is_quiet && interval_us < SCHEDULE_QUIET_US)
+    /* A worker whose outbox fills wakes the ledger by itself, so an idle gateway need not be asked;
+     * an adopted one wakes a ledger that is gone. */
+    if (is_quiet && master->adoption.n == 0 && interval_us < SCHEDULE_QUIET_US)
         interval_us = SCHEDULE_QUIET_US;
     schedule_job_done(&master->schedule.settle, interval_us, clock_mono_us());
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "spawn.h"
+#include "relayos/base/crash.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -68,10 +69,12 @@ spawn(struct master *master, struct child *child, uint32_t slot, struct errmsg *
     assert(proc_n_threads() == 1); /* a thread's locks would be held for ever in the child */
     birth.generation = proc_slot_offer(master->segment, slot, child->role);
     child->slot = slot;
+    CRASH_POINT("spawn.offered");
     (void)fflush(NULL); /* or the child's exit would print it again */
     pid_t pid = fork();
     if (pid == 0)
         live(master, child, &birth);
+    CRASH_POINT("spawn.forked");
     if (pid < 0)
         errmsg_set(why, "fork: %s", strerror(errno));
     fdio_close(&birth.ready[1]);
@@ -85,8 +88,10 @@ spawn(struct master *master, struct child *child, uint32_t slot, struct errmsg *
     child->pid = pid;
     child->ready_fd = birth.ready[0];
     child->is_ready = child->was_asked = false;
-    if (child->role == PROC_LEDGER)
+    if (child->role == PROC_LEDGER) {
         ledger_link_open(&master->link, birth.control[0]);
+        master->options.is_repair = false; /* once was asked for */
+    }
     log_info("child.started", "role=%s slot=%u child=%d generation=%u", proc_role_name(child->role),
              slot, (int)pid, birth.generation);
     return 0;
@@ -126,7 +131,10 @@ live(struct master *master, const struct child *child, const struct birth *birth
         .generation = birth->generation,
         .ready_fd = birth->ready[1],
         .control_fd = birth->control[1],
+        .handover_fd = is_ledger ? -1 : master->handover_fd,
         .nudge_fd = master->nudge_fd,
+        .wake_fds = master->wake_fds,
+        .is_repair = is_ledger && master->options.is_repair,
     };
     struct errmsg why;
     int level = log_level_parse(master->conf->log_level);
@@ -147,6 +155,8 @@ live(struct master *master, const struct child *child, const struct birth *birth
             close(master->listener_fds[n]);
         heritage.listener_fds[n] = is_ledger ? -1 : master->listener_fds[n];
     }
+    if (is_ledger)
+        fdio_close(&master->handover_fd);
     reset_signals();
     /* The books go first: on a machine at its limit the workers could starve the ledger, and then
      * have to refuse work for want of it. Without the right to it things stay as they are. */
@@ -165,6 +175,7 @@ static void
 drop_inherited(struct master *master)
 {
     control_server_drop(&master->control);
+    adopt_drop(&master->adoption);
     fdio_close(&master->link.fd);
     fdio_close(&master->signal_fd);
     fdio_close(&master->lock_fd);
@@ -195,7 +206,8 @@ find_vacant_slot(const struct master *master, uint32_t *out_slot)
         struct proc_view view;
 
         proc_slot_view(master->segment, slot, &view);
-        bool is_taken = view.state != PROC_VACANT || master->undertaker_due_us[slot] == INT64_MAX;
+        bool is_taken = view.state != PROC_VACANT || master->undertaker_due_us[slot] == INT64_MAX ||
+                        master->adoption.workers[slot].pid != 0;
         for (uint32_t n = 0; n < master->n_workers && !is_taken; n++)
             is_taken = master->workers[n].pid != 0 && master->workers[n].slot == slot;
         if (!is_taken) {
@@ -232,7 +244,7 @@ spawn_work(struct master *master, int64_t now_us)
 static bool
 is_wanted(const struct master *master, const struct child *child)
 {
-    if (child->pid != 0)
+    if (child->pid != 0 || master->is_rebuilding)
         return false;
     if (child->role == PROC_LEDGER)
         return master->phase < MASTER_LEDGER_STOPS && master->exit_status == MASTER_EXIT_OK;

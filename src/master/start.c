@@ -13,7 +13,9 @@
 #include "relayos/base/clock.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/log.h"
+#include "relayos/base/period.h"
 #include "relayos/base/proc.h"
+#include "relayos/net/handover.h"
 #include "relayos/net/listener.h"
 #include "snapshot.h"
 #include "state.h"
@@ -26,7 +28,10 @@ static int make_places(struct master *master, struct errmsg *why);
 static int give_to_user(const struct master *master, struct errmsg *why);
 static int read_pepper(struct master *master, struct errmsg *why);
 static int open_signals(struct master *master, struct errmsg *why);
+static int open_wakes(struct master *master, struct errmsg *why);
 static int open_listeners(struct master *master, struct errmsg *why);
+static int open_listener(struct master *master, size_t n, bool has_inherited, struct errmsg *why);
+static bool take_inherited(struct master *master, size_t n, int *fds, size_t n_fds);
 static int fill_catalog(struct master *master, struct errmsg *why);
 static int open_control(struct master *master, struct errmsg *why);
 
@@ -36,10 +41,9 @@ start_prepare(struct master *master, struct errmsg *why)
     static int (*const steps[])(struct master * master, struct errmsg * why) = {
         make_places,   /* data_dir must be there for the lock */
         takeover_lock, /* before anything that two masters would fight over */
-        read_pepper,           open_signals,
-        takeover_open_segment, /* ends orphans, who may sit on our listeners */
-        open_listeners,        fill_catalog,
-        open_control,
+        read_pepper,   open_signals, takeover_open_segment, open_wakes, open_listeners,
+        fill_catalog,  open_control, takeover_end_ledger, /* last: a start that is refused leaves a
+                                                             dead master's gateway whole */
     };
 
     init(master);
@@ -54,6 +58,7 @@ init(struct master *master)
 {
     int64_t n_workers = master->boot->workers;
 
+    period_zone_set(master->boot->quota_zone); /* children have it from us */
     if (n_workers == 0)
         n_workers = proc_n_cpus();
     master->n_workers = n_workers > LIMIT_WORKERS ? LIMIT_WORKERS : (uint32_t)n_workers;
@@ -62,7 +67,9 @@ init(struct master *master)
     master->ledger = (struct child){.role = PROC_LEDGER, .ready_fd = -1};
     for (size_t n = 0; n < LIMIT_LISTENERS; n++)
         master->listener_fds[n] = -1;
-    master->lock_fd = master->signal_fd = master->nudge_fd = -1;
+    master->lock_fd = master->signal_fd = master->nudge_fd = master->handover_fd = -1;
+    for (size_t n = 0; n < LIMIT_WORKERS; n++)
+        master->wake_fds[n] = -1;
     master->control.fd = -1;
     master->deadline_us = INT64_MAX;
     master->started_us = clock_real_us();
@@ -148,18 +155,71 @@ open_signals(struct master *master, struct errmsg *why)
 }
 
 static int
+open_wakes(struct master *master, struct errmsg *why)
+{
+    for (uint32_t n = 0; n < segment_capacity(master->segment)->n_workers; n++) {
+        master->wake_fds[n] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (master->wake_fds[n] >= 0)
+            continue;
+        errmsg_set(why, "eventfd: %s", strerror(errno));
+        return ERR_IO;
+    }
+    return 0;
+}
+
+static int
 open_listeners(struct master *master, struct errmsg *why)
 {
+    int inherited[LIMIT_LISTENERS];
+    size_t n_inherited = 0;
     int rc = 0;
 
     if (master->n_workers > segment_capacity(master->segment)->n_workers)
         master->n_workers = segment_capacity(master->segment)->n_workers;
+    if (master->adoption.n > 0)
+        n_inherited = handover_ask(master->boot->run_dir, inherited, LIMIT_LISTENERS);
     for (size_t n = 0; n < master->boot->n_listeners && rc == 0; n++) {
-        const struct conf_listener *listener = &master->boot->listeners[n];
-        rc = listener_open(listener->host, listener->port, &master->listener_fds[n],
-                           &master->listener_ports[n], why);
+        if (!take_inherited(master, n, inherited, n_inherited))
+            rc = open_listener(master, n, n_inherited > 0, why);
     }
-    return rc;
+    for (size_t n = 0; n < n_inherited; n++)
+        fdio_close(&inherited[n]); /* an address that is not in the configuration any more */
+    return rc == 0 ? handover_open(master->boot->run_dir, &master->handover_fd, why) : rc;
+}
+
+/* The same socket, not another one on the same address: nothing that waits in it is lost. */
+static bool
+take_inherited(struct master *master, size_t n, int *fds, size_t n_fds)
+{
+    const struct conf_listener *listener = &master->boot->listeners[n];
+
+    for (size_t i = 0; i < n_fds; i++) {
+        if (fds[i] < 0 ||
+            !listener_is_at(fds[i], listener->host, listener->port, &master->listener_ports[n]))
+            continue;
+        master->listener_fds[n] = fds[i];
+        fds[i] = -1;
+        return true;
+    }
+    return false;
+}
+
+/* Adopted workers that handed nothing over (stopped, perhaps) and may sit on the address must go.
+ */
+static int
+open_listener(struct master *master, size_t n, bool has_inherited, struct errmsg *why)
+{
+    const struct conf_listener *listener = &master->boot->listeners[n];
+    int rc = listener_open(listener->host, listener->port, &master->listener_fds[n],
+                           &master->listener_ports[n], why);
+
+    if (rc != ERR_EXISTS || has_inherited || master->adoption.n == 0)
+        return rc;
+    log_warn("takeover.listener", "reason=\"%s\" action=\"workers of the dead master are ended\"",
+             why->text);
+    adopt_end_all(master, master->boot->stop_timeout_us);
+    return listener_open(listener->host, listener->port, &master->listener_fds[n],
+                         &master->listener_ports[n], why);
 }
 
 static int
@@ -184,6 +244,10 @@ start_undo(struct master *master)
     control_server_close(&master->control);
     for (size_t n = 0; n < LIMIT_LISTENERS; n++)
         fdio_close(&master->listener_fds[n]);
+    for (size_t n = 0; n < LIMIT_WORKERS; n++)
+        fdio_close(&master->wake_fds[n]);
+    fdio_close(&master->handover_fd);
+    adopt_drop(&master->adoption);
     ledger_link_fini(&master->link);
     reload_fini(&master->reload);
     catalog_free(&master->catalog);

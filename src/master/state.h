@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "adopt.h"
 #include "backoff.h"
 #include "control_server.h"
 #include "ledger_link.h"
@@ -17,6 +18,7 @@
 #include "relayos/shm/proc_slot.h"
 #include "reload.h"
 #include "schedule.h"
+#include "vigil.h"
 
 /* In this order; master_move() is the only one that changes it. */
 enum master_phase {
@@ -53,7 +55,8 @@ struct master {
     bool is_settled;       /* the ledger ended with nothing left in the segment */
     int64_t started_us;    /* real time */
 
-    int lock_fd, signal_fd, nudge_fd;
+    int lock_fd, signal_fd, nudge_fd, handover_fd;
+    int wake_fds[LIMIT_WORKERS]; /* by process slot; heritage.h */
     int listener_fds[LIMIT_LISTENERS];
     uint16_t listener_ports[LIMIT_LISTENERS]; /* as bound, where the config says port 0 */
 
@@ -62,6 +65,9 @@ struct master {
     int64_t deadline_us;  /* of the phase, INT64_MAX = none */
     bool workers_are_off; /* WINCH: drained and not started again */
     bool reaping_is_due;  /* SIGCHLD came */
+    bool has_served;      /* ready was announced */
+    bool is_rebuilding;   /* of the segment: everybody ends, nobody starts */
+    int64_t rebuild_us;   /* since then */
 
     struct child ledger;
     uint32_t n_workers;
@@ -69,6 +75,10 @@ struct master {
     /* By process slot: the undertaker's next visit, if the slot is dead; INT64_MAX while it is
      * there. */
     int64_t undertaker_due_us[LIMIT_WORKERS];
+    bool is_suspect[LIMIT_WORKERS]; /* by process slot: who died there may have written anywhere */
+
+    struct adoption adoption;
+    struct vigil vigils[LIMIT_WORKERS + PROC_N_ROLES]; /* by process slot */
 
     struct ledger_link link;
     struct control_server control;
@@ -78,6 +88,8 @@ struct master {
 
 /* Enter a later phase; what has to happen there happens. */
 void master_move(struct master *master, enum master_phase phase, int64_t now_us);
+/* Nobody runs, and the segment is fresh: ledger, keys, workers, in that order. */
+void master_start_again(struct master *master);
 /* The start has failed: say why, end what runs, exit with MASTER_EXIT_START. */
 void master_fail_start(struct master *master, const char *reason, int64_t now_us);
 

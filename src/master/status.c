@@ -7,13 +7,16 @@
 #include <unistd.h>
 
 #include "relayos/base/clock.h"
+#include "relayos/shm/poison.h"
 #include "state.h"
+#include "top.h"
 
 static void write_listeners(const struct master *master, struct frame_out *out);
 static void write_places(const struct master *master, struct frame_out *out);
 static void write_models(const struct master *master, struct frame_out *out);
 static void write_process(const struct master *master, uint32_t slot, int64_t now_us,
                           struct frame_out *out);
+static void write_quarantine(const struct master *master, int64_t now_us, struct frame_out *out);
 static void write_totals(const struct master *master, struct frame_out *out);
 static const char *state_name(enum proc_state state);
 
@@ -44,6 +47,7 @@ status_answer(struct master *master, struct ledger_tag client, const struct fram
     frame_end(out);
     write_totals(master, out);
     frame_bool(out, "admission", segment_admission_is_open(master->segment));
+    write_quarantine(master, now_us, out);
     frame_bool(out, "uses_mock", master->options.mock != NULL);
     if (ledger != NULL)
         frame_copy(out, "ledger", ledger);
@@ -107,6 +111,26 @@ write_process(const struct master *master, uint32_t slot, int64_t now_us, struct
     for (unsigned i = 0; i < PROC_N_COUNTERS; i++)
         frame_int(out, proc_counter_name((enum proc_counter)i), (int64_t)view.counters[i]);
     frame_end(out);
+    frame_end(out);
+}
+
+static void
+write_quarantine(const struct master *master, int64_t now_us, struct frame_out *out)
+{
+    struct poison_view rows[POISON_ROWS];
+    size_t n_rows = poison_list(master->segment, now_us, rows);
+
+    frame_array(out, "quarantine");
+    for (size_t n = 0; n < n_rows; n++) {
+        frame_map(out, NULL);
+        frame_int(out, "fingerprint", (int64_t)(rows[n].fingerprint >> 1));
+        frame_int(out, "key_id", (int64_t)rows[n].key_id);
+        frame_cstr(out, "model", rows[n].model);
+        frame_cstr(out, "endpoint", top_endpoint_name(rows[n].endpoint));
+        frame_int(out, "body_bytes", rows[n].body_bytes);
+        frame_int(out, "seconds_left", (rows[n].until_us - now_us) / 1000000);
+        frame_end(out);
+    }
     frame_end(out);
 }
 

@@ -11,33 +11,29 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rebuild.h"
 #include "relayos/base/clock.h"
+#include "relayos/base/crash.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/hash.h"
 #include "relayos/base/limits.h"
 #include "relayos/base/log.h"
 #include "relayos/base/proc.h"
+#include "relayos/shm/audit.h"
+#include "relayos/shm/salvage.h"
 #include "state.h"
 
-#define LEDGER_END_US INT64_C(5000000) /* for an orphaned ledger to settle and end by itself */
-
-/* A process of the dead master. */
-struct orphan {
-    uint32_t slot;
-    int pidfd;
-};
+#define LEDGER_END_MS 5000 /* for an orphaned ledger to settle and end by itself */
 
 static void name_segment(struct master *master);
 static int make_segment(struct master *master, struct errmsg *why);
 static struct segment_capacity wanted_capacity(const struct master *master);
 static uint32_t power_of_two_from(int64_t n);
 static int inherit_segment(struct master *master, struct errmsg *why);
+static int replace_damaged(struct master *master, struct errmsg *why);
 static bool is_alive(pid_t pid, uint64_t start_time);
-static void end_orphans(struct master *master, bool is_ledger);
-static size_t find_orphans(const struct segment *segment, bool is_ledger, struct orphan *out);
-static void wait_for(struct orphan *orphans, size_t n, int64_t timeout_us);
-static void fence_unclaimed(struct segment *segment);
-static void bury_workers(struct segment *segment);
+static void end_ledger(struct master *master, int patience_ms);
+static bool ends_within(int pidfd, int timeout_ms);
 
 int
 takeover_lock(struct master *master, struct errmsg *why)
@@ -69,7 +65,12 @@ takeover_open_segment(struct master *master, struct errmsg *why)
 {
     name_segment(master);
     int rc = segment_attach(master->segment_name, &master->segment, why);
-    if (rc == ERR_MISSING)
+    if (rc == ERR_STALE)
+        log_warn("takeover.stale",
+                 "reason=\"%s\" action=\"a new one takes its place; requests not "
+                 "settled when the machine went down are not charged\"",
+                 why->text);
+    if (rc == ERR_MISSING || rc == ERR_STALE)
         return make_segment(master, why);
     if (rc == 0)
         return inherit_segment(master, why);
@@ -96,31 +97,45 @@ name_segment(struct master *master)
     free(data_dir);
 }
 
-/*
- * Under another name first: a master killed in the middle of this leaves no segment of the right
- * name that cannot be attached, or that has no master.
- */
 static int
 make_segment(struct master *master, struct errmsg *why)
 {
     struct segment_capacity capacity = wanted_capacity(master);
+    int rc = takeover_make_segment(master, &capacity, NULL, 0, why);
+
+    master->segment_is_empty = rc == 0;
+    return rc;
+}
+
+/*
+ * Under another name first: a master killed in the middle of this leaves no segment of the right
+ * name that cannot be attached, or that has no master.
+ */
+int
+takeover_make_segment(struct master *master, const struct segment_capacity *capacity,
+                      const struct salvaged *flights, size_t n_flights, struct errmsg *why)
+{
     char fresh[sizeof(master->segment_name) + 8];
     char from[sizeof(fresh) + 16], to[sizeof(fresh) + 16];
+    struct segment *segment = NULL;
 
     snprintf(fresh, sizeof(fresh), "%s.new", master->segment_name);
     (void)segment_unlink(fresh);
-    int rc = segment_create(fresh, &capacity, &master->segment, why);
+    int rc = segment_create(fresh, capacity, &segment, why);
     if (rc != 0)
         return rc;
-    segment_set_master(master->segment, getpid(), proc_start_time(getpid()));
+    segment_set_master(segment, getpid(), proc_start_time(getpid()));
+    salvage_put(segment, flights, n_flights);
+    CRASH_POINT("takeover.unnamed");
     snprintf(from, sizeof(from), "/dev/shm/%s", fresh);
     snprintf(to, sizeof(to), "/dev/shm/%s", master->segment_name);
     if (rename(from, to) == 0) {
-        master->segment_is_empty = true;
+        master->segment = segment;
         return 0;
     }
     errmsg_set(why, "%s: %s", to, strerror(errno));
     (void)segment_unlink(fresh);
+    segment_detach(&segment);
     return ERR_IO;
 }
 
@@ -140,6 +155,7 @@ wanted_capacity(const struct master *master)
         .upstreams = (uint32_t)conf->capacity_upstreams,
         .quota_cells = (uint32_t)conf->capacity_quota_cells,
         .refusals_per_worker = power_of_two_from(conf->capacity_refusals / master->n_workers),
+        .idempotency = (uint32_t)(conf->capacity_idempotency + 15) / 16 * 16,
     };
 }
 
@@ -168,15 +184,24 @@ inherit_segment(struct master *master, struct errmsg *why)
     }
     log_warn("takeover.segment", "name=%s dead_master=%d", master->segment_name, (int)old);
     segment_set_master(master->segment, getpid(), proc_start_time(getpid()));
-    fence_unclaimed(master->segment);
-    end_orphans(master, false);
-    end_orphans(master, true);
-    bury_workers(master->segment);
+    CRASH_POINT("takeover.crowned");
+    adopt_workers(master);
+    CRASH_POINT("takeover.adopted");
 
     if (memcmp(segment_capacity(master->segment), &wanted, sizeof(wanted)) != 0)
         log_warn("takeover.capacity", "reason=\"the segment keeps its capacities until a clean "
                                       "stop: it may hold requests to be settled\"");
-    return 0;
+    return audit_segment(master->segment, why) == 0 ? 0 : replace_damaged(master, why);
+}
+
+/* Found damaged: as in rebuild.h, before anybody of ours runs. */
+static int
+replace_damaged(struct master *master, struct errmsg *why)
+{
+    log_error("segment.damaged", "reason=\"%s\"", why->text);
+    end_ledger(master, 0);
+    adopt_end_all(master, 0);
+    return rebuild_exchange(master, why);
 }
 
 /* A zombie is dead, though it has a start time still: whoever started it has yet to collect it. */
@@ -193,89 +218,43 @@ is_alive(pid_t pid, uint64_t start_time)
     return is_same && !has_ended;
 }
 
-static void
-end_orphans(struct master *master, bool is_ledger)
+int
+takeover_end_ledger(struct master *master, struct errmsg *why)
 {
-    struct orphan orphans[LIMIT_WORKERS + PROC_N_ROLES];
-    size_t n = find_orphans(master->segment, is_ledger, orphans);
+    (void)why;
+    end_ledger(master, LEDGER_END_MS);
+    CRASH_POINT("takeover.ledger_ended");
+    adopt_make_room(master, clock_mono_us());
+    return 0;
+}
 
-    if (n == 0)
+/* Nothing survives SIGKILL, and no second accountant may. */
+static void
+end_ledger(struct master *master, int patience_ms)
+{
+    uint32_t slot = proc_slot_of(master->segment, PROC_LEDGER);
+    int pidfd = proc_slot_fence(master->segment, slot) ? -1 : adopt_pidfd(master->segment, slot);
+
+    if (pidfd < 0)
         return;
-    log_info("takeover.orphans", "role=%s n=%zu", is_ledger ? "ledger" : "worker", n);
-    for (size_t i = 0; i < n; i++)
-        (void)proc_pidfd_signal(orphans[i].pidfd, SIGTERM);
-    wait_for(orphans, n, is_ledger ? LEDGER_END_US : master->boot->stop_timeout_us);
-    for (size_t i = 0; i < n; i++)
-        (void)proc_pidfd_signal(orphans[i].pidfd, SIGKILL);
-    wait_for(orphans, n, INT64_MAX / 2); /* nothing survives SIGKILL, and nobody may */
-    for (size_t i = 0; i < n; i++)
-        close(orphans[i].pidfd);
-}
-
-/* Living processes with a claim on a slot; the start time tells a pid that was given out again. */
-static size_t
-find_orphans(const struct segment *segment, bool is_ledger, struct orphan *out)
-{
-    size_t n = 0;
-
-    for (uint32_t slot = 0; slot < proc_slot_count(segment); slot++) {
-        struct proc_view view;
-
-        proc_slot_view(segment, slot, &view);
-        if (view.pid == 0 || view.pid == getpid() || (view.role == PROC_LEDGER) != is_ledger)
-            continue;
-        int pidfd = proc_pidfd_open(view.pid);
-        if (pidfd < 0)
-            continue;
-        /* After the pidfd is held: it names this process for good. A claimant may have died or been
-         * stopped between its claim and its start time (0): its pid, fresh, is all there is. */
-        if (view.start_time == 0 || proc_start_time(view.pid) == view.start_time)
-            out[n++] = (struct orphan){.slot = slot, .pidfd = pidfd};
-        else
-            close(pidfd);
+    log_info("takeover.ledger", "patience_ms=%d", patience_ms);
+    (void)proc_pidfd_signal(pidfd, patience_ms > 0 ? SIGTERM : SIGKILL);
+    if (!ends_within(pidfd, patience_ms)) {
+        log_warn("takeover.ledger_killed", "waited_ms=%d", patience_ms);
+        (void)proc_pidfd_signal(pidfd, SIGKILL);
+        (void)ends_within(pidfd, -1);
     }
-    return n;
+    close(pidfd);
 }
 
-static void
-wait_for(struct orphan *orphans, size_t n, int64_t timeout_us)
+static bool
+ends_within(int pidfd, int timeout_ms)
 {
-    int64_t deadline_us = clock_mono_us() + timeout_us;
+    struct pollfd end = {.fd = pidfd, .events = POLLIN};
+    int n;
 
-    for (size_t i = 0; i < n; i++) {
-        struct pollfd pidfd = {.fd = orphans[i].pidfd, .events = POLLIN};
-        int64_t left_us;
-
-        while ((left_us = deadline_us - clock_mono_us()) > 0) {
-            int64_t left_ms = left_us / 1000 + 1;
-            if (poll(&pidfd, 1, left_ms > 1000 ? 1000 : (int)left_ms) > 0)
-                break;
-        }
-    }
-}
-
-/* A child that the dead master forked and that has not claimed its slot yet must find it gone. */
-static void
-fence_unclaimed(struct segment *segment)
-{
-    uint32_t n_workers = segment_capacity(segment)->n_workers;
-
-    for (uint32_t slot = 0; slot < proc_slot_count(segment); slot++) {
-        bool is_worker = slot < n_workers;
-        struct proc_view view;
-
-        proc_slot_view(segment, slot, &view);
-        if (view.pid == 0)
-            (void)proc_slot_offer(segment, slot,
-                                  is_worker ? PROC_WORKER : (enum proc_role)(slot - n_workers));
-    }
-}
-
-/* From here on the undertaker's, whatever they say of themselves: a visit to an empty slot is
- * cheap. */
-static void
-bury_workers(struct segment *segment)
-{
-    for (uint32_t slot = 0; slot < segment_capacity(segment)->n_workers; slot++)
-        proc_slot_set_state(segment, slot, PROC_DEAD);
+    do
+        n = poll(&end, 1, timeout_ms);
+    while (n < 0 && errno == EINTR);
+    return n > 0;
 }

@@ -18,7 +18,6 @@ static size_t collect(const struct segment *segment, struct entry **out);
 static int entry_is_older(const void *a, const void *b);
 static bool write_flight(const struct segment *segment, uint32_t idx, int64_t now_us,
                          struct frame_out *out);
-static const char *endpoint_name(uint8_t row);
 static const char *last_stage(const struct flight_record *record);
 
 void
@@ -90,7 +89,7 @@ write_flight(const struct segment *segment, uint32_t idx, int64_t now_us, struct
         frame_str(out, "model", slice_of(record->model, strnlen(record->model, LIMIT_MODEL_NAME)));
         frame_cstr(out, "state", flight_state_name(state));
         frame_int(out, "age_us", now_us - record->stage_us[FLIGHT_STAGE_ACCEPTED]);
-        frame_cstr(out, "endpoint", endpoint_name(record->endpoint));
+        frame_cstr(out, "endpoint", top_endpoint_name(record->endpoint));
         frame_bool(out, "is_stream", record->is_stream != 0);
         frame_cstr(out, "stage", last_stage(record));
         frame_int(out, "tokens_out", record->usage.count[USAGE_OUTPUT]);
@@ -103,8 +102,8 @@ write_flight(const struct segment *segment, uint32_t idx, int64_t now_us, struct
     return state != FLIGHT_FREE;
 }
 
-static const char *
-endpoint_name(uint8_t row)
+const char *
+top_endpoint_name(uint8_t row)
 {
     static const char *const names[] = {
 #define ENDPOINT(name, ...) #name,

@@ -13,4 +13,7 @@
 
 void top_answer(struct master *master, struct ledger_tag client, int64_t limit, int64_t now_us);
 
+/* Of a row of endpoints.def, NULL past its end. */
+const char *top_endpoint_name(uint8_t row);
+
 #endif

@@ -15,6 +15,7 @@
  */
 #include "relayos/shm/catalog.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -56,6 +57,12 @@ static int registry_find(const struct shm_registry *registry, struct slice name,
                          uint32_t *out_entry);
 static int idle(const struct catalog *catalog);
 static uint32_t model_entry(const struct copy *copy, struct slice name);
+static int find_route(const struct catalog *catalog, uint64_t epoch,
+                      const struct model_record *model, uint32_t n,
+                      const struct route_record **out_route,
+                      const struct upstream_record **out_upstream);
+static void copy_model(struct model_record *out, const struct model_record *row);
+static void copy_route(struct route_record *out, const struct route_record *row);
 static struct copy *copy_of(const struct catalog *catalog, uint64_t epoch);
 static bool is_whole(const struct copy *copy, uint64_t epoch);
 
@@ -311,7 +318,6 @@ catalog_find_model(const struct catalog *catalog, struct slice name, struct mode
     for (int n = 0; n < CATALOG_TRIES; n++) {
         uint64_t epoch = atomic_load_explicit(catalog->active, memory_order_acquire);
         const struct copy *copy = copy_of(catalog, epoch);
-        struct model_record row;
 
         if (atomic_load_explicit(&copy->epoch, memory_order_acquire) != epoch || epoch == 0)
             continue;
@@ -320,12 +326,11 @@ catalog_find_model(const struct catalog *catalog, struct slice name, struct mode
         bool is_there = n_1 > 0 && n_1 <= LIMIT_MODELS;
 
         if (is_there)
-            row = copy->models[n_1 - 1];
+            copy_model(out, &copy->models[n_1 - 1]);
         if (!is_whole(copy, epoch))
             continue;
         if (!is_there)
             return ERR_MISSING;
-        *out = row;
         *out_epoch = epoch;
         return 0;
     }
@@ -339,7 +344,6 @@ catalog_model_at(const struct catalog *catalog, uint32_t n, struct model_record 
     for (int i = 0; i < CATALOG_TRIES; i++) {
         uint64_t epoch = atomic_load_explicit(catalog->active, memory_order_acquire);
         const struct copy *copy = copy_of(catalog, epoch);
-        struct model_record row;
 
         if (atomic_load_explicit(&copy->epoch, memory_order_acquire) != epoch || epoch == 0)
             continue;
@@ -347,12 +351,11 @@ catalog_model_at(const struct catalog *catalog, uint32_t n, struct model_record 
         bool is_there = n < LIMIT_MODELS && n < copy->n_models;
 
         if (is_there)
-            row = copy->models[n];
+            copy_model(out, &copy->models[n]);
         if (!is_whole(copy, epoch))
             continue;
         if (!is_there)
             return ERR_MISSING;
-        *out = row;
         *out_epoch = epoch;
         return 0;
     }
@@ -368,31 +371,61 @@ catalog_n_models(const struct catalog *catalog)
 }
 
 int
+catalog_get_option(const struct catalog *catalog, uint64_t epoch, const struct model_record *model,
+                   uint32_t n, struct route_option *out)
+{
+    const struct copy *copy = copy_of(catalog, epoch);
+    const struct route_record *route;
+    const struct upstream_record *upstream;
+
+    if (find_route(catalog, epoch, model, n, &route, &upstream) != 0)
+        return ERR_CONFLICT;
+    *out = (struct route_option){.id = route->id,
+                                 .tier = route->tier,
+                                 .weight = route->weight,
+                                 .protocols = upstream->protocols};
+    return is_whole(copy, epoch) ? 0 : ERR_CONFLICT;
+}
+
+int
 catalog_get_route(const struct catalog *catalog, uint64_t epoch, const struct model_record *model,
                   uint32_t n, struct route_record *out_route, struct upstream_record *out_upstream)
 {
     const struct copy *copy = copy_of(catalog, epoch);
-    int i = (int)(epoch & 1);
+    const struct route_record *route;
+    const struct upstream_record *upstream;
 
-    assert(epoch != 0);
     if (n >= model->n_routes)
         return ERR_MISSING;
+    if (find_route(catalog, epoch, model, n, &route, &upstream) != 0)
+        return ERR_CONFLICT;
+    copy_route(out_route, route);
+    *out_upstream = *upstream;
+    return is_whole(copy, epoch) ? 0 : ERR_CONFLICT;
+}
+
+/* Where they stand; what is read there is to be believed only after is_whole(). */
+static int
+find_route(const struct catalog *catalog, uint64_t epoch, const struct model_record *model,
+           uint32_t n, const struct route_record **out_route,
+           const struct upstream_record **out_upstream)
+{
+    int i = (int)(epoch & 1);
+
+    assert(epoch != 0 && n < model->n_routes);
     assert(model->first_route < catalog->n_routes_max &&
            n < catalog->n_routes_max - model->first_route);
-    if (atomic_load_explicit(&copy->epoch, memory_order_acquire) != epoch)
+    if (atomic_load_explicit(&copy_of(catalog, epoch)->epoch, memory_order_acquire) != epoch)
         return ERR_CONFLICT;
 
-    struct route_record route = catalog->routes[i][model->first_route + n];
-    struct upstream_record upstream;
-    bool is_sane = route.upstream_id < catalog->n_upstreams_max; /* else torn, seen below */
+    const struct route_record *route = &catalog->routes[i][model->first_route + n];
+    /* Once, as it stands now: what is tested must be what is used. */
+    uint32_t upstream_id = *(const volatile uint32_t *)&route->upstream_id;
 
-    if (is_sane)
-        upstream = catalog->upstreams[i][route.upstream_id];
-    if (!is_whole(copy, epoch))
+    if (upstream_id >= catalog->n_upstreams_max) /* torn: the copy is being rewritten */
         return ERR_CONFLICT;
-    assert(is_sane);
     *out_route = route;
-    *out_upstream = upstream;
+    *out_upstream = &catalog->upstreams[i][upstream_id];
     return 0;
 }
 
@@ -418,6 +451,27 @@ catalog_append_credential(const struct catalog *catalog, uint64_t epoch, uint32_
         secret_wipe(out->ptr + len_before, out->len - len_before);
     out->len = len_before;
     return ERR_CONFLICT;
+}
+
+/* Most prices have no tiers and no changes to come: what would hold them is left as it is. */
+static void
+copy_model(struct model_record *out, const struct model_record *row)
+{
+    const size_t common = offsetof(struct model_record, price.tiers);
+
+    memcpy(out, row, common);
+    if (out->price.n_tiers != 0 || out->price_until_us != 0)
+        memcpy((char *)out + common, (const char *)row + common, sizeof(*out) - common);
+}
+
+static void
+copy_route(struct route_record *out, const struct route_record *row)
+{
+    const size_t common = offsetof(struct route_record, cost.tiers);
+
+    memcpy(out, row, common);
+    if (out->cost.n_tiers != 0 || out->cost_until_us != 0)
+        memcpy((char *)out + common, (const char *)row + common, sizeof(*out) - common);
 }
 
 static struct copy *

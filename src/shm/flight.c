@@ -11,6 +11,7 @@
 #include "layout.h"
 #include "quota_hold.h"
 #include "relayos/base/clock.h"
+#include "relayos/base/crash.h"
 #include "relayos/base/mem.h"
 
 #define FLIGHT_RETURNS_PER_TAKE   64
@@ -24,13 +25,13 @@ struct flight {
     _Atomic uint64_t *head;
     uint32_t n;          /* of the desk */
     uint32_t generation; /* the worker's */
-    uint8_t place;       /* enum flight_place: LISTED and TAKEN are ours, OUT is not back yet */
-    bool is_clean;       /* attempts past n_attempts are zero */
+    uint32_t n_uses;
+    uint8_t place; /* enum flight_place: LISTED and TAKEN are ours, OUT is not back yet */
 };
 
 struct flight_desk {
     struct segment *segment;
-    struct doorbell *done, *returns;
+    struct doorbell *done, *returns, *ask;
     uint32_t n_flights;
     uint32_t n_listed;
     int64_t next_rescan_us;
@@ -48,8 +49,9 @@ static struct holds holds_of(uint64_t head);
 static void desk_list(struct flight_desk *desk, uint32_t n);
 static void desk_take_returns(struct flight_desk *desk);
 static void desk_rescan(struct flight_desk *desk);
-static void record_reset(struct flight *flight);
+static void record_reset(struct flight_record *record);
 static void slot_prefetch(const struct flight_slot *slot);
+static void prefetch(const struct flight_slot *slot, size_t from, size_t to);
 static void give_back(const struct segment *segment, const struct flight_record *record,
                       unsigned which);
 static void land(struct flight_desk *desk, struct flight *flight, struct holds holds);
@@ -127,6 +129,7 @@ flight_desk_open(struct segment *segment, uint32_t slot)
     desk->segment = segment;
     desk->done = doorbell_at(segment, slot, DOORBELL_DONE);
     desk->returns = doorbell_at(segment, slot, DOORBELL_RETURN);
+    desk->ask = doorbell_at(segment, slot, DOORBELL_ASK);
     desk->n_flights = n_flights;
     desk->listed = mem_array(NULL, n_flights, sizeof(desk->listed[0]));
     /* What was returned before now is FREE, and what is FREE is found below. */
@@ -182,7 +185,10 @@ flight_take(struct flight_desk *desk)
 
     assert(flight->place == PLACE_LISTED);
     flight->place = PLACE_TAKEN;
-    record_reset(flight);
+    flight->n_uses++;
+    record_reset(&flight->slot->record);
+    atomic_store_explicit(&flight->slot->noted_n, 0, memory_order_relaxed);
+    atomic_store_explicit(&flight->slot->intent, FLIGHT_INTENT_NONE, memory_order_relaxed);
     if (desk->n_listed > 0)
         slot_prefetch(desk->flights[desk->listed[desk->n_listed - 1]].slot);
     return flight;
@@ -193,9 +199,17 @@ flight_take(struct flight_desk *desk)
 static void
 slot_prefetch(const struct flight_slot *slot)
 {
-    const size_t hot = offsetof(struct flight_slot, record.attempts[1]);
+    prefetch(slot, 0, offsetof(struct flight_slot, record.price.tiers));
+    prefetch(slot, offsetof(struct flight_slot, record.cost),
+             offsetof(struct flight_slot, record.cost.tiers));
+    prefetch(slot, offsetof(struct flight_slot, record.model),
+             offsetof(struct flight_slot, record.attempts[0].note));
+}
 
-    for (size_t at = 0; at < hot; at += SHM_LINE)
+static inline void
+prefetch(const struct flight_slot *slot, size_t from, size_t to)
+{
+    for (size_t at = from & ~(size_t)(SHM_LINE - 1); at < to; at += SHM_LINE)
         __builtin_prefetch((const char *)slot + at, 1);
 }
 
@@ -224,22 +238,16 @@ desk_rescan(struct flight_desk *desk)
         desk_list(desk, n);
 }
 
-/* Zero what the last request left: not the whole record, most of it is attempts never begun. */
+/* What the last request left, but for its attempts and tiers: none of them counts now. */
 static void
-record_reset(struct flight *flight)
+record_reset(struct flight_record *record)
 {
-    struct flight_record *record = &flight->slot->record;
-    uint32_t n_attempts = flight->is_clean ? record->n_attempts : LIMIT_ATTEMPTS;
-
-    assert(n_attempts <= LIMIT_ATTEMPTS);
-    flight->is_clean = true;
-    memset(record->attempts, 0, n_attempts * sizeof(record->attempts[0]));
-    memset(record, 0, offsetof(struct flight_record, model));
+    memset(record, 0, offsetof(struct flight_record, price.tiers));
+    memset(&record->cost, 0, offsetof(struct price, tiers));
     record->model[0] = '\0';
     record->client_address[0] = '\0';
     record->client_request_id[0] = '\0';
     record->user_agent[0] = '\0';
-    atomic_store_explicit(&flight->slot->noted_n, 0, memory_order_relaxed);
 }
 
 void
@@ -274,16 +282,17 @@ flight_desk_n_unsettled(const struct flight_desk *desk)
 int
 flight_hold(struct segment *segment, struct flight *flight, uint32_t *out_failed)
 {
-    const struct flight_record *record = &flight->slot->record;
+    struct flight_record *record = &flight->slot->record;
     uint32_t n_holds = record->n_holds;
     unsigned all = (1u << n_holds) - 1;
     unsigned concurrent = 0;
 
     assert(flight->place == PLACE_TAKEN && n_holds <= LIMIT_FLIGHT_HOLDS);
     flight_move(flight->head, flight->generation, FLIGHT_INTENT, (struct holds){.moving = all});
+    CRASH_POINT("flight.intent");
     for (uint32_t i = 0; i < n_holds; i++) {
-        bool is_concurrent = false;
-        int err = quota_hold(segment, &record->holds[i], &is_concurrent);
+        struct quota_held held = {0};
+        int err = quota_hold(segment, &record->holds[i], &held);
 
         if (err != 0) {
             give_back(segment, record, (1u << i) - 1);
@@ -291,8 +300,11 @@ flight_hold(struct segment *segment, struct flight *flight, uint32_t *out_failed
             *out_failed = i;
             return err;
         }
-        concurrent |= (unsigned)is_concurrent << i;
+        CRASH_POINT("flight.one_hold");
+        concurrent |= (unsigned)held.is_concurrent << i;
+        record->is_over_quota |= held.is_over;
     }
+    CRASH_POINT("flight.all_holds");
     flight_move(flight->head, flight->generation, FLIGHT_HELD,
                 (struct holds){.held = all, .concurrent = concurrent});
     return 0;
@@ -305,6 +317,7 @@ flight_dispatch(struct flight *flight)
 
     assert(shm_head_state(head) == FLIGHT_HELD);
     flight_move(flight->head, flight->generation, FLIGHT_DISPATCHED, holds_of(head));
+    CRASH_POINT("flight.dispatched");
 }
 
 void
@@ -315,6 +328,7 @@ flight_note_usage(struct flight *flight, const struct usage *usage)
 
     assert(flight->place == PLACE_TAKEN);
     slot->noted[next - 1] = *usage;
+    CRASH_POINT("flight.usage_half_noted");
     atomic_store_explicit(&slot->noted_n, next, memory_order_release);
 }
 
@@ -326,7 +340,9 @@ flight_release(struct segment *segment, struct flight_desk *desk, struct flight 
     assert(flight->slot->record.charge_nusd == 0);
     flight_move(flight->head, flight->generation, FLIGHT_RELEASING,
                 (struct holds){.moving = holds.held});
+    CRASH_POINT("flight.releasing");
     give_back(segment, &flight->slot->record, holds.held);
+    CRASH_POINT("flight.released");
     land(desk, flight, (struct holds){0});
 }
 
@@ -341,8 +357,10 @@ flight_done(struct segment *segment, struct flight_desk *desk, struct flight *fl
     if (holds.concurrent != 0) {
         flight_move(flight->head, flight->generation, FLIGHT_DISPATCHED,
                     (struct holds){.held = kept, .moving = holds.concurrent});
+        CRASH_POINT("flight.concurrency_returning");
         give_back(segment, &flight->slot->record, holds.concurrent);
     }
+    CRASH_POINT("flight.before_done");
     land(desk, flight, (struct holds){.held = kept});
 }
 
@@ -353,6 +371,7 @@ land(struct flight_desk *desk, struct flight *flight, struct holds holds)
     assert(flight->place == PLACE_TAKEN);
     flight->place = PLACE_OUT;
     flight_move(flight->head, flight->generation, FLIGHT_DONE, holds);
+    CRASH_POINT("flight.done_unrung");
     (void)doorbell_push(desk->done, desk->n_flights, flight->n); /* full: the ledger scans */
 }
 
@@ -362,6 +381,36 @@ give_back(const struct segment *segment, const struct flight_record *record, uns
     for (int i = 0; i < LIMIT_FLIGHT_HOLDS; i++)
         if (which >> i & 1)
             quota_unhold(segment, &record->holds[i]);
+}
+
+uint32_t
+flight_n_uses(const struct flight *flight)
+{
+    return flight->n_uses;
+}
+
+/* Listed or taken anew, it has been free; and it stays out until this worker has seen that. */
+bool
+flight_is_settled(const struct flight *flight, uint32_t n_uses)
+{
+    return flight->n_uses != n_uses || flight->place != PLACE_OUT ||
+           shm_head_state(atomic_load_explicit(flight->head, memory_order_acquire)) == FLIGHT_FREE;
+}
+
+void
+flight_ask_intent(struct flight_desk *desk, struct flight *flight)
+{
+    assert(shm_head_state(atomic_load_explicit(flight->head, memory_order_relaxed)) == FLIGHT_HELD);
+    flight->slot->record.has_intent = 1;
+    atomic_store_explicit(&flight->slot->intent, FLIGHT_INTENT_ASKED, memory_order_release);
+    CRASH_POINT("flight.intent_asked");
+    (void)doorbell_push(desk->ask, desk->n_flights, flight->n); /* full: the ledger scans */
+}
+
+bool
+flight_intent_is_noted(const struct flight *flight)
+{
+    return atomic_load_explicit(&flight->slot->intent, memory_order_acquire) == FLIGHT_INTENT_NOTED;
 }
 
 /* ---- the ledger's side, and what anyone may look at ---- */
@@ -417,6 +466,41 @@ flight_doorbell_take(struct segment *segment, uint32_t slot, uint32_t *out_idx)
     return false;
 }
 
+bool
+flight_ask_take(struct segment *segment, uint32_t slot, uint32_t *out_idx)
+{
+    struct doorbell *ring = doorbell_at(segment, slot, DOORBELL_ASK);
+    uint32_t n_flights = segment->capacity.flights_per_worker;
+    uint32_t n;
+
+    for (uint32_t i = 0; i < n_flights && doorbell_pop(ring, n_flights, &n); i++) {
+        assert(n < n_flights);
+        *out_idx = slot * n_flights + n;
+        if (flight_is_asking(segment, *out_idx))
+            return true;
+    }
+    return false;
+}
+
+bool
+flight_is_asking(const struct segment *segment, uint32_t idx)
+{
+    return flight_peek(segment, idx) == FLIGHT_HELD &&
+           atomic_load_explicit(&segment->flight_slots[idx].intent, memory_order_acquire) ==
+               FLIGHT_INTENT_ASKED;
+}
+
+/* Only the ledger frees a slot, so this is the flight that it has noted, whatever became of it. */
+void
+flight_intent_noted(struct segment *segment, uint32_t idx)
+{
+    uint32_t asked = FLIGHT_INTENT_ASKED;
+
+    atomic_compare_exchange_strong_explicit(&segment->flight_slots[idx].intent, &asked,
+                                            FLIGHT_INTENT_NOTED, memory_order_release,
+                                            memory_order_relaxed);
+}
+
 void
 flight_settled(struct segment *segment, uint32_t idx)
 {
@@ -450,6 +534,7 @@ flight_bury(struct segment *segment, uint32_t idx, const struct flight_record *r
 
     assert(memcmp(record->holds, slot->record.holds, sizeof(record->holds)) == 0);
     memcpy(&slot->record, record, sizeof(*record));
+    CRASH_POINT("flight.burying");
     if (kept != holds.held) { /* so that a ledger killed in between leaves it to reconcile */
         unsigned concurrent = holds.held & holds.concurrent;
 
@@ -478,8 +563,11 @@ clear(struct segment *segment, uint32_t idx, struct holds holds)
     if (holds.held != 0) {
         flight_move(head, shm_head_generation(*head), shm_head_state(*head),
                     (struct holds){.moving = holds.held | holds.moving});
+        CRASH_POINT("flight.clearing");
         give_back(segment, &segment->flight_slots[idx].record, holds.held);
     }
+    CRASH_POINT("flight.cleared");
     flight_move(head, 0, FLIGHT_FREE, (struct holds){0});
+    CRASH_POINT("flight.free_unreturned");
     (void)doorbell_push(returns, n_flights, idx % n_flights); /* full: the worker rescans */
 }

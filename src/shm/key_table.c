@@ -17,15 +17,15 @@
 #include <string.h>
 
 #include "layout.h"
-#include "relayos/base/secret.h"
 #include "row_index.h"
 
 #define KEY_READ_TRIES   1000 /* of a row being written; a dead writer leaves it so */
 #define KEY_READ_SPINS   16   /* then let the writer have the CPU: it may lack just that */
-#define KEY_ATOMIC_FLAGS (KEY_DISABLED | KEY_REVOKED)
+#define KEY_ATOMIC_FLAGS (KEY_DISABLED | KEY_REVOKED | KEY_CUT)
 
 static bool probe(const struct segment *segment, const uint8_t digest[KEY_DIGEST_SIZE],
                   struct key_view *out);
+static void view_copy(const struct key_view *from, struct key_view *out);
 static bool row_read(const struct key_row *row, uint8_t digest[KEY_DIGEST_SIZE],
                      struct key_view *out);
 static void row_write(struct segment *segment, uint32_t row, const uint8_t digest[KEY_DIGEST_SIZE],
@@ -43,6 +43,7 @@ static void entry_delete(struct segment *segment, uint32_t at);
 static void entry_drop(struct segment *segment, uint32_t at);
 static uint64_t entry_of(const struct segment *segment, uint32_t row);
 static uint32_t entry_home(const struct segment *segment, uint32_t row);
+static bool digest_equal(const uint8_t a[KEY_DIGEST_SIZE], const uint8_t b[KEY_DIGEST_SIZE]);
 static uint64_t digest_word(const uint8_t digest[KEY_DIGEST_SIZE]);
 
 int
@@ -67,7 +68,7 @@ key_table_find(const struct segment *segment, const uint8_t digest[KEY_DIGEST_SI
     uint32_t row = (uint32_t)(digest_word(digest) >> 32) % segment->capacity.keys;
 
     (void)row_read(&segment->key_rows[row], found, out);
-    (void)secret_equal(found, digest, KEY_DIGEST_SIZE);
+    (void)digest_equal(found, digest);
     memset(out, 0, sizeof(*out));
     return ERR_INVALID_KEY;
 }
@@ -92,11 +93,22 @@ probe(const struct segment *segment, const uint8_t digest[KEY_DIGEST_SIZE], stru
         uint32_t row = (uint32_t)entry - 1;
 
         assert(row < segment->capacity.keys);
-        if (row_read(&segment->key_rows[row], found, out) &&
-            secret_equal(found, digest, KEY_DIGEST_SIZE))
+        if (row_read(&segment->key_rows[row], found, out) && digest_equal(found, digest))
             return true;
     }
     return false;
+}
+
+/* What is used of it: most keys have few of the limits that there is room for. A row being written
+ * may say anything for now. */
+static void
+view_copy(const struct key_view *from, struct key_view *out)
+{
+    memcpy(out, from, offsetof(struct key_view, limits));
+
+    size_t n = out->n_limits > LIMIT_KEY_LIMITS + 1 ? 0 : out->n_limits;
+
+    memcpy(out->limits, from->limits, n * sizeof(out->limits[0]));
 }
 
 /* A whole copy of a row that holds a key, its flags as of now. */
@@ -107,7 +119,7 @@ row_read(const struct key_row *row, uint8_t digest[KEY_DIGEST_SIZE], struct key_
         uint32_t before = atomic_load_explicit(&row->sequence, memory_order_acquire);
 
         memcpy(digest, row->digest, KEY_DIGEST_SIZE);
-        memcpy(out, &row->view, sizeof(*out));
+        view_copy(&row->view, out);
         out->flags = (out->flags & ~(uint32_t)KEY_ATOMIC_FLAGS) |
                      atomic_load_explicit(&row->flags, memory_order_acquire);
         atomic_thread_fence(memory_order_acquire);
@@ -393,6 +405,17 @@ static uint32_t
 entry_home(const struct segment *segment, uint32_t row)
 {
     return (uint32_t)digest_word(segment->key_rows[row].digest) & (segment->n_key_entries - 1);
+}
+
+/* In the same time wherever they differ: no branch before the end. */
+static bool
+digest_equal(const uint8_t a[KEY_DIGEST_SIZE], const uint8_t b[KEY_DIGEST_SIZE])
+{
+    uint64_t difference = 0;
+
+    for (int i = 0; i < KEY_DIGEST_SIZE; i += 8)
+        difference |= digest_word(a + i) ^ digest_word(b + i);
+    return difference == 0;
 }
 
 static uint64_t

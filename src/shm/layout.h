@@ -9,13 +9,21 @@
  *        | key_index           |  [2^n >= 2 x keys]  tag:32 | row + 1   ledger
  *        | key_rows            |  [keys]             seqlock, flags     ledger
  *        | rate_cells          |  [keys]             2 arrival times    workers, CAS
+ *        | learned             |  [65536]            output by key and  workers, CAS
+ *        |                     |                     model
  *        | quota_cells         |  [quota_cells]      word | used, limit workers, CAS | ledger
  *        | health_rows         |  [2^n >= 2 x routes]                   master; breaker: CAS
  *        | health_cells        |  [n_workers + 1][health rows]          each process its own
  *        | flight_heads        |  [n_workers][flights] state word       worker to DONE, ledger
- * after | flight_slots        |  [n_workers][flights] record           likewise | doorbells |
- * [n_workers][2]       worker -> ledger, ledger -> worker | refusal_rings       |  [n_workers]
- * worker -> ledger
+ *        |                     |                                       after
+ *        | flight_slots        |  [n_workers][flights] record          likewise; intent: CAS
+ *        | doorbells           |  [n_workers][3]       done, ask       worker -> ledger
+ *        |                     |                       return          ledger -> worker
+ *        | refusal_rings       |  [n_workers]          worker -> ledger
+ *        | poison              |  counters, short list                 master
+ *        | idempotency_buckets |  [n / 16]             version, links  workers, CAS
+ *        | idempotency_entries |  [n]                  owner word      workers, CAS
+ *        | idempotency_answers |  [n][16 KiB]          bytes           the entry's owner
  *        +---------------------+ header.size
  *
  * Each table starts on a page. No pointers, no locks. A change of anything here that moves a field
@@ -34,12 +42,14 @@
 #include "relayos/model/flight.h"
 #include "relayos/model/key.h"
 #include "relayos/shm/flight.h"
+#include "relayos/shm/idempotency.h"
 #include "relayos/shm/key_table.h"
+#include "relayos/shm/poison.h"
 #include "relayos/shm/proc_slot.h"
 #include "relayos/shm/segment.h"
 
 #define SHM_MAGIC          UINT64_C(0x31534f59414c4552) /* "RELAYOS1" */
-#define SHM_LAYOUT_VERSION 1
+#define SHM_LAYOUT_VERSION 3
 #define SHM_LINE           64
 
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_LONG_LOCK_FREE == 2 &&
@@ -63,6 +73,7 @@ struct shm_header {
     _Atomic uint32_t admission_open;
     _Atomic uint32_t key_n_rows; /* rows [0 .. n) have held a key */
     _Atomic uint32_t key_moves;  /* odd while index entries change places */
+    _Atomic uint32_t n_cuts;     /* keys that were revoked and their running requests to end */
 };
 static_assert(sizeof(struct shm_header) == 256, "header");
 static_assert(offsetof(struct shm_header, capacity) == 56, "attach reads these before mapping");
@@ -79,6 +90,7 @@ struct proc_slot {
     _Atomic uint64_t start_time;
     _Atomic int64_t heartbeat_us;
     _Atomic int64_t started_us;
+    _Atomic uint32_t is_waiting; /* worker: for the ledger's commits; wake it after each */
     alignas(SHM_LINE) _Atomic uint64_t counters[PROC_N_COUNTERS];
 };
 static_assert(sizeof(struct proc_slot) % SHM_LINE == 0, "slots share no line");
@@ -104,13 +116,17 @@ struct key_row {
     uint8_t digest[KEY_DIGEST_SIZE];
     struct key_view view; /* key_id 0 = holds no key */
 };
-static_assert(sizeof(struct key_view) == 424, "key_view");
-static_assert(sizeof(struct key_row) == 512, "key row");
+static_assert(sizeof(struct key_view) == 576, "key_view");
+static_assert(sizeof(struct key_row) == 640, "key row");
 
 struct rate_cell {
     alignas(SHM_LINE) _Atomic int64_t arrival_ns[2]; /* by enum rate_kind */
 };
 static_assert(sizeof(struct rate_cell) == SHM_LINE, "busy keys do not share a line");
+
+/* ---- learned output (learned.c) ---- */
+
+#define SHM_LEARNED 65536 /* words: pairs of key and model, eight to a line */
 
 /* ---- quota cells ---- */
 
@@ -130,6 +146,8 @@ struct quota_cell {
     _Atomic uint32_t period_id;
     _Atomic uint32_t generation; /* moves on with each opening; 0 = never opened */
     _Atomic uint32_t unit;       /* enum limit_unit */
+    _Atomic uint32_t model_id;   /* QUOTA_ALL_MODELS */
+    _Atomic uint32_t is_shadow;
     uint32_t magic;
 };
 #define QUOTA_MAGIC        0x51554f54u
@@ -183,11 +201,13 @@ struct flight_slot {
     alignas(SHM_LINE) struct flight_record record;
     struct usage noted[2];
     _Atomic uint32_t noted_n; /* 0 = none yet, else noted[noted_n - 1] is whole */
+    _Atomic uint32_t intent;  /* enum flight_intent: NONE -> ASKED worker, ASKED -> NOTED ledger */
 };
+enum flight_intent { FLIGHT_INTENT_NONE, FLIGHT_INTENT_ASKED, FLIGHT_INTENT_NOTED };
 static_assert(sizeof(struct flight_hold) == 16, "flight_hold");
 static_assert(offsetof(struct flight_record, holds) == 64, "identity is one line");
-static_assert(offsetof(struct flight_record, model) <= 640, "the hot part is ten lines");
-static_assert(sizeof(struct flight_slot) == 2688, "flight slot");
+static_assert(offsetof(struct flight_record, price.tiers) <= 576, "the hot part is nine lines");
+static_assert(sizeof(struct flight_slot) == 3456, "flight slot");
 
 /* ---- rings: one producer, one consumer; head - tail entries are in it ---- */
 
@@ -196,7 +216,7 @@ struct doorbell {
     alignas(SHM_LINE) _Atomic uint32_t tail; /* consumer */
     alignas(SHM_LINE) _Atomic uint32_t entries[];
 };
-enum { DOORBELL_DONE, DOORBELL_RETURN, DOORBELL_N };
+enum { DOORBELL_DONE, DOORBELL_RETURN, DOORBELL_ASK, DOORBELL_N };
 
 struct refusal_ring {
     alignas(SHM_LINE) _Atomic uint32_t head; /* worker */
@@ -205,6 +225,54 @@ struct refusal_ring {
     alignas(SHM_LINE) struct refusal_record records[];
 };
 static_assert(sizeof(struct refusal_record) == 320, "refusal_record");
+
+/* ---- poison: requests that were there when workers crashed ---- */
+
+#define POISON_COUNTERS 1024
+#define POISON_WAYS     8
+
+struct poison_counter {
+    uint64_t fingerprint; /* 0 = free */
+    int64_t since_us;     /* of the first crash counted */
+    uint64_t n_crashes;
+};
+struct poison_row {
+    _Atomic uint64_t fingerprint; /* 0 = being written, or never */
+    _Atomic int64_t until_us;     /* clock_mono_us */
+    uint64_t key_id;
+    int64_t body_bytes;
+    uint8_t endpoint;
+    char model[LIMIT_MODEL_NAME];
+};
+struct shm_poison {
+    alignas(SHM_LINE) _Atomic uint32_t n_rows; /* rows [0 .. n) have been used */
+    alignas(SHM_LINE) struct poison_row rows[POISON_ROWS];
+    struct poison_counter counters[POISON_COUNTERS];
+};
+
+/* ---- idempotency (idempotency.c) ---- */
+
+/*
+ *   bucket  63........16 15.....0
+ *           version      linked: a bit per entry whose key counts; each change of it is a version
+ *
+ *   owner   63......32 31......16 15..8 7....2 1...0
+ *           generation version    slot         state
+ *
+ * slot and generation: the worker that writes the entry, or wrote it. Any change of an entry begins
+ * with a new version of its owner word, so that who has copied from it can tell.
+ */
+#define IDEMPOTENCY_WAYS 16
+
+struct idempotency_entry {
+    alignas(SHM_LINE) _Atomic uint64_t owner;
+    int64_t finished_us; /* clock_mono_us */
+    uint32_t answer_len; /* 0: finished, and no answer kept */
+    uint32_t pad;
+    struct uuid request_id;
+    uint8_t key[32], body[32];
+};
+static_assert(sizeof(struct idempotency_entry) == 128, "two lines");
 
 /* ---- the handle: process-local, inherited through fork ---- */
 
@@ -222,6 +290,7 @@ struct segment {
     _Atomic uint64_t *key_index;
     struct key_row *key_rows;
     struct rate_cell *rate_cells;
+    _Atomic uint64_t *learned;
     struct quota_cell *quota_cells;
     struct health_row *health_rows;
     struct health_cell *health_cells;
@@ -229,6 +298,10 @@ struct segment {
     struct flight_slot *flight_slots;
     char *doorbells;
     char *refusal_rings;
+    struct shm_poison *poison;
+    _Atomic uint64_t *idempotency_buckets;
+    struct idempotency_entry *idempotency_entries;
+    char (*idempotency_answers)[IDEMPOTENCY_ANSWER_MAX];
 
     /* The ledger's own indices, derived from the tables at first use (row_index.h). */
     struct row_index *keys_by_id;

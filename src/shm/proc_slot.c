@@ -73,6 +73,23 @@ proc_slot_offer(struct segment *segment, uint32_t slot, enum proc_role role)
     return generation;
 }
 
+bool
+proc_slot_fence(struct segment *segment, uint32_t slot)
+{
+    struct proc_slot *s = slot_at(segment, slot);
+    uint64_t claim = atomic_load_explicit(&s->claim, memory_order_acquire);
+
+    while (claim_pid(claim) == 0) {
+        uint32_t next = claim_generation(claim) + 1;
+
+        if (atomic_compare_exchange_weak_explicit(&s->claim, &claim,
+                                                  claim_pack(next == 0 ? 1 : next, 0),
+                                                  memory_order_acq_rel, memory_order_acquire))
+            return true;
+    }
+    return false;
+}
+
 int
 proc_slot_claim(struct segment *segment, uint32_t slot, uint32_t generation)
 {
@@ -88,6 +105,7 @@ proc_slot_claim(struct segment *segment, uint32_t slot, uint32_t generation)
     atomic_store_explicit(&s->started_us, clock_real_us(), memory_order_relaxed);
     atomic_store_explicit(&s->heartbeat_us, clock_mono_us(), memory_order_relaxed);
     atomic_store_explicit(&s->counters[PROC_COUNTER_CONNECTIONS_OPEN], 0, memory_order_relaxed);
+    atomic_store_explicit(&s->counters[PROC_COUNTER_BODY_BYTES], 0, memory_order_relaxed);
     return 0;
 }
 
@@ -124,6 +142,18 @@ void
 proc_slot_beat(struct segment *segment, uint32_t slot, int64_t now_us)
 {
     atomic_store_explicit(&slot_at(segment, slot)->heartbeat_us, now_us, memory_order_relaxed);
+}
+
+void
+proc_slot_set_waiting(struct segment *segment, uint32_t slot, bool is_waiting)
+{
+    atomic_store_explicit(&slot_at(segment, slot)->is_waiting, is_waiting, memory_order_release);
+}
+
+bool
+proc_slot_is_waiting(const struct segment *segment, uint32_t slot)
+{
+    return atomic_load_explicit(&slot_at(segment, slot)->is_waiting, memory_order_acquire) != 0;
 }
 
 void

@@ -36,9 +36,11 @@
 #define QUOTA_RECONCILE_TRIES 256
 #define QUOTA_CHUNK           8192 /* cells that share one pass over the flights */
 
-static int reserve(struct quota_cell *cell, uint32_t generation, int64_t amount);
+static int reserve(struct quota_cell *cell, uint32_t generation, int64_t amount, bool *out_is_over);
 static void ledger_index(struct segment *segment);
-static uint64_t limit_hash(uint64_t key_id, uint32_t unit, uint32_t period_id);
+static bool has_id(const struct quota_cell *cell, const struct quota_cell_id *id);
+static uint64_t hash_of_cell(const struct quota_cell *cell);
+static uint64_t hash_of_id(const struct quota_cell_id *id);
 static bool sum_flights(const struct segment *segment, uint32_t cell_idx, int64_t *out_sum);
 static int share_of(const struct segment *segment, uint32_t idx, unsigned *out_held,
                     unsigned *out_uncertain);
@@ -67,27 +69,34 @@ quota_cell_at(const struct segment *segment, uint32_t idx, uint32_t generation)
 int
 quota_reserve(struct quota_cell *cell, int64_t amount)
 {
-    return reserve(cell, atomic_load_explicit(&cell->generation, memory_order_acquire), amount);
+    bool is_over;
+
+    return reserve(cell, atomic_load_explicit(&cell->generation, memory_order_acquire), amount,
+                   &is_over);
 }
 
 int
-quota_hold(const struct segment *segment, const struct flight_hold *hold, bool *out_is_concurrent)
+quota_hold(const struct segment *segment, struct flight_hold *hold, struct quota_held *out)
 {
     struct quota_cell *cell = quota_cell_at(segment, hold->cell_idx, hold->generation);
 
     if (cell == NULL)
         return ERR_CONFLICT;
 
-    int err = reserve(cell, hold->generation, hold->amount);
+    int err = reserve(cell, hold->generation, hold->amount, &out->is_over);
 
-    if (err == 0)
-        *out_is_concurrent =
-            atomic_load_explicit(&cell->unit, memory_order_relaxed) == LIMIT_UNIT_CONCURRENT;
+    if (err == ERR_QUOTA_EXCEEDED && out->is_over) {
+        hold->amount = 0;
+        err = 0;
+    }
+    out->is_concurrent =
+        atomic_load_explicit(&cell->unit, memory_order_relaxed) == LIMIT_UNIT_CONCURRENT;
     return err;
 }
 
+/* *out_is_over: it does not fit, but the cell is a shadow. */
 static int
-reserve(struct quota_cell *cell, uint32_t generation, int64_t amount)
+reserve(struct quota_cell *cell, uint32_t generation, int64_t amount, bool *out_is_over)
 {
     assert(cell->magic == QUOTA_MAGIC);
     assert(amount >= 0);
@@ -109,7 +118,11 @@ reserve(struct quota_cell *cell, uint32_t generation, int64_t amount)
             atomic_load_explicit(&cell->generation, memory_order_acquire) != generation)
             return ERR_CONFLICT;
         /* Subtract rather than add: nothing here can overflow, and overspent cells refuse. */
-        if (amount > limit - used - reserved || amount > QUOTA_RESERVED_MAX - reserved)
+        bool is_full = amount > QUOTA_RESERVED_MAX - reserved;
+        bool is_over = is_full || amount > limit - used - reserved;
+
+        *out_is_over = is_over && atomic_load_explicit(&cell->is_shadow, memory_order_relaxed) != 0;
+        if (is_full || is_over > *out_is_over)
             return ERR_QUOTA_EXCEEDED;
         if (atomic_compare_exchange_weak_explicit(&cell->word, &word,
                                                   word_pack(reserved + amount, word + 1),
@@ -169,26 +182,26 @@ quota_view(const struct quota_cell *cell, struct quota_view *out)
     out->used = atomic_load_explicit(&cell->used, memory_order_acquire);
     out->limit = atomic_load_explicit(&cell->limit, memory_order_relaxed);
     out->period_id = atomic_load_explicit(&cell->period_id, memory_order_relaxed);
+    out->model_id = atomic_load_explicit(&cell->model_id, memory_order_relaxed);
     out->unit = (uint8_t)atomic_load_explicit(&cell->unit, memory_order_relaxed);
+    out->is_shadow = atomic_load_explicit(&cell->is_shadow, memory_order_relaxed) != 0;
 }
 
 /* ---- cells come and go: the ledger alone ---- */
 
 int
-quota_cell_open(struct segment *segment, uint64_t key_id, uint8_t unit, uint32_t period_id,
-                int64_t limit, int64_t used, uint32_t *out_idx, uint32_t *out_generation)
+quota_cell_open(struct segment *segment, const struct quota_cell_id *id,
+                const struct quota_terms *terms, uint32_t *out_idx, uint32_t *out_generation)
 {
-    uint64_t hash = limit_hash(key_id, unit, period_id);
+    uint64_t hash = hash_of_id(id);
 
-    assert(limit >= 0 && used >= 0);
+    assert(terms->limit >= 0);
     ledger_index(segment);
 
     uint32_t idx = row_index_first(segment->cells_by_limit, hash);
 
     for (; idx != ROW_INDEX_END; idx = row_index_next(segment->cells_by_limit, idx)) {
-        struct quota_cell *cell = &segment->quota_cells[idx];
-
-        if (cell->key_id == key_id && cell->unit == unit && cell->period_id == period_id)
+        if (has_id(&segment->quota_cells[idx], id))
             break;
     }
     bool is_new = idx == ROW_INDEX_END;
@@ -200,14 +213,16 @@ quota_cell_open(struct segment *segment, uint64_t key_id, uint8_t unit, uint32_t
 
     struct quota_cell *cell = &segment->quota_cells[idx];
 
-    atomic_store_explicit(&cell->limit, limit, memory_order_release);
-    atomic_store_explicit(&cell->used, used, memory_order_release);
+    atomic_store_explicit(&cell->is_shadow, terms->is_shadow, memory_order_relaxed);
+    atomic_store_explicit(&cell->limit, terms->limit, memory_order_release);
+    atomic_store_explicit(&cell->used, terms->used, memory_order_release);
     if (is_new) {
         uint64_t word = atomic_load_explicit(&cell->word, memory_order_relaxed);
 
-        atomic_store_explicit(&cell->key_id, key_id, memory_order_relaxed);
-        atomic_store_explicit(&cell->unit, unit, memory_order_relaxed);
-        atomic_store_explicit(&cell->period_id, period_id, memory_order_relaxed);
+        atomic_store_explicit(&cell->key_id, id->key_id, memory_order_relaxed);
+        atomic_store_explicit(&cell->unit, id->unit, memory_order_relaxed);
+        atomic_store_explicit(&cell->period_id, id->period_id, memory_order_relaxed);
+        atomic_store_explicit(&cell->model_id, id->model_id, memory_order_relaxed);
         atomic_fetch_add_explicit(&cell->generation, 1, memory_order_release);
         /* Last: until here the cell is free, and a ledger killed before it has done nothing. */
         atomic_store_explicit(&cell->word, word_pack(0, word + 1), memory_order_release);
@@ -227,10 +242,11 @@ quota_cell_info(const struct segment *segment, uint32_t idx, struct quota_cell_i
 
     if (word_reserved(atomic_load_explicit(&cell->word, memory_order_acquire)) == QUOTA_CLOSED)
         return ERR_MISSING;
-    out->key_id = atomic_load_explicit(&cell->key_id, memory_order_relaxed);
+    out->id.key_id = atomic_load_explicit(&cell->key_id, memory_order_relaxed);
+    out->id.period_id = atomic_load_explicit(&cell->period_id, memory_order_relaxed);
+    out->id.model_id = atomic_load_explicit(&cell->model_id, memory_order_relaxed);
+    out->id.unit = (uint8_t)atomic_load_explicit(&cell->unit, memory_order_relaxed);
     out->generation = atomic_load_explicit(&cell->generation, memory_order_relaxed);
-    out->period_id = atomic_load_explicit(&cell->period_id, memory_order_relaxed);
-    out->unit = (uint8_t)atomic_load_explicit(&cell->unit, memory_order_relaxed);
     return 0;
 }
 
@@ -264,8 +280,7 @@ quota_cell_close(struct segment *segment, uint32_t idx)
     } while (!atomic_compare_exchange_weak_explicit(&cell->word, &word,
                                                     word_pack(QUOTA_CLOSED, word + 1),
                                                     memory_order_acq_rel, memory_order_acquire));
-    row_index_remove(segment->cells_by_limit, limit_hash(cell->key_id, cell->unit, cell->period_id),
-                     idx);
+    row_index_remove(segment->cells_by_limit, hash_of_cell(cell), idx);
     row_index_put_free(segment->cells_by_limit, idx);
     return 0;
 }
@@ -284,15 +299,31 @@ ledger_index(struct segment *segment)
         if (word_reserved(word) == QUOTA_CLOSED)
             row_index_put_free(segment->cells_by_limit, idx);
         else
-            row_index_add(segment->cells_by_limit,
-                          limit_hash(cell->key_id, cell->unit, cell->period_id), idx);
+            row_index_add(segment->cells_by_limit, hash_of_cell(cell), idx);
     }
 }
 
-static uint64_t
-limit_hash(uint64_t key_id, uint32_t unit, uint32_t period_id)
+static bool
+has_id(const struct quota_cell *cell, const struct quota_cell_id *id)
 {
-    uint64_t h = key_id * UINT64_C(0x9e3779b97f4a7c15) ^ ((uint64_t)period_id << 8 | unit);
+    return cell->key_id == id->key_id && cell->unit == id->unit &&
+           cell->period_id == id->period_id && cell->model_id == id->model_id;
+}
+
+static uint64_t
+hash_of_cell(const struct quota_cell *cell)
+{
+    return hash_of_id(&(struct quota_cell_id){.key_id = cell->key_id,
+                                              .period_id = cell->period_id,
+                                              .model_id = cell->model_id,
+                                              .unit = (uint8_t)cell->unit});
+}
+
+static uint64_t
+hash_of_id(const struct quota_cell_id *id)
+{
+    uint64_t h = id->key_id * UINT64_C(0x9e3779b97f4a7c15) ^
+                 ((uint64_t)id->model_id << 34 ^ (uint64_t)id->period_id << 2 ^ id->unit);
 
     h *= UINT64_C(0xbf58476d1ce4e5b9);
     return h ^ h >> 32;

@@ -14,9 +14,16 @@
 #include "relayos/model/flight.h"
 #include "relayos/shm/segment.h"
 
-/* 0, ERR_QUOTA_EXCEEDED, or ERR_CONFLICT: the cell is not the hold's any more. */
-int quota_hold(const struct segment *segment, const struct flight_hold *hold,
-               bool *out_is_concurrent) MUST_CHECK;
+struct quota_held {
+    bool is_concurrent;
+    bool is_over; /* on a shadow, which would have refused it */
+};
+/*
+ * 0, ERR_QUOTA_EXCEEDED, or ERR_CONFLICT: the cell is not the hold's any more. A shadow that has no
+ * room left to count in makes it a hold of nothing.
+ */
+int quota_hold(const struct segment *segment, struct flight_hold *hold,
+               struct quota_held *out) MUST_CHECK;
 void quota_unhold(const struct segment *segment, const struct flight_hold *hold);
 
 #endif

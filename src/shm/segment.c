@@ -104,8 +104,10 @@ allocate(int fd, size_t size, struct errmsg *why)
     if (fstatvfs(fd, &vfs) == 0)
         text_size_format((int64_t)(vfs.f_bavail * vfs.f_frsize), n_free);
     text_size_format((int64_t)size, n_needed);
-    errmsg_set(why, "/dev/shm has %s free, %s needed: raise shm size or lower capacity.*", n_free,
-               n_needed);
+    errmsg_set(why,
+               "/dev/shm has %s free, %s needed: raise shm size (of a container: --shm-size), or "
+               "lower capacity.keys, capacity.quota_cells and capacity.flights",
+               n_free, n_needed);
     return ERR_FULL;
 }
 
@@ -221,7 +223,7 @@ check_header(int fd, size_t size, struct shm_header *out, struct errmsg *why)
     proc_boot_id(boot_id);
     if (memcmp(boot_id, out->boot_id, sizeof(boot_id)) != 0) {
         errmsg_set(why, "left from before the last boot");
-        return ERR_CONFLICT;
+        return ERR_STALE;
     }
     if (capacity_fault(&out->capacity) != NULL) {
         errmsg_set(why, "damaged: %s", capacity_fault(&out->capacity));
@@ -293,6 +295,18 @@ segment_ledger_epoch(const struct segment *segment)
     return atomic_load_explicit(&segment->header->ledger_epoch, memory_order_acquire);
 }
 
+uint32_t
+segment_n_cuts(const struct segment *segment)
+{
+    return atomic_load_explicit(&segment->header->n_cuts, memory_order_acquire);
+}
+
+void
+segment_count_cut(struct segment *segment)
+{
+    atomic_fetch_add_explicit(&segment->header->n_cuts, 1, memory_order_acq_rel);
+}
+
 void
 segment_set_admission(struct segment *segment, bool open)
 {
@@ -341,6 +355,7 @@ plan(struct segment *segment, char *base)
     PLACE(key_index, segment->n_key_entries);
     PLACE(key_rows, capacity->keys);
     PLACE(rate_cells, capacity->keys);
+    PLACE(learned, SHM_LEARNED);
     PLACE(quota_cells, capacity->quota_cells);
     PLACE(health_rows, segment->n_health_rows);
     PLACE(health_cells, (workers + 1) * segment->n_health_rows);
@@ -348,6 +363,10 @@ plan(struct segment *segment, char *base)
     PLACE(flight_slots, flights);
     PLACE(doorbells, workers * DOORBELL_N * segment->doorbell_size);
     PLACE(refusal_rings, workers * segment->refusal_ring_size);
+    PLACE(poison, 1);
+    PLACE(idempotency_buckets, capacity->idempotency / IDEMPOTENCY_WAYS);
+    PLACE(idempotency_entries, capacity->idempotency);
+    PLACE(idempotency_answers, capacity->idempotency);
 #undef PLACE
     return at;
 }
@@ -382,6 +401,8 @@ capacity_fault(const struct segment_capacity *capacity)
         return "capacity.upstreams must be from 1 to 4096";
     if (capacity->quota_cells < 1 || capacity->quota_cells > 1u << 24)
         return "capacity.quota_cells must be from 1 to 16777216";
+    if (capacity->idempotency > 1u << 16 || capacity->idempotency % IDEMPOTENCY_WAYS != 0)
+        return "capacity.idempotency must be a multiple of 16, at most 65536";
     return NULL;
 }
 

@@ -23,9 +23,13 @@ void clock_format_utc(int64_t real_us, int n_fraction, char out[32]);
 /* Reads RFC 3339 ("2026-12-01", "2026-12-01T00:00:00Z"); 0 or -1. */
 int clock_parse_utc(const char *s, int64_t *out_real_us);
 
-/* First instant of the UTC month that holds real_us, and of the next one. */
-void clock_month_us(int64_t real_us, int64_t *out_start_us, int64_t *out_next_us);
-/* 202611 for November 2026: the id of a monthly period. */
-uint32_t clock_month_id(int64_t real_us);
+/* A date of the calendar, and days since 1970-01-01: proleptic Gregorian, whatever the zone. */
+struct clock_date {
+    int64_t year;
+    int month; /* 1..12 */
+    int day;   /* 1..31 */
+};
+struct clock_date clock_date_of_days(int64_t days);
+int64_t clock_date_to_days(struct clock_date date);
 
 #endif

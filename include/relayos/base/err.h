@@ -38,6 +38,7 @@ enum err {
     ERR_BUSY,       /* try again later */
     ERR_STORE,      /* the database said no */
     ERR_DENIED,     /* the peer may not do this */
+    ERR_STALE,      /* of another time: it means nothing now */
 };
 
 enum err_retry { RETRY_NO, RETRY_AFTER, RETRY_YES };

@@ -12,7 +12,7 @@
 #define LIMIT_CREDENTIAL    1024 /* bytes of an upstream credential */
 #define LIMIT_MODELS        1024 /* model names one segment ever sees: a scope is their bitmap */
 #define LIMIT_MODEL_ROUTES  16   /* routes of one model */
-#define LIMIT_KEY_LIMITS    4    /* quotas of one key */
+#define LIMIT_KEY_LIMITS    7    /* quotas of one key */
 #define LIMIT_FLIGHT_HOLDS  8    /* reservations of one request */
 #define LIMIT_ATTEMPTS      4    /* upstream attempts of one request */
 #define LIMIT_WORKERS       64
@@ -24,6 +24,8 @@
 #define LIMIT_SSE_EVENT     (10 * 1024 * 1024)
 #define LIMIT_CONTROL_FRAME (64 * 1024 * 1024) /* 100,000 declared keys in one key.sync */
 #define LIMIT_TOKENS        (INT64_C(1) << 40) /* a usage counter past this is invalid */
+#define LIMIT_PRICE_TIERS   3                  /* of a price, by prompt length */
+#define LIMIT_PRICE_CHANGES 3                  /* of a price, in time */
 #define LIMIT_PRICE_NUSD    (INT64_C(1) << 40) /* nano-USD per million units */
 
 #endif

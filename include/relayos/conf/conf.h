@@ -21,6 +21,7 @@
 #include "relayos/base/buf.h"
 #include "relayos/base/err.h"
 #include "relayos/base/errmsg.h"
+#include "relayos/base/period.h"
 #include "relayos/base/secret.h"
 #include "relayos/model/catalog.h"
 #include "relayos/model/key.h"
@@ -65,6 +66,7 @@ struct conf {
     char user[LIMIT_NAME];          /* "" = stay who we are */
     char instance[32];              /* names the segment: relayos.<instance>; "" = by data_dir */
     char keys_file[CONF_PATH_SIZE]; /* declared keys, "" = none */
+    char quota_zone[PERIOD_ZONE_MAX];
 
     /* Log. */
     char log_file[CONF_PATH_SIZE]; /* "" = stderr */
@@ -75,17 +77,20 @@ struct conf {
     /* The master's schedule and the ledger. */
     int64_t settle_interval_us, checkpoint_interval_us, probe_interval_us;
     int64_t trace_retention_us;
+    int64_t row_retention_us; /* 0 = for ever */
     int64_t stop_timeout_us, drain_timeout_us;
-    char durability[16]; /* "process" (the others come with a later release) */
+    char durability[16];   /* "process", "power", "strict" */
+    int64_t power_wait_us; /* of an answer for its row, at most; 0 = for ever */
 
     /* Capacities of the segment (restart). Flights and refusals: over all workers that serve. */
     int64_t workers; /* 0 = one per CPU */
     int64_t capacity_keys, capacity_routes, capacity_upstreams, capacity_flights,
-        capacity_quota_cells, capacity_refusals;
+        capacity_quota_cells, capacity_refusals, capacity_idempotency;
 
     /* Limits of the front. */
     int64_t max_connections; /* per worker */
     int64_t max_body_bytes;
+    int64_t max_body_memory; /* of all bodies of a worker */
     int64_t header_timeout_us, body_timeout_us, keepalive_timeout_us, write_stall_timeout_us;
     int64_t heartbeat_interval_us; /* SSE comment while waiting; 0 = off */
     int64_t stream_buffer_bytes;   /* unsent bytes of one stream before the upstream is paused */
@@ -94,6 +99,11 @@ struct conf {
     int64_t connect_timeout_us, tls_timeout_us, first_byte_timeout_us, idle_timeout_us,
         total_timeout_us;
     int64_t upstream_max_connections, upstream_max_idle;
+
+    bool revoke_cuts_streams;
+    char on_client_gone[8]; /* "cancel", "drain" */
+    int64_t client_gone_time_us, client_gone_bytes;
+    int64_t idempotency_ttl_us;
 
     /* Estimates. */
     int64_t default_max_output_tokens; /* reserved where request and model say nothing */

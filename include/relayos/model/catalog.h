@@ -40,9 +40,11 @@ struct route_record {
     uint32_t id; /* stable hash of (model, upstream name, upstream model): traces and seals */
     uint32_t upstream_id; /* index in the same catalog copy */
     char upstream_model[LIMIT_MODEL_NAME];
-    uint32_t weight;   /* 1..1000 */
-    uint32_t tier;     /* 0 is tried first */
-    struct price cost; /* what the operator pays */
+    uint32_t weight;       /* 1..1000 */
+    uint32_t tier;         /* 0 is tried first */
+    int64_t cost_until_us; /* when the first change takes its place; 0 = there is none */
+    struct price cost;     /* what the operator pays */
+    struct price_change cost_changes[LIMIT_PRICE_CHANGES]; /* by rising instants */
 };
 
 struct model_record {
@@ -56,7 +58,9 @@ struct model_record {
     int64_t created_s;         /* unix seconds, for GET /v1/models */
     int64_t context_tokens;    /* 0 = unknown */
     int64_t max_output_tokens; /* 0 = unknown */
+    int64_t price_until_us;    /* when the first change takes its place; 0 = there is none */
     struct price price;        /* what the caller is charged */
+    struct price_change price_changes[LIMIT_PRICE_CHANGES]; /* by rising instants */
 };
 
 #endif

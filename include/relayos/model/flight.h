@@ -49,12 +49,14 @@ enum attempt_outcome {
 
 struct flight_attempt {
     uint32_t route_id;
-    uint16_t status;   /* upstream HTTP status, 0 = none */
-    uint8_t outcome;   /* enum attempt_outcome */
-    uint8_t category;  /* enum err_category, 0 = none */
-    uint8_t is_reused; /* on a pooled connection */
-    uint8_t n_redials; /* stale connections replaced before anything was answered */
-    uint8_t pad[2];
+    uint16_t status;    /* upstream HTTP status, 0 = none */
+    uint8_t outcome;    /* enum attempt_outcome */
+    uint8_t category;   /* enum err_category, 0 = none */
+    uint8_t is_reused;  /* on a pooled connection */
+    uint8_t n_redials;  /* stale connections replaced before anything was answered */
+    uint8_t provenance; /* enum usage_provenance of the figures below */
+    uint8_t pad;
+    int64_t input_tokens, output_tokens, cost_nusd;        /* what the operator owes for it */
     int64_t start_us, connected_us, first_byte_us, end_us; /* clock_mono_us */
     char upstream[LIMIT_NAME];                             /* operator's trace only */
     char upstream_model[LIMIT_MODEL_NAME];
@@ -64,7 +66,7 @@ struct flight_attempt {
 
 /*
  * What every request touches comes first, in whole cache lines; texts and attempts, which most
- * readers never look at, come last.
+ * readers never look at, come last. (The tiers of the two prices, mostly none, lie between.)
  */
 struct flight_record {
     /* Identity, written before INTENT. */
@@ -75,8 +77,8 @@ struct flight_record {
     uint8_t endpoint; /* row of endpoints.def */
     uint8_t protocol; /* enum protocol of the caller */
     uint8_t is_stream;
-    uint8_t pad0;
-    uint32_t period_id; /* 202611: pinned at admission */
+    uint8_t has_intent; /* a note of it was asked for before it was sent (strict) */
+    uint32_t day_id;    /* 20261125 in the configured zone: pinned at admission */
     int64_t accepted_real_us;
     int64_t body_bytes;
 
@@ -95,14 +97,15 @@ struct flight_record {
     /* Settlement, written before DONE. */
     int64_t charge_nusd;
     int64_t cost_nusd;
-    uint16_t status;    /* HTTP status the caller got, 0 = none */
-    uint8_t category;   /* enum err_category: ERR_CATEGORY_NONE = success */
-    uint8_t provenance; /* enum usage_provenance */
-    uint8_t stop;       /* reserved for finish reasons */
-    uint8_t pad1[3];
+    uint16_t status;       /* HTTP status the caller got, 0 = none */
+    uint8_t category;      /* enum err_category: ERR_CATEGORY_NONE = success */
+    uint8_t provenance;    /* enum usage_provenance */
+    uint8_t stop;          /* reserved for finish reasons */
+    uint8_t is_over_quota; /* a shadow limit would have refused it */
+    uint8_t pad1[2];
     struct usage usage; /* final; while it streams, see flight_note_usage() */
     struct price price; /* pinned at admission: a price change never rewrites a running request */
-    struct price cost;  /* of the attempt's route */
+    struct price cost;  /* of the last attempt's route */
 
     /* Texts, written before INTENT. */
     char model[LIMIT_MODEL_NAME]; /* public name: as resolved */

@@ -33,16 +33,26 @@ enum key_flag {
     KEY_DISABLED = 1u << 0,
     KEY_REVOKED = 1u << 1,
     KEY_ALL_MODELS = 1u << 2,
+    KEY_STRICT = 1u << 3, /* reserve the worst case; refuse what has none */
+    KEY_CUT = 1u << 4,    /* revoked, and its running streams are to end */
 };
 
 enum limit_unit { LIMIT_UNIT_NUSD, LIMIT_UNIT_TOKENS, LIMIT_UNIT_CONCURRENT };
-enum limit_period { LIMIT_PERIOD_MONTH, LIMIT_PERIOD_TOTAL };
+enum limit_period {
+    LIMIT_PERIOD_MONTH,
+    LIMIT_PERIOD_TOTAL,
+    LIMIT_PERIOD_DAY,
+    LIMIT_PERIOD_WEEK, /* Monday to Sunday */
+    LIMIT_N_PERIODS
+};
 
 struct key_limit {
-    uint8_t unit;   /* enum limit_unit */
-    uint8_t period; /* enum limit_period */
-    uint8_t pad[6];
-    int64_t amount; /* nano-USD or tokens */
+    uint8_t unit;      /* enum limit_unit */
+    uint8_t period;    /* enum limit_period */
+    uint8_t is_shadow; /* counted and told, never enforced */
+    uint8_t pad[5];
+    int64_t amount;               /* nano-USD or tokens */
+    char model[LIMIT_MODEL_NAME]; /* counts this model alone; "" = all */
 };
 
 /* A key as stored, shown and declared. The secret itself is nowhere. */

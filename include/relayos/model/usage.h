@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "relayos/base/limits.h"
+
 /* BUCKET(name, NAME, units one price is for). Disjoint: nothing is counted in two of them. */
 #define USAGE_BUCKETS(BUCKET)                                                                      \
     BUCKET(input, INPUT, 1000000)           /* fresh prompt tokens */                              \
@@ -39,20 +41,52 @@ enum usage_provenance {
     USAGE_INVALID,       /* the provider reported nonsense (LI-13): never a credit */
 };
 
+/* How the provider served it: each has a factor on the price. */
+enum usage_service_tier {
+    USAGE_TIER_STANDARD,
+    USAGE_TIER_FLEX,
+    USAGE_TIER_BATCH,
+    USAGE_TIER_PRIORITY,
+    USAGE_N_TIERS
+};
+
 struct usage {
     int64_t count[USAGE_N_BUCKETS]; /* tokens or units, 0 .. LIMIT_TOKENS */
     int64_t reasoning_tokens;       /* part of output */
-    uint32_t tier_permille;         /* service tier factor on the price, 1000 = standard */
+    uint32_t tier_permille;         /* the factor it was charged with; set when it is */
     uint8_t is_reported;            /* the provider said something, if only zeros */
     uint8_t is_invalid;             /* it said something impossible */
-    uint8_t pad[2];
+    uint8_t service_tier;           /* enum usage_service_tier, as reported */
+    uint8_t pad;
 };
 
-/* Nano-USD per million units (request, server_tool: per single unit). */
+/* A price for each bucket, and one for the part of the output that was reasoning. */
+enum { PRICE_REASONING = USAGE_N_BUCKETS, PRICE_N };
+
+/* What holds for the whole of an answer whose prompt is longer. */
+struct price_tier {
+    int64_t above; /* tokens of the prompt, from cache or not */
+    int64_t nusd[PRICE_N];
+};
+
+/*
+ * Nano-USD per million units (request, server_tool: per single unit). The tiers come last: whoever
+ * copies a price often leaves out those that are not there.
+ */
 struct price {
-    int64_t nusd[USAGE_N_BUCKETS];
-    uint32_t version; /* of the table it was taken from */
-    uint32_t is_free; /* "price: free" was said: all zero on purpose */
+    int64_t nusd[PRICE_N];
+    uint32_t version;                        /* of the table it was taken from */
+    uint32_t is_free;                        /* "price: free" was said: all zero on purpose */
+    uint16_t factor_permille[USAGE_N_TIERS]; /* 0 = the usual one */
+    uint32_t n_tiers;
+    uint32_t pad;
+    struct price_tier tiers[LIMIT_PRICE_TIERS]; /* by rising `above` */
+};
+
+/* What is to hold from an instant on. */
+struct price_change {
+    int64_t from_us; /* real time; 0 = there is none, nor any after it */
+    struct price price;
 };
 
 #endif

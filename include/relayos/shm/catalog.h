@@ -55,13 +55,21 @@ void catalog_commit(struct catalog *catalog);
 /* Number of the active snapshot; 0 = none yet. */
 uint64_t catalog_epoch(const struct catalog *catalog);
 
-/* Rows copied out of the active snapshot. ERR_MISSING if there is no such row. */
+/* A row copied out of the active snapshot. ERR_MISSING if there is no such row; *out is void then.
+ */
 int catalog_find_model(const struct catalog *catalog, struct slice name, struct model_record *out,
                        uint64_t *out_epoch) MUST_CHECK;
 /*
- * Route n of a model found in snapshot `epoch`, with its upstream. ERR_CONFLICT if that snapshot is
- * gone (two reloads since): find the model again.
+ * Route n of a model found in snapshot `epoch`: what a choice is made by, or all of it with its
+ * upstream. ERR_CONFLICT if that snapshot is gone (two reloads since): find the model again.
  */
+struct route_option {
+    uint32_t id, tier, weight;
+    uint32_t protocols; /* of its upstream: PROTOCOL_BIT()s */
+};
+int catalog_get_option(const struct catalog *catalog, uint64_t epoch,
+                       const struct model_record *model, uint32_t n,
+                       struct route_option *out) MUST_CHECK;
 int catalog_get_route(const struct catalog *catalog, uint64_t epoch,
                       const struct model_record *model, uint32_t n, struct route_record *out_route,
                       struct upstream_record *out_upstream) MUST_CHECK;

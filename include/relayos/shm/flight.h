@@ -49,7 +49,10 @@ struct flight_desk;
 struct flight_desk *flight_desk_open(struct segment *segment, uint32_t slot);
 void flight_desk_close(struct flight_desk **desk);
 
-/* A free slot with a zeroed record, or NULL: all busy or unsettled (ERR_LEDGER_UNAVAILABLE). */
+/*
+ * A free slot, or NULL: all busy or unsettled (ERR_LEDGER_UNAVAILABLE). Of its record all numbers
+ * are zero and all texts empty; attempts past n_attempts and tiers past n_tiers hold anything.
+ */
 struct flight *flight_take(struct flight_desk *desk);
 /* A slot that was taken but never came to INTENT, or was refused, goes back. */
 void flight_put_back(struct flight_desk *desk, struct flight *flight);
@@ -60,7 +63,8 @@ struct flight_record *flight_record(struct flight *flight);
 /*
  * FREE -> INTENT -> HELD: reserve every hold of the record, all or nothing. On ERR_QUOTA_EXCEEDED
  * nothing stays reserved, the state is FREE again and *out_failed is the index of the hold that did
- * not fit. Holds whose cell was recycled meanwhile give ERR_CONFLICT: look the key up again.
+ * not fit. What only a shadow would have refused is marked in the record. Holds whose cell was
+ * recycled meanwhile give ERR_CONFLICT: look the key up again.
  */
 int flight_hold(struct segment *segment, struct flight *flight, uint32_t *out_failed) MUST_CHECK;
 /* HELD -> DISPATCHED: just before the first byte goes upstream. */
@@ -75,6 +79,19 @@ void flight_done(struct segment *segment, struct flight_desk *desk, struct fligh
  * Both endings above first give back a concurrency hold (unit LIMIT_UNIT_CONCURRENT), which must
  * not wait for the settlement; the other holds of a DONE flight are released by the ledger.
  */
+
+/*
+ * How often the slot was taken: with it, whoever ended a flight may ask until it is taken again,
+ * and after, whether the ledger has committed its row.
+ */
+uint32_t flight_n_uses(const struct flight *flight);
+bool flight_is_settled(const struct flight *flight, uint32_t n_uses);
+/*
+ * HELD: ask the ledger for a durable note of the call that is about to be made. Until it is noted
+ * the flight may only be released.
+ */
+void flight_ask_intent(struct flight_desk *desk, struct flight *flight);
+bool flight_intent_is_noted(const struct flight *flight);
 
 /* Slots of this desk not free at the moment; doorbells not yet taken by the ledger. */
 uint32_t flight_desk_n_busy(const struct flight_desk *desk);
@@ -96,6 +113,13 @@ enum flight_state flight_copy(const struct segment *segment, uint32_t idx,
  * slot before, so the ledger must know what is in its batch already: settled twice is a lost row.
  */
 bool flight_doorbell_take(struct segment *segment, uint32_t slot, uint32_t *out_idx);
+/*
+ * Flights that ask for a note of their intent: the next announced one of worker `slot`, or false;
+ * does this one ask (for a scan); the note is durable. Ledger only.
+ */
+bool flight_ask_take(struct segment *segment, uint32_t slot, uint32_t *out_idx);
+bool flight_is_asking(const struct segment *segment, uint32_t idx);
+void flight_intent_noted(struct segment *segment, uint32_t idx);
 /*
  * DONE -> FREE after commit, with the holds released (quota_charge comes first, by the caller).
  * Killed in the middle, the slot is DONE still: the next ledger finds the row in its store, charges

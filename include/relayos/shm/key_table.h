@@ -23,9 +23,10 @@ struct key_limit_cells {
     uint8_t unit;   /* enum limit_unit */
     uint8_t period; /* enum limit_period */
     uint8_t pad[2];
+    uint32_t model_id;    /* counts this model alone; QUOTA_ALL_MODELS */
     uint32_t cell_idx[2]; /* [0] until boundary_us, [1] from there until next_boundary_us */
     uint32_t cell_generation[2];
-    uint32_t period_id[2]; /* 202611, 202612; 0 = total */
+    uint32_t period_id[2]; /* base/period.h; 0 = total */
     int64_t boundary_us;   /* real time; INT64_MAX for a total limit */
     int64_t next_boundary_us;
 };
@@ -35,12 +36,14 @@ struct key_view {
     uint64_t key_id;
     uint32_t row;        /* index of the row: rate cells have the same index */
     uint32_t flags;      /* enum key_flag, with the atomic part merged in */
+    uint64_t group_id;   /* of its chain of rotations */
     uint64_t owner_hash; /* of owner (hash_table64 of the name): seals are bound to it */
     int64_t expires_us;  /* real time, 0 = never */
     int64_t requests_per_minute, tokens_per_minute; /* 0 = none */
     uint8_t tool, n_limits, pad[6];
-    struct key_limit_cells limits[LIMIT_KEY_LIMITS + 1]; /* + concurrency */
     uint64_t scope[LIMIT_MODELS / 64]; /* bitmap of model ids; see KEY_ALL_MODELS */
+    /* Copies have the first n_limits of them. */
+    struct key_limit_cells limits[LIMIT_KEY_LIMITS + 1]; /* + concurrency */
 };
 
 /* Worker: copy of the row whose digest this is, or ERR_INVALID_KEY, for the same work. */

@@ -40,6 +40,7 @@ enum proc_state {
     COUNTER(client_gone, CLIENT_GONE)                                                              \
     COUNTER(connections, CONNECTIONS)           /* accepted */                                     \
     COUNTER(connections_open, CONNECTIONS_OPEN) /* gauge */                                        \
+    COUNTER(body_bytes, BODY_BYTES)             /* in memory, gauge */                             \
     COUNTER(bad_framing, BAD_FRAMING)           /* refused by the guard */                         \
     COUNTER(upstream_calls, UPSTREAM_CALLS)                                                        \
     COUNTER(upstream_reused, UPSTREAM_REUSED)                                                      \
@@ -52,7 +53,11 @@ enum proc_state {
     COUNTER(settle_errors, SETTLE_ERRORS)                                                          \
     COUNTER(undertaken, UNDERTAKEN)                                                                \
     COUNTER(checkpoints, CHECKPOINTS)                                                              \
-    COUNTER(refusals_traced, REFUSALS_TRACED)
+    COUNTER(refusals_traced, REFUSALS_TRACED)                                                      \
+    COUNTER(overshoots, OVERSHOOTS) /* worker: charged more than was held on a quota */            \
+    COUNTER(over_quota, OVER_QUOTA) /* worker: let pass where a shadow would have refused */       \
+    COUNTER(unheld, UNHELD)         /* worker: answered before the row was durable (power_wait) */ \
+    COUNTER(replays, REPLAYS)       /* worker: answered again to an Idempotency-Key */
 
 enum proc_counter {
 #define COUNTER(name, NAME) PROC_COUNTER_##NAME,
@@ -83,6 +88,11 @@ uint32_t proc_slot_of(const struct segment *segment, enum proc_role role);
  * generation (flight_is_orphan), whatever the slot's state becomes.
  */
 uint32_t proc_slot_offer(struct segment *segment, uint32_t slot, enum proc_role role);
+/*
+ * New master: whoever was offered the slot by a dead one and has not claimed it will not. False:
+ * it has been claimed, and perhaps lives. (Unlike an offer, this never takes a claim away.)
+ */
+bool proc_slot_fence(struct segment *segment, uint32_t slot);
 /* Child: claim it, or ERR_CONFLICT: somebody moved on, exit at once. */
 int proc_slot_claim(struct segment *segment, uint32_t slot, uint32_t generation) MUST_CHECK;
 /*
@@ -94,9 +104,12 @@ void proc_slot_set_state(struct segment *segment, uint32_t slot, enum proc_state
 /* True if the claimant of this generation is the slot's owner and not known to be dead. */
 bool proc_slot_is_living(const struct segment *segment, uint32_t slot, uint32_t generation);
 void proc_slot_beat(struct segment *segment, uint32_t slot, int64_t now_us);
+/* A worker that waits for commits of the ledger says so; the ledger wakes no others. */
+void proc_slot_set_waiting(struct segment *segment, uint32_t slot, bool is_waiting);
+bool proc_slot_is_waiting(const struct segment *segment, uint32_t slot);
 void proc_slot_view(const struct segment *segment, uint32_t slot, struct proc_view *out);
 
-/* Own slot only (one writer each). connections_open, a gauge, starts from 0 at each claim. */
+/* Own slot only (one writer each). Gauges start from 0 at each claim. */
 void proc_slot_count_add(struct segment *segment, uint32_t slot, enum proc_counter counter,
                          int64_t n);
 void proc_slot_count_set(struct segment *segment, uint32_t slot, enum proc_counter counter,

@@ -4,6 +4,7 @@
  *
  * Process:   reserve and release in workers (release also in the ledger); the rest in the ledger.
  * Units:     a cell counts nano-USD, tokens or concurrent requests, never negative.
+ * Shadow:    a cell that is a limit's shadow counts as others do, and refuses nothing.
  * Failure:   no locks, so a dead worker blocks nobody. What it had reserved stands in its flights;
  *            the ledger's reconcile gives it back.
  * Order:     an admission loads word (acquire), then used, then CAS; the ledger adds to used first,
@@ -12,6 +13,7 @@
 #ifndef RELAYOS_SHM_QUOTA_H
 #define RELAYOS_SHM_QUOTA_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "relayos/base/err.h"
@@ -38,18 +40,30 @@ void quota_charge(struct quota_cell *cell, int64_t used);
 /* What people see: used, reserved, limit. Any process. */
 struct quota_view {
     int64_t used, reserved, limit;
-    uint32_t period_id;
+    uint32_t period_id, model_id;
     uint8_t unit;
+    bool is_shadow;
 };
 void quota_view(const struct quota_cell *cell, struct quota_view *out);
 
+/* What a cell counts. */
+#define QUOTA_ALL_MODELS UINT32_MAX
+struct quota_cell_id {
+    uint64_t key_id;    /* of the group whose limit it is */
+    uint32_t period_id; /* base/period.h */
+    uint32_t model_id;  /* of the registry, or QUOTA_ALL_MODELS */
+    uint8_t unit;       /* enum limit_unit */
+};
+struct quota_terms {
+    int64_t limit, used;
+    bool is_shadow;
+};
 /*
- * Ledger: the cell of (key, unit, period), with this limit and what is used already. The one that
- * is open stays (a ledger that takes over finds its predecessor's); else a free one is taken.
- * ERR_FULL.
+ * Ledger: the cell of that id, on these terms. The one that is open stays (a ledger that takes over
+ * finds its predecessor's); else a free one is taken. ERR_FULL.
  */
-int quota_cell_open(struct segment *segment, uint64_t key_id, uint8_t unit, uint32_t period_id,
-                    int64_t limit, int64_t used, uint32_t *out_idx,
+int quota_cell_open(struct segment *segment, const struct quota_cell_id *id,
+                    const struct quota_terms *terms, uint32_t *out_idx,
                     uint32_t *out_generation) MUST_CHECK;
 void quota_set_limit(struct quota_cell *cell, int64_t limit);
 /* Ledger, at start: what the store says was used. */
@@ -57,9 +71,8 @@ void quota_set_used(struct quota_cell *cell, int64_t used);
 /* Walk, for a ledger that takes over a living segment: whose cell idx (< capacity.quota_cells) is.
  * ERR_MISSING if it is free. */
 struct quota_cell_info {
-    uint64_t key_id;
-    uint32_t generation, period_id;
-    uint8_t unit;
+    struct quota_cell_id id;
+    uint32_t generation;
 };
 int quota_cell_info(const struct segment *segment, uint32_t idx,
                     struct quota_cell_info *out) MUST_CHECK;

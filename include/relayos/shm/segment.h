@@ -31,6 +31,7 @@ struct segment_capacity {
     uint32_t upstreams;
     uint32_t quota_cells;
     uint32_t refusals_per_worker; /* power of two */
+    uint32_t idempotency;         /* a multiple of 16; 0 = none */
 };
 
 /* Bytes that a segment of these (valid) capacities takes. */
@@ -46,8 +47,8 @@ int segment_create(const char *name, const struct segment_capacity *capacity, st
 
 /*
  * Map an existing one after checking owner, mode, size, magic, layout version and boot id.
- * Errors: ERR_MISSING, ERR_UNSAFE (owner or mode), ERR_CONFLICT (other layout, truncated, other
- * boot), each with the reason.
+ * Errors: ERR_MISSING, ERR_UNSAFE (owner or mode), ERR_CONFLICT (other layout, truncated, not
+ * ours), ERR_STALE (of another boot: nobody can be using it), each with the reason.
  */
 int segment_attach(const char *name, struct segment **out, struct errmsg *why) MUST_CHECK;
 
@@ -67,6 +68,10 @@ pid_t segment_master(const struct segment *segment, uint64_t *out_start_time);
  */
 uint64_t segment_ledger_epoch_next(struct segment *segment);
 uint64_t segment_ledger_epoch(const struct segment *segment);
+
+/* Keys were marked KEY_CUT: a worker that sees another number looks at what it has running. */
+uint32_t segment_n_cuts(const struct segment *segment);
+void segment_count_cut(struct segment *segment);
 
 /* Admission gate: the ledger closes it (outbox full, disk trouble); workers answer 503. */
 void segment_set_admission(struct segment *segment, bool open);

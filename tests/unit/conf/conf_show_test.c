@@ -40,7 +40,14 @@ static const char before[] =
               "    display_name: \"Odd: \\\"quoted\\\" \\\\ name \"\n"
               "    price: {input: 3.00, output: 15.00, cache_read: 0.075}\n"
               "    routes: [{upstream: a, cost: {input: 1, output: 2}}, {upstream: b, model: x}]\n"
-              "  free-one: {price: free, routes: [{upstream: b}]}\n";
+              "  free-one: {price: free, routes: [{upstream: b}]}\n"
+              "  tiered:\n"
+              "    price: {input: 1, output: 2, reasoning: 3, factors: {flex: 0.125},\n"
+              "            tiers: [{above: 10, input: 2, output: 3, reasoning: 0.5}]}\n"
+              "    prices: [{from: 2027-01-01T12:00:00Z, input: 4, output: 5, tiers: "
+              "[{above: 1, input: 5, output: 6}]}, {from: 2028-01-01, input: 0, output: 0}]\n"
+              "    routes: [{upstream: a}, {upstream: b, costs: [{from: 2027-01-01, input: 1, "
+              "output: 1, factors: {batch: 1, priority: 2.5}}]}]\n";
 
 static const char after[] =
     "upstreams:\n"
@@ -82,7 +89,7 @@ Test(conf_show, what_is_shown_reads_back_the_same)
     const char *diff = diff_of(conf, again, &n, &n_restart);
 
     cr_assert_eq(n, 0, "%s", diff);
-    cr_assert_eq(memcmp(conf->models, again->models, 2 * sizeof(*conf->models)), 0);
+    cr_assert_eq(memcmp(conf->models, again->models, 3 * sizeof(*conf->models)), 0);
     conf_free(&conf);
     conf_free(&again);
     buf_fini(&shown);

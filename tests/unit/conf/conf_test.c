@@ -33,6 +33,8 @@
     "  up: {url: https://api.example.com/v1, protocols: openai_chat, auth: none}\n"                \
     "models:\n" rest
 
+#define BROKEN_PRICE(rest) BROKEN_MODEL("  m: {price: {" rest "}, routes: [{upstream: up}]}\n")
+
 #define BROKEN_DIGEST    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define BROKEN_KEY(rest) "keys:\n  - {name: k, owner: o, digest: " BROKEN_DIGEST rest "}\n"
 
@@ -256,6 +258,49 @@ Test(conf, buckets_without_a_price_have_that_of_what_they_are_part_of)
     conf_free(&conf);
 }
 
+Test(conf, a_tier_leaves_no_bucket_unpriced_either)
+{
+    struct conf *conf = parse(
+        BROKEN_PRICE("input: 1, output: 2, request: 0.5, tiers: [{above: 9, input: 3, output: 4}]"),
+        test_env);
+    const struct price *price = &conf->models[0].record.price;
+
+    cr_assert_eq(price->n_tiers, 1);
+    cr_assert_eq(price->tiers[0].above, 9);
+    cr_assert_eq(price->tiers[0].nusd[USAGE_CACHE_WRITE_1H], INT64_C(3000000000));
+    cr_assert_eq(price->tiers[0].nusd[PRICE_REASONING], INT64_C(4000000000));
+    cr_assert_eq(price->tiers[0].nusd[USAGE_REQUEST], 500000000);
+    cr_assert_eq(price->nusd[PRICE_REASONING], INT64_C(2000000000));
+    conf_free(&conf);
+}
+
+Test(conf, dated_prices_alone_begin_with_the_first_and_costs_follow_them)
+{
+    struct conf *conf =
+        parse(BROKEN_MODEL("  m:\n"
+                           "    prices: [{from: 2026-01-01, input: 1, output: 2},\n"
+                           "             {from: 2027-01-01, input: 3, output: 4}]\n"
+                           "    routes: [{upstream: up}, {upstream: up, model: x, cost: free},\n"
+                           "             {upstream: up, model: y,\n"
+                           "              costs: [{from: 2026-01-01, input: 5, output: 6}]}]\n"),
+              test_env);
+    const struct model_record *m = &conf->models[0].record;
+    const struct route_record *routes = conf->models[0].routes;
+
+    cr_assert_eq(m->price.nusd[USAGE_INPUT], INT64_C(1000000000));
+    cr_assert_eq(m->price_changes[0].from_us, m->price_until_us);
+    cr_assert_eq(m->price_changes[0].price.nusd[USAGE_INPUT], INT64_C(3000000000));
+    cr_assert_eq(m->price_changes[1].from_us, 0);
+    cr_assert_neq(m->price.version, m->price_changes[0].price.version);
+    cr_assert_eq(routes[0].cost_until_us, m->price_until_us);
+    cr_assert_eq(routes[0].cost.version, m->price.version);
+    cr_assert_eq(routes[1].cost_until_us, 0);
+    cr_assert(routes[1].cost.is_free);
+    cr_assert_eq(routes[2].cost_until_us, 0);
+    cr_assert_eq(routes[2].cost.nusd[USAGE_OUTPUT], INT64_C(6000000000));
+    conf_free(&conf);
+}
+
 Test(conf, declared_keys_become_records)
 {
     char text[512];
@@ -303,6 +348,74 @@ Test(conf, declared_keys_become_records)
     cr_assert_eq(conf->keys[1].tool, KEY_TOOL_OTHER);
     cr_assert_eq(conf->keys[1].n_limits, 0);
     conf_free(&conf);
+}
+
+Test(conf, a_key_has_several_quotas_at_once)
+{
+    static const struct key_limit expected[] = {
+        {.unit = LIMIT_UNIT_NUSD, .period = LIMIT_PERIOD_DAY, .amount = INT64_C(5000000000)},
+        {.unit = LIMIT_UNIT_TOKENS, .period = LIMIT_PERIOD_WEEK, .amount = 2000000},
+        {.unit = LIMIT_UNIT_NUSD,
+         .period = LIMIT_PERIOD_MONTH,
+         .is_shadow = 1,
+         .amount = INT64_C(10000000000),
+         .model = "m"},
+        {.unit = LIMIT_UNIT_NUSD, .period = LIMIT_PERIOD_MONTH, .amount = INT64_C(50000000000)},
+    };
+    char text[512];
+
+    cr_assert_eq(
+        fdio_replace_file(
+            keys_path,
+            SLICE_LIT(BROKEN_KEY(", strict: true, quota: {usd: 50}, quotas: [{usd: 5, period: day},"
+                                 " {tokens: 2000000, period: week},"
+                                 " {usd: 10, period: month, model: m, shadow: true}]")),
+            0600, NULL),
+        0);
+    snprintf(text, sizeof(text), BROKEN_PROLOGUE "keys_file: %s\n", keys_path);
+
+    struct conf *a = parse(text, test_env);
+    const struct key_record *key = &a->keys[0];
+
+    cr_assert_eq(key->n_limits, 4);
+    cr_expect_eq(memcmp(key->limits, expected, sizeof(expected)), 0);
+    cr_expect_eq(key->flags, KEY_ALL_MODELS | KEY_STRICT);
+
+    /* What a reload says of a change. */
+    cr_assert_eq(fdio_replace_file(keys_path,
+                                   SLICE_LIT(BROKEN_KEY(", quotas: [{usd: 6.5, period: day},"
+                                                        " {tokens: 9, model: m, shadow: true}]")),
+                                   0600, NULL),
+                 0);
+    struct conf *b = parse(text, test_env);
+    struct buf diff;
+    size_t n_restart;
+
+    buf_init(&diff, 1 << 16);
+    cr_expect_eq(conf_diff(a, b, &diff, &n_restart), 2);
+    buf_append_byte(&diff, '\0');
+    cr_expect_not_null(strstr(diff.ptr, "-> [{usd: 6.50, period: day}, {tokens: 9, period: month, "
+                                        "model: m, shadow: true}]"),
+                       "%s", diff.ptr);
+    buf_fini(&diff);
+    conf_free(&a);
+    conf_free(&b);
+}
+
+Test(conf, the_zone_of_quotas_is_checked)
+{
+    struct conf *conf = parse(BROKEN_PROLOGUE "quota_zone: CET-1CEST,M3.5.0,M10.5.0/3\n", test_env);
+    struct errmsg why;
+
+    cr_expect_str_eq(conf->quota_zone, "CET-1CEST,M3.5.0,M10.5.0/3");
+    conf_free(&conf);
+    conf = parse(BROKEN_PROLOGUE, test_env);
+    cr_expect_str_eq(conf->quota_zone, "UTC");
+    conf_free(&conf);
+    cr_expect_eq(conf_parse("c", SLICE_LIT(BROKEN_PROLOGUE "quota_zone: Mars/Olympus\n"), test_env,
+                            &conf, &why),
+                 ERR_CONFIG);
+    cr_expect_not_null(strstr(why.text, "no time zone 'Mars/Olympus'"), "%s", why.text);
 }
 
 Test(conf, a_digest_alike_names_its_twin_and_a_name_alike_too)

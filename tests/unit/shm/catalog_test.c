@@ -57,6 +57,7 @@ fill(uint32_t n_models, int64_t mark)
 Test(catalog, what_is_committed_is_found_with_its_routes_and_credential)
 {
     struct model_record model;
+    struct route_option option;
     struct route_record route;
     struct upstream_record upstream;
     uint64_t epoch;
@@ -73,6 +74,11 @@ Test(catalog, what_is_committed_is_found_with_its_routes_and_credential)
     cr_assert_eq(catalog_get_route(catalog, epoch, &model, 1, &route, &upstream), 0);
     cr_assert_eq(route.id, 42);
     cr_assert_eq(upstream.id, 1);
+    cr_assert_eq(catalog_get_option(catalog, epoch, &model, 1, &option), 0);
+    cr_assert_eq(option.id, route.id);
+    cr_assert_eq(option.tier, route.tier);
+    cr_assert_eq(option.weight, route.weight);
+    cr_assert_eq(option.protocols, upstream.protocols);
     cr_assert_eq(catalog_get_route(catalog, epoch, &model, 2, &route, &upstream), ERR_MISSING);
     buf_init(&credential, 4096);
     buf_append_str(&credential, "Bearer ");
@@ -84,6 +90,37 @@ Test(catalog, what_is_committed_is_found_with_its_routes_and_credential)
     cr_assert_eq(catalog_find_model(catalog, SLICE_LIT("model-"), &model, &epoch), ERR_MISSING);
     cr_assert_eq(catalog_find_model(catalog, SLICE_LIT("model-11"), &model, &epoch), ERR_MISSING);
     buf_fini(&credential);
+}
+
+Test(catalog, tiers_and_changes_of_prices_come_along_where_there_are_any)
+{
+    struct upstream_record upstream = {0};
+    struct model_record model = {.name = "priced"}, found;
+    struct route_record route = {.id = 1}, found_route;
+    uint64_t epoch;
+
+    cr_assert_eq(catalog_intern(catalog, SLICE_LIT("priced"), &model.id), 0);
+    for (int way = 0; way < 4; way++) {
+        model.price.n_tiers = route.cost.n_tiers = way % 2 == 0 ? 0 : LIMIT_PRICE_TIERS;
+        model.price.tiers[LIMIT_PRICE_TIERS - 1].above = 7 + way;
+        route.cost.tiers[LIMIT_PRICE_TIERS - 1].above = 8 + way;
+        model.price_until_us = route.cost_until_us = way / 2;
+        model.price_changes[LIMIT_PRICE_CHANGES - 1].from_us = 9 + way;
+        route.cost_changes[LIMIT_PRICE_CHANGES - 1].from_us = 10 + way;
+        catalog_begin(catalog);
+        cr_assert_eq(catalog_put_upstream(catalog, &upstream, SLICE_LIT("")), 0);
+        cr_assert_eq(catalog_put_model(catalog, &model, &route, 1), 0);
+        catalog_commit(catalog);
+        memset(&found, 0, sizeof(found));
+        memset(&found_route, 0, sizeof(found_route));
+        cr_assert_eq(catalog_find_model(catalog, SLICE_LIT("priced"), &found, &epoch), 0);
+        cr_assert_eq(catalog_get_route(catalog, epoch, &found, 0, &found_route, &upstream), 0);
+        cr_assert_eq(found.price.tiers[LIMIT_PRICE_TIERS - 1].above, way == 0 ? 0 : 7 + way);
+        cr_assert_eq(found_route.cost.tiers[LIMIT_PRICE_TIERS - 1].above, way == 0 ? 0 : 8 + way);
+        cr_assert_eq(found.price_changes[LIMIT_PRICE_CHANGES - 1].from_us, way == 0 ? 0 : 9 + way);
+        cr_assert_eq(found_route.cost_changes[LIMIT_PRICE_CHANGES - 1].from_us,
+                     way == 0 ? 0 : 10 + way);
+    }
 }
 
 Test(catalog, nothing_is_seen_before_commit_and_begin_may_be_said_again)
@@ -103,6 +140,7 @@ Test(catalog, nothing_is_seen_before_commit_and_begin_may_be_said_again)
 Test(catalog, a_snapshot_stays_for_one_reload_and_is_a_conflict_after_two)
 {
     struct model_record model;
+    struct route_option option;
     struct route_record route;
     struct upstream_record upstream;
     struct buf credential;
@@ -117,6 +155,7 @@ Test(catalog, a_snapshot_stays_for_one_reload_and_is_a_conflict_after_two)
     cr_assert_eq(catalog_append_credential(catalog, epoch, 0, &credential), 0);
     catalog_begin(catalog);
     cr_assert_eq(catalog_get_route(catalog, epoch, &model, 0, &route, &upstream), ERR_CONFLICT);
+    cr_assert_eq(catalog_get_option(catalog, epoch, &model, 0, &option), ERR_CONFLICT);
     cr_assert_eq(catalog_append_credential(catalog, epoch, 0, &credential), ERR_CONFLICT);
     cr_assert(slice_eq_str(buf_slice(&credential), "secret-1"));
     buf_fini(&credential);
@@ -194,6 +233,7 @@ Test(catalog, readers_never_see_a_mixed_snapshot, .timeout = 120)
         while (!shared->is_over) {
             char name[LIMIT_MODEL_NAME], expected[LIMIT_MODEL_NAME];
             struct model_record model;
+            struct route_option option;
             struct route_record route;
             struct upstream_record upstream;
             uint64_t epoch;
@@ -204,6 +244,8 @@ Test(catalog, readers_never_see_a_mixed_snapshot, .timeout = 120)
             if (model.created_s != (int64_t)epoch || model.context_tokens != (int64_t)epoch)
                 shared->n_torn++;
             buf_clear(&credential);
+            if (catalog_get_option(catalog, epoch, &model, 1, &option) == 0 && option.id != epoch)
+                shared->n_torn++;
             err = catalog_get_route(catalog, epoch, &model, 1, &route, &upstream);
             if (err == 0 && (route.id != epoch || upstream.total_timeout_us != (int64_t)epoch ||
                              upstream.connect_timeout_us != (int64_t)epoch))

@@ -32,6 +32,7 @@ static const struct segment_capacity fixture_capacity = {
     .upstreams = 8,
     .quota_cells = 64,
     .refusals_per_worker = 16,
+    .idempotency = 32,
 };
 
 static inline struct segment *
@@ -63,13 +64,22 @@ fixture_shared(size_t size)
     return p;
 }
 
+/* The cell of a limit over all models. */
+static inline int
+fixture_open(struct segment *segment, struct quota_cell_id id, struct quota_terms terms,
+             struct flight_hold *out)
+{
+    return quota_cell_open(segment, &id, &terms, &out->cell_idx, &out->generation);
+}
+
 static inline struct quota_cell *
 fixture_cell(struct segment *segment, uint64_t key_id, uint8_t unit, int64_t limit)
 {
-    uint32_t idx, generation;
+    const struct quota_cell_id id = {key_id, 202611, QUOTA_ALL_MODELS, unit};
+    struct flight_hold cell;
 
-    cr_assert_eq(quota_cell_open(segment, key_id, unit, 202611, limit, 0, &idx, &generation), 0);
-    return quota_cell_at(segment, idx, generation);
+    cr_assert_eq(fixture_open(segment, id, (struct quota_terms){.limit = limit}, &cell), 0);
+    return quota_cell_at(segment, cell.cell_idx, cell.generation);
 }
 
 static inline struct flight_hold

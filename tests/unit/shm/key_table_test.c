@@ -35,8 +35,12 @@ view_of(uint64_t key_id)
                             .owner_hash = key_id * 3,
                             .expires_us = (int64_t)key_id * 5,
                             .requests_per_minute = (int64_t)key_id * 7,
-                            .n_limits = 1};
+                            .n_limits = (uint8_t)(key_id % (LIMIT_KEY_LIMITS + 2))};
 
+    for (uint8_t i = 0; i < view.n_limits; i++)
+        view.limits[i] = (struct key_limit_cells){.model_id = (uint32_t)key_id + i,
+                                                  .boundary_us = (int64_t)key_id * 11 + i,
+                                                  .next_boundary_us = (int64_t)key_id * 13 + i};
     for (size_t i = 0; i < LIMIT_MODELS / 64; i++)
         view.scope[i] = key_id + i;
     return view;
@@ -49,7 +53,10 @@ is_whole(const struct key_view *view)
 
     expected.row = view->row;
     expected.flags = view->flags;
-    return memcmp(&expected, view, sizeof(expected)) == 0;
+    size_t used =
+        offsetof(struct key_view, limits) + expected.n_limits * sizeof(expected.limits[0]);
+
+    return memcmp(&expected, view, used) == 0; /* what is behind is not copied */
 }
 
 static int

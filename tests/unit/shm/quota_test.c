@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "fixture.h"
+#include "quota_hold.h"
 
 static struct segment *segment;
 
@@ -16,6 +17,15 @@ drop(void)
 }
 
 TestSuite(quota, .init = make, .fini = drop);
+
+static int
+open_cell(uint64_t key_id, uint32_t period_id, struct quota_terms terms, uint32_t *idx,
+          uint32_t *generation)
+{
+    const struct quota_cell_id id = {key_id, period_id, QUOTA_ALL_MODELS, LIMIT_UNIT_NUSD};
+
+    return quota_cell_open(segment, &id, &terms, idx, generation);
+}
 
 Test(quota, reserves_up_to_the_limit_then_refuses)
 {
@@ -67,10 +77,13 @@ Test(quota, opening_the_same_limit_again_finds_its_cell)
 {
     uint32_t idx, generation, again_idx, again_generation;
 
-    cr_assert_eq(quota_cell_open(segment, 7, 0, 202611, 100, 10, &idx, &generation), 0);
+    cr_assert_eq(
+        open_cell(7, 202611, (struct quota_terms){.limit = 100, .used = 10}, &idx, &generation), 0);
     cr_assert_eq(quota_reserve(quota_cell_at(segment, idx, generation), 5), 0);
     row_index_free(&segment->cells_by_limit); /* as in a ledger that takes over */
-    cr_assert_eq(quota_cell_open(segment, 7, 0, 202611, 90, 11, &again_idx, &again_generation), 0);
+    cr_assert_eq(open_cell(7, 202611, (struct quota_terms){.limit = 90, .used = 11}, &again_idx,
+                           &again_generation),
+                 0);
     cr_assert_eq(again_idx, idx);
     cr_assert_eq(again_generation, generation);
 
@@ -81,7 +94,9 @@ Test(quota, opening_the_same_limit_again_finds_its_cell)
     cr_assert_eq(view.limit, 90);
     cr_assert_eq(view.reserved, 5);
     cr_assert_eq(view.period_id, 202611);
-    cr_assert_eq(quota_cell_open(segment, 7, 0, 202612, 90, 0, &again_idx, &again_generation), 0);
+    cr_assert_eq(open_cell(7, 202612, (struct quota_terms){.limit = 90, .used = 0}, &again_idx,
+                           &again_generation),
+                 0);
     cr_assert_neq(again_idx, idx);
 }
 
@@ -89,7 +104,8 @@ Test(quota, a_recycled_cell_is_not_found_under_its_old_generation)
 {
     uint32_t idx, generation, new_idx, new_generation;
 
-    cr_assert_eq(quota_cell_open(segment, 1, 0, 1, 100, 0, &idx, &generation), 0);
+    cr_assert_eq(open_cell(1, 1, (struct quota_terms){.limit = 100, .used = 0}, &idx, &generation),
+                 0);
 
     struct quota_cell *cell = quota_cell_at(segment, idx, generation);
 
@@ -99,7 +115,9 @@ Test(quota, a_recycled_cell_is_not_found_under_its_old_generation)
     cr_assert_eq(quota_cell_close(segment, idx), 0);
     cr_assert_null(quota_cell_at(segment, idx, generation));
     cr_assert_eq(quota_reserve(cell, 1), ERR_CONFLICT);
-    cr_assert_eq(quota_cell_open(segment, 2, 0, 1, 100, 0, &new_idx, &new_generation), 0);
+    cr_assert_eq(
+        open_cell(2, 1, (struct quota_terms){.limit = 100, .used = 0}, &new_idx, &new_generation),
+        0);
     cr_assert_eq(new_idx, idx); /* last in, first out */
     cr_assert_neq(new_generation, generation);
     cr_assert_null(quota_cell_at(segment, idx, generation));
@@ -108,7 +126,7 @@ Test(quota, a_recycled_cell_is_not_found_under_its_old_generation)
     struct quota_cell_info info;
 
     cr_assert_eq(quota_cell_info(segment, idx, &info), 0);
-    cr_assert_eq(info.key_id, 2);
+    cr_assert_eq(info.id.key_id, 2);
     cr_assert_eq(info.generation, new_generation);
     cr_assert_eq(quota_cell_info(segment, idx + 1, &info), ERR_MISSING);
 }
@@ -118,10 +136,13 @@ Test(quota, a_full_table_says_so_and_goes_on_after_a_close)
     uint32_t idx = 0, generation;
 
     for (uint64_t key = 1; key <= fixture_capacity.quota_cells; key++)
-        cr_assert_eq(quota_cell_open(segment, key, 0, 1, 1, 0, &idx, &generation), 0);
-    cr_assert_eq(quota_cell_open(segment, 999, 0, 1, 1, 0, &idx, &generation), ERR_FULL);
+        cr_assert_eq(
+            open_cell(key, 1, (struct quota_terms){.limit = 1, .used = 0}, &idx, &generation), 0);
+    cr_assert_eq(open_cell(999, 1, (struct quota_terms){.limit = 1, .used = 0}, &idx, &generation),
+                 ERR_FULL);
     cr_assert_eq(quota_cell_close(segment, 5), 0);
-    cr_assert_eq(quota_cell_open(segment, 999, 0, 1, 1, 0, &idx, &generation), 0);
+    cr_assert_eq(open_cell(999, 1, (struct quota_terms){.limit = 1, .used = 0}, &idx, &generation),
+                 0);
     cr_assert_eq(idx, 5);
 }
 
@@ -160,7 +181,8 @@ Test(quota, a_hold_and_a_close_never_both_succeed, .timeout = 60)
     } *shared = fixture_shared(sizeof(*shared));
     uint32_t idx, generation;
 
-    cr_assert_eq(quota_cell_open(segment, 1, 0, 1, 100, 0, &idx, &generation), 0);
+    cr_assert_eq(open_cell(1, 1, (struct quota_terms){.limit = 100, .used = 0}, &idx, &generation),
+                 0);
     shared->current = (uint64_t)idx << 32 | generation;
     for (int i = 0; i < 3; i++) {
         if (fork() == 0) {
@@ -187,7 +209,9 @@ Test(quota, a_hold_and_a_close_never_both_succeed, .timeout = 60)
     for (int n = 0; n < N_ROUNDS || shared->n_granted < 100; n++) {
         if (quota_cell_close(segment, idx) != 0)
             continue;
-        cr_assert_eq(quota_cell_open(segment, (uint64_t)n + 2, 0, 1, 100, 0, &idx, &generation), 0);
+        cr_assert_eq(open_cell((uint64_t)n + 2, 1, (struct quota_terms){.limit = 100, .used = 0},
+                               &idx, &generation),
+                     0);
         shared->current = (uint64_t)idx << 32 | generation;
     }
     shared->is_over = 1;
@@ -199,4 +223,62 @@ Test(quota, a_hold_and_a_close_never_both_succeed, .timeout = 60)
     cr_assert_eq(shared->n_wrong, 0);
     cr_assert_gt(shared->n_granted, 0);
     cr_assert_eq(fixture_reserved(&segment->quota_cells[idx]), 0);
+}
+
+Test(quota, limits_of_one_model_and_of_all_have_their_own_cells)
+{
+    const uint32_t models[] = {QUOTA_ALL_MODELS, 0, 1};
+    struct flight_hold cells[3];
+
+    for (int i = 0; i < 3; i++) {
+        const struct quota_cell_id id = {7, 202611, models[i], LIMIT_UNIT_NUSD};
+
+        cr_assert_eq(fixture_open(segment, id, (struct quota_terms){.limit = i}, &cells[i]), 0);
+    }
+    row_index_free(&segment->cells_by_limit); /* as in a ledger that takes over */
+    for (int i = 0; i < 3; i++) {
+        const struct quota_cell_id id = {7, 202611, models[i], LIMIT_UNIT_NUSD};
+        struct flight_hold again;
+        struct quota_view view;
+
+        cr_assert_eq(fixture_open(segment, id, (struct quota_terms){.limit = i}, &again), 0);
+        cr_expect_eq(again.cell_idx, cells[i].cell_idx);
+        quota_view(quota_cell_at(segment, again.cell_idx, again.generation), &view);
+        cr_expect_eq(view.model_id, models[i]);
+        for (int j = 0; j < i; j++)
+            cr_expect_neq(cells[j].cell_idx, cells[i].cell_idx);
+    }
+}
+
+Test(quota, a_shadow_counts_and_refuses_nothing)
+{
+    const struct quota_cell_id id = {7, 202611, QUOTA_ALL_MODELS, LIMIT_UNIT_NUSD};
+    struct quota_terms terms = {.limit = 100, .is_shadow = true};
+    struct flight_hold hold = {.amount = 60};
+    struct quota_held held = {0};
+    struct quota_view view;
+
+    cr_assert_eq(fixture_open(segment, id, terms, &hold), 0);
+    struct quota_cell *cell = quota_cell_at(segment, hold.cell_idx, hold.generation);
+
+    cr_assert_eq(quota_hold(segment, &hold, &held), 0);
+    cr_expect_not(held.is_over);
+    cr_assert_eq(quota_hold(segment, &hold, &held), 0);
+    cr_expect(held.is_over);
+    quota_view(cell, &view);
+    cr_expect_eq(view.reserved, 120);
+    cr_expect(view.is_shadow);
+
+    hold.amount = QUOTA_RESERVED_MAX; /* past what the word can count */
+    cr_assert_eq(quota_hold(segment, &hold, &held), 0);
+    cr_expect(held.is_over);
+    cr_expect_eq(hold.amount, 0);
+    quota_view(cell, &view);
+    cr_expect_eq(view.reserved, 120);
+
+    terms.is_shadow = false; /* from now on it is in earnest */
+    cr_assert_eq(fixture_open(segment, id, terms, &hold), 0);
+    hold.amount = 1;
+    cr_assert_eq(quota_hold(segment, &hold, &held), ERR_QUOTA_EXCEEDED);
+    cr_expect_not(held.is_over);
 }
