@@ -3,6 +3,7 @@
  * relayosd - the gateway's daemon: options, a checked configuration, the table of roles; the rest
  * is the master's. See relayosd(8).
  */
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,7 +19,7 @@
 
 struct options {
     const char *config_file;
-    bool is_check, is_daemon, prints_quickstart;
+    bool is_check, is_daemon, prints_quickstart, is_repair;
 };
 
 /* What each child is; the master calls them after fork. */
@@ -64,6 +65,7 @@ main(int argc, char **argv)
         .conf = conf,
         .mock = mock.pid == 0 ? NULL : &mock,
         .prints_quickstart = options.prints_quickstart || options.config_file == NULL,
+        .is_repair = options.is_repair,
         .launcher_fd = launcher_fd,
         .worker = role_worker,
         .ledger = role_ledger,
@@ -76,10 +78,12 @@ main(int argc, char **argv)
 static void
 parse_options(int argc, char **argv, struct options *out)
 {
+    static const struct option long_names[] = {{"repair", no_argument, NULL, 'R'},
+                                               {NULL, 0, NULL, 0}};
     int option;
 
     *out = (struct options){.config_file = NULL};
-    while ((option = getopt(argc, argv, "c:tdfqVh")) != -1) {
+    while ((option = getopt_long(argc, argv, "c:tdfqRVh", long_names, NULL)) != -1) {
         switch (option) {
         case 'c':
             out->config_file = optarg;
@@ -95,6 +99,9 @@ parse_options(int argc, char **argv, struct options *out)
             break;
         case 'q':
             out->prints_quickstart = true;
+            break;
+        case 'R':
+            out->is_repair = true;
             break;
         case 'V':
             printf("relayosd %s\n", RELAYOS_VERSION);
@@ -118,12 +125,13 @@ parse_options(int argc, char **argv, struct options *out)
 static void
 usage(FILE *out)
 {
-    fprintf(out, "usage: relayosd [-c FILE] [-t] [-d | -f] [-q] [-V] [-h]\n"
+    fprintf(out, "usage: relayosd [-c FILE] [-t] [-d | -f] [-q] [-R] [-V] [-h]\n"
                  "  -c FILE  configuration; without it a built-in default that needs nothing\n"
                  "  -t       check the configuration and exit\n"
                  "  -d       run in the background; returns when it serves, or says why not\n"
                  "  -f       run in the foreground (the default)\n"
                  "  -q       print the quickstart when ready\n"
+                 "  -R, --repair  make the usage sums anew from the ledger rows, then start\n"
                  "  -V, -h   version, this text\n");
 }
 

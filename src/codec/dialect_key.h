@@ -7,14 +7,16 @@
 
 #include "relayos/codec/json_scan.h"
 
-/* Is that the member's key? For tables: most rows differ in length or first byte. */
+/*
+ * Is that the member's key? For tables: most rows differ in length or first byte. An escape is
+ * longer than what it stands for, so that a key with one has more bytes than the name it means.
+ */
 static inline bool
 dialect_key_is(const struct json_member *member, struct slice name)
 {
-    if (member->key_has_escape)
-        return json_key_is(member, name.ptr);
-    return member->key.len == name.len && member->key.ptr[0] == name.ptr[0] &&
-           memcmp(member->key.ptr, name.ptr, name.len) == 0;
+    if (member->key.len != name.len)
+        return member->key_has_escape && json_key_is(member, name.ptr);
+    return member->key.ptr[0] == name.ptr[0] && memcmp(member->key.ptr, name.ptr, name.len) == 0;
 }
 
 /*

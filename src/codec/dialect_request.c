@@ -90,6 +90,7 @@ static const struct field fields[] = {
 static int read_fields(struct reading *r, const struct json_object *body);
 static const struct field *field_of(enum operation operation, const struct json_member *member);
 static bool is_miscased(enum operation operation, const struct json_member *member);
+static bool is_ascii(struct slice s);
 static uint32_t rows_like(enum operation operation, const struct json_member *member);
 static int check_required(struct reading *r);
 static int refuse_type(struct reading *r, const struct field *field, const char *kind);
@@ -131,10 +132,10 @@ read_fields(struct reading *r, const struct json_object *body)
         const struct field *field = field_of(r->facts->operation, member);
 
         if (field == NULL && is_miscased(r->facts->operation, member))
-            return dialect_refuse(r->why, ERR_INVALID_REQUEST, "",
-                                  "the name of a field is in the wrong case or escaped: \"%.*s\"",
-                                  (int)(member->key.len < 64 ? member->key.len : 64),
-                                  member->key.ptr);
+            return dialect_refuse(
+                r->why, ERR_INVALID_REQUEST, "",
+                "the name of a field is in the wrong case, escaped or not ASCII: \"%.*s\"",
+                (int)(member->key.len < 64 ? member->key.len : 64), member->key.ptr);
         bool is_told_of_null = field != NULL && (field->read == field_stream_options ||
                                                  field->read == field_max_tokens);
 
@@ -162,18 +163,29 @@ field_of(enum operation operation, const struct json_member *member)
 /*
  * "MODEL" is an unknown field to us and to most; but some servers match names without case and take
  * the last, and so would run, or run up, something else than what was checked here. No client
- * writes the name of a field with escapes, behind which the same could hide.
+ * writes the name of a field with escapes, behind which the same could hide, or with letters beyond
+ * ASCII: to such servers the Kelvin sign is a K, and the long s an s.
  */
 static bool
 is_miscased(enum operation operation, const struct json_member *member)
 {
-    if (member->key_has_escape)
+    if (member->key_has_escape || !is_ascii(member->key))
         return true;
     for (uint32_t left = rows_like(operation, member); left != 0; left &= left - 1) {
         if (slice_eq_nocase(member->key, fields[__builtin_ctz(left)].name))
             return true;
     }
     return false;
+}
+
+static inline bool
+is_ascii(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] < 0)
+            return false;
+    }
+    return true;
 }
 
 /* Those of the operation's fields that the member may be, whatever its case: mostly one or none. */

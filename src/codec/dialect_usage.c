@@ -31,7 +31,10 @@ enum field {
     N_FIELDS
 };
 
-/* A member of a report: a counter, or an object of counters. Tables end with a row without name. */
+/*
+ * A member of a report: a counter, or an object of counters. Tables end with a row without name,
+ * and are in the order that providers write them in.
+ */
 struct row {
     struct slice name;
     enum field field;
@@ -53,8 +56,8 @@ struct row {
 
 static const struct row openai_input_details[] = {
     COUNTER("cached_tokens", CACHE_READ),
-    COUNTER("cache_write_tokens", CACHE_WRITE),
     COUNTER("audio_tokens", INPUT_AUDIO),
+    COUNTER("cache_write_tokens", CACHE_WRITE),
     COUNTER("image_tokens", INPUT_IMAGE),
     ROWS_END,
 };
@@ -122,7 +125,10 @@ struct report {
 };
 
 static void read_report(const struct row *rows, struct slice value, struct report *out);
+static bool is_counter(const struct row *row);
 static const struct row *row_of(const struct row *rows, const struct json_member *member);
+static void note_count(struct report *report, const struct row *row, const struct row *outer,
+                       int64_t count);
 static void note(struct report *report, const struct row *row, const struct json_member *member);
 static void note_twice(struct report *report, const struct row *outer);
 static bool read_tokens(struct slice value, int64_t *out);
@@ -145,8 +151,11 @@ dialect_usage_clear(struct usage *usage)
 bool
 dialect_usage_read(enum operation operation, struct slice value, struct usage *usage)
 {
-    struct report report = {.is_clean = true};
+    struct report report;
 
+    report.is_said = report.is_valid = report.is_nonsense = 0; /* what is not valid has no count */
+    report.is_twice = false;
+    report.is_clean = true;
     usage->is_reported = true;
     usage->count[USAGE_REQUEST] = 1;
     if (value.ptr[0] == '{')
@@ -167,11 +176,21 @@ read_report(const struct row *rows, struct slice value, struct report *out)
 {
     struct json_walk walk = json_walk_in(value);
     const struct row *outer = NULL; /* the object the walk is in */
+    const struct row *next = rows;  /* of the next member, if the provider keeps to the order */
     struct json_member member;
+    int64_t count;
 
-    while (json_walk_next(&walk, &member)) {
-        if (walk.depth == 1)
+    for (;;) {
+        if (is_counter(next) && json_walk_count(&walk, next->name, &count)) {
+            note_count(out, next++, outer, count);
+            continue;
+        }
+        if (!json_walk_next(&walk, &member))
+            return;
+        if (walk.depth == 1 && outer != NULL) { /* no row of the inner table is meant any more */
             outer = NULL;
+            next = rows;
+        }
         const struct row *row = row_of(outer == NULL ? rows : outer->inner, &member);
 
         if (row == NULL)
@@ -184,7 +203,15 @@ read_report(const struct row *rows, struct slice value, struct report *out)
             outer = row;
         else if (member.type >= JSON_ARRAY)
             json_walk_over(&walk);
+        if (row != NULL)
+            next = outer == row ? row->inner : row + 1;
     }
+}
+
+static inline bool
+is_counter(const struct row *row)
+{
+    return row->inner == NULL && row->field < FIELD_TIER;
 }
 
 static inline const struct row *
@@ -195,6 +222,23 @@ row_of(const struct row *rows, const struct json_member *member)
             return rows;
     }
     return NULL;
+}
+
+static void
+note_count(struct report *report, const struct row *row, const struct row *outer, int64_t count)
+{
+    uint32_t bit = BIT(row->field);
+
+    if ((report->is_said & bit) != 0) {
+        note_twice(report, outer);
+        return;
+    }
+    report->is_said |= bit;
+    report->count[row->field] = count;
+    if (count <= LIMIT_TOKENS)
+        report->is_valid |= bit;
+    else
+        report->is_nonsense |= bit;
 }
 
 static void
@@ -332,15 +376,21 @@ dialect_usage_read_tier(enum operation operation, const struct json_member *tier
                         struct usage *usage)
 {
     bool is_anthropic = dialect_operation_protocol(operation) == PROTOCOL_ANTHROPIC_MESSAGES;
+    char room[16]; /* no tier that counts has a longer name */
+    struct slice name;
 
     if (tier == NULL || tier->type != JSON_STRING)
         return;
-    if (json_string_is(tier->value, "flex") || json_string_is(tier->value, "batch"))
-        usage->tier_permille = 500;
-    else if (json_string_is(tier->value, "priority") && !is_anthropic)
-        usage->tier_permille = 2000; /* the dearest that OpenAI lists */
+    if (json_string_view(tier->value, room, sizeof(room), &name) != 0)
+        name = SLICE_LIT("");
+    if (slice_eq(name, SLICE_LIT("flex")))
+        usage->service_tier = USAGE_TIER_FLEX;
+    else if (slice_eq(name, SLICE_LIT("batch")))
+        usage->service_tier = USAGE_TIER_BATCH;
+    else if (slice_eq(name, SLICE_LIT("priority")) && !is_anthropic)
+        usage->service_tier = USAGE_TIER_PRIORITY;
     else
-        usage->tier_permille = 1000;
+        usage->service_tier = USAGE_TIER_STANDARD;
 }
 
 /* Members of the items of an array stand at depth 2. */

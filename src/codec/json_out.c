@@ -5,11 +5,14 @@
 
 #include "utf8.h"
 
+/* ASCII that stands for itself in a string. */
+static const bool is_plain[256] = {
+    [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true};
+
 static void begin_value(struct json_out *out, const char *key);
 static void open_container(struct json_out *out, const char *key, char bracket);
 static void close_container(struct json_out *out, char bracket);
 static void append_quoted(struct buf *buf, struct slice value);
-static bool is_plain(char c);
 static void escape_byte(struct buf *out, char c);
 
 void
@@ -134,7 +137,7 @@ json_escape(struct buf *out, struct slice value)
         const char *run = p;
         size_t len = 1;
 
-        while (p != end && is_plain(*p))
+        while (p != end && is_plain[(uint8_t)*p])
             p++;
         buf_append(out, run, (size_t)(p - run));
         if (p == end)
@@ -147,12 +150,6 @@ json_escape(struct buf *out, struct slice value)
             buf_append_slice(out, SLICE_LIT("\xEF\xBF\xBD"));
         p += len > 0 ? len : 1;
     }
-}
-
-static bool
-is_plain(char c)
-{
-    return c >= ' ' && c != '"' && c != '\\' && c != 0x7F;
 }
 
 static void

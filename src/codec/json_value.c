@@ -29,22 +29,15 @@ static const char *walk_member(struct walk *walk, const char *p);
 static const char *walk_end(struct walk *walk, const char *p);
 static const char *walk_fail(struct walk *walk, int err);
 
-/* Most keys differ in length or first byte. */
-static inline bool
-plain_key_is(struct slice key, struct slice want)
-{
-    return key.len == want.len && (key.len == 0 || (key.ptr[0] == want.ptr[0] &&
-                                                    memcmp(key.ptr, want.ptr, want.len) == 0));
-}
-
 const struct json_member *
 json_find_key(const struct json_object *object, struct slice key)
 {
-    for (size_t i = 0; i < object->n_members; i++) {
-        const struct json_member *member = &object->members[i];
+    const struct json_member *member = object->members, *end = member + object->n_members;
 
-        if (member->key_has_escape ? text_is(member->key, key, true)
-                                   : plain_key_is(member->key, key))
+    for (; member != end; member++) {
+        /* Most keys differ in length; one with an escape is longer than what it means. */
+        if (member->key.len == key.len ? memcmp(member->key.ptr, key.ptr, key.len) == 0
+                                       : member->key_has_escape && text_is(member->key, key, true))
             return member;
     }
     return NULL;

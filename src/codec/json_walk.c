@@ -7,6 +7,12 @@
 
 #include "json_skip.h"
 
+#define COUNT_DIGITS 18 /* no number of so many overflows */
+
+/* What may stand behind a number or a word. */
+static const bool ends_scalar[256] = {
+    ['\0' ... ' '] = true, [','] = true, [']'] = true, ['}'] = true};
+
 static bool take_member(struct json_walk *walk, const char *value, struct json_member *out);
 static const char *space_end(const char *p, const char *end);
 static const char *string_end(const char *p, const char *end, bool *out_has_escape);
@@ -21,7 +27,9 @@ json_walk_next(struct json_walk *walk, struct json_member *out)
     const char *p = walk->p, *end = walk->end;
 
     for (; p < end; p++) {
-        if (*p == '"') {
+        if (*p == ',') { /* mostly the only byte between two members */
+            continue;
+        } else if (*p == '"') {
             const char *quote = string_end(p + 1, end, &out->key_has_escape);
             const char *colon = quote == end ? end : space_end(quote + 1, end);
 
@@ -54,11 +62,34 @@ take_member(struct json_walk *walk, const char *value, struct json_member *out)
         p = string_end(value + 1, end, &has_escape);
         p += p != end;
     } else if (!is_opening(*value)) {
-        while (p != end && *p != ',' && !is_closing(*p) && (uint8_t)*p > ' ')
+        while (p != end && !ends_scalar[(uint8_t)*p])
             p++;
     }
     walk->p = p;
     out->value = slice_of(value, is_opening(*value) ? 1 : (size_t)(p - value));
+    return true;
+}
+
+bool
+json_walk_count(struct json_walk *walk, struct slice name, int64_t *out)
+{
+    const char *p = walk->p;
+    int64_t count = 0;
+
+    /* With the name come a comma, quotes, a colon, at least a digit, and the byte behind it. */
+    if (walk->end - p < (ptrdiff_t)name.len + 6 || (*p != ',' && *p != '{'))
+        return false;
+    const char *key = p + 2, *colon = key + name.len + 1, *digit = colon + 1;
+    if (p[1] != '"' || colon[-1] != '"' || *colon != ':' || memcmp(key, name.ptr, name.len) != 0)
+        return false;
+    const char *last = walk->end - digit > COUNT_DIGITS ? digit + COUNT_DIGITS : walk->end - 1;
+    for (; digit != last && (uint8_t)(*digit - '0') <= 9; digit++)
+        count = count * 10 + (*digit - '0');
+    if (digit == colon + 1 || (*digit != ',' && *digit != '}'))
+        return false;
+    walk->depth += *p == '{';
+    walk->p = digit;
+    *out = count;
     return true;
 }
 

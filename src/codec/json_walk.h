@@ -26,6 +26,11 @@ json_walk_in(struct slice text)
  * bracket alone, and the members inside come next.
  */
 bool json_walk_next(struct json_walk *walk, struct json_member *out);
+/*
+ * If the next member has that name and a number of up to eighteen digits, all without space: take
+ * it, in a third of the time. False: it may be anything, and is still the next.
+ */
+bool json_walk_count(struct json_walk *walk, struct slice name, int64_t *out);
 /* Go on behind the value of the member given last. */
 void json_walk_over(struct json_walk *walk);
 

@@ -14,8 +14,14 @@ struct given {
     const char *value; /* NULL: not in the same word */
 };
 
+/* What a row of verbs.def says of an option. */
+struct allowed {
+    bool takes_value, may_repeat;
+};
+
 static struct given split(const char *word);
-static bool find_allowed(const char *allowed, struct slice name, bool *out_takes_value);
+static bool find_allowed(const char *allowed, struct slice name, struct allowed *out);
+static bool is_given(const struct args *args, struct slice name);
 static void explain_unknown(const char *allowed, struct slice name, struct errmsg *why);
 
 int
@@ -24,7 +30,7 @@ args_parse(int argc, char *const *argv, const char *allowed, struct args *out, s
     *out = (struct args){.n_operands = 0};
     for (int i = 0; i < argc; i++) {
         struct given given = split(argv[i]);
-        bool takes_value;
+        struct allowed option;
 
         if (out->n_operands == ARGS_MAX || out->n_options == ARGS_MAX) {
             errmsg_set(why, "too many arguments");
@@ -34,22 +40,20 @@ args_parse(int argc, char *const *argv, const char *allowed, struct args *out, s
             out->operands[out->n_operands++] = argv[i];
             continue;
         }
-        if (!find_allowed(allowed, given.name, &takes_value)) {
+        if (!find_allowed(allowed, given.name, &option)) {
             explain_unknown(allowed, given.name, why);
             return ERR_SYNTAX;
         }
-        if (takes_value && given.value == NULL && i + 1 < argc)
+        if (option.takes_value && given.value == NULL && i + 1 < argc)
             given.value = argv[++i];
-        if (takes_value != (given.value != NULL)) {
+        if (option.takes_value != (given.value != NULL)) {
             errmsg_set(why, "--%.*s %s", (int)given.name.len, given.name.ptr,
-                       takes_value ? "needs a value" : "takes no value");
+                       option.takes_value ? "needs a value" : "takes no value");
             return ERR_SYNTAX;
         }
-        for (size_t n = 0; n < out->n_options; n++) {
-            if (slice_eq(out->options[n].name, given.name)) {
-                errmsg_set(why, "--%.*s is given twice", (int)given.name.len, given.name.ptr);
-                return ERR_SYNTAX;
-            }
+        if (!option.may_repeat && is_given(out, given.name)) {
+            errmsg_set(why, "--%.*s is given twice", (int)given.name.len, given.name.ptr);
+            return ERR_SYNTAX;
         }
         out->options[out->n_options].name = given.name;
         out->options[out->n_options++].value = given.value == NULL ? "" : given.value;
@@ -70,7 +74,7 @@ split(const char *word)
 }
 
 static bool
-find_allowed(const char *allowed, struct slice name, bool *out_takes_value)
+find_allowed(const char *allowed, struct slice name, struct allowed *out)
 {
     struct slice word;
 
@@ -79,9 +83,20 @@ find_allowed(const char *allowed, struct slice name, bool *out_takes_value)
         size_t len = equals == NULL ? word.len : (size_t)(equals - word.ptr);
 
         if (slice_eq(slice_of(word.ptr, len), name)) {
-            *out_takes_value = equals != NULL;
+            out->takes_value = equals != NULL;
+            out->may_repeat = word.len > 3 && memcmp(word.ptr + word.len - 3, "...", 3) == 0;
             return true;
         }
+    }
+    return false;
+}
+
+static bool
+is_given(const struct args *args, struct slice name)
+{
+    for (size_t n = 0; n < args->n_options; n++) {
+        if (slice_eq(args->options[n].name, name))
+            return true;
     }
     return false;
 }
@@ -109,9 +124,15 @@ explain_unknown(const char *allowed, struct slice name, struct errmsg *why)
 const char *
 args_get(const struct args *args, const char *name)
 {
-    for (size_t n = 0; n < args->n_options; n++) {
-        if (slice_eq_str(args->options[n].name, name))
-            return args->options[n].value;
+    return args_get_nth(args, name, 0);
+}
+
+const char *
+args_get_nth(const struct args *args, const char *name, size_t n)
+{
+    for (size_t i = 0; i < args->n_options; i++) {
+        if (slice_eq_str(args->options[i].name, name) && n-- == 0)
+            return args->options[i].value;
     }
     return NULL;
 }

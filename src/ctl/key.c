@@ -11,10 +11,13 @@
 #include "value.h"
 
 #define OVERLAP_DEFAULT "24h"
+#define LIMIT_TEXT      320 /* a limit, described */
 
 static int write_settings(const struct args *args, struct frame_out *out, struct errmsg *why);
 static void write_models(const char *text, struct frame_out *out);
-static int write_quota(const struct args *args, struct frame_out *out, struct errmsg *why);
+static int write_quotas(const struct args *args, struct frame_out *out, struct errmsg *why);
+static void write_quota(const struct value_quota *quota, struct frame_out *out);
+static int write_strict(const struct args *args, struct frame_out *out, struct errmsg *why);
 static int write_count(const struct args *args, const char *option, const char *member,
                        struct frame_out *out, struct errmsg *why);
 static int write_tool(const char *tool, struct frame_out *out, struct errmsg *why);
@@ -25,7 +28,8 @@ static void print_rates(const struct frame_value *key, struct buf *out);
 static void print_date(struct buf *out, const char *label, int64_t real_us);
 static void print_row(const struct frame_value *key, struct print_table *table);
 static void describe_amount(struct slice unit, int64_t amount, char out[32]);
-static void describe_quota(const struct frame_value *limit, char out[80]);
+static void describe_limit(const struct frame_value *limit, char out[LIMIT_TEXT]);
+static void describe_quota(const struct frame_value *limits, char out[80]);
 static void describe_models(const struct frame_value *key, struct buf *out);
 
 /* ---- requests ---- */
@@ -57,6 +61,14 @@ key_write_one(const struct args *args, struct frame_out *out, struct errmsg *why
     (void)why;
     frame_cstr(out, "key", args->operands[0]);
     return 0;
+}
+
+int
+key_write_revoke(const struct args *args, struct frame_out *out, struct errmsg *why)
+{
+    if (args_has(args, "cut"))
+        frame_bool(out, "cut", true);
+    return key_write_one(args, out, why);
 }
 
 int
@@ -94,8 +106,10 @@ write_settings(const struct args *args, struct frame_out *out, struct errmsg *wh
         {"concurrent", "max_concurrent"},
     };
     const char *expires = args_get(args, "expires");
-    int rc = write_quota(args, out, why);
+    int rc = write_quotas(args, out, why);
 
+    if (rc == 0)
+        rc = write_strict(args, out, why);
     write_text(args, "name", out);
     write_text(args, "owner", out);
     if (args_has(args, "models"))
@@ -129,24 +143,62 @@ write_models(const char *text, struct frame_out *out)
 }
 
 static int
-write_quota(const struct args *args, struct frame_out *out, struct errmsg *why)
+write_quotas(const struct args *args, struct frame_out *out, struct errmsg *why)
 {
-    const char *text = args_get(args, "quota"), *period = args_get(args, "period");
-    struct value_quota quota = {.nusd = -1, .tokens = -1};
-    int rc = text == NULL ? 0 : value_quota(text, &quota, why);
+    const char *text, *period = args_get(args, "period");
+    bool takes_all_away = false;
+    int rc = 0;
 
-    if (rc == 0 && period != NULL && strcmp(period, "month") != 0 && strcmp(period, "total") != 0) {
-        errmsg_set(why, "\"%s\" is not a period: write month or total", period);
-        rc = ERR_SYNTAX;
+    if (period != NULL && value_period(slice_str(period)) == NULL) {
+        errmsg_set(why, "\"%s\" is not a period: write day, week, month or total", period);
+        return ERR_SYNTAX;
     }
-    if (rc != 0)
-        return rc;
-    if (quota.nusd >= 0)
-        frame_int(out, "quota_nusd", quota.nusd);
-    if (quota.tokens >= 0)
-        frame_int(out, "quota_tokens", quota.tokens);
+    if (args_has(args, "quota"))
+        frame_array(out, "quotas");
+    for (size_t n = 0; rc == 0 && (text = args_get_nth(args, "quota", n)) != NULL; n++) {
+        struct value_quota quota;
+
+        rc = value_quota(text, &quota, why);
+        takes_all_away |= rc == 0 && quota.is_none;
+        if (rc == 0 && !quota.is_none)
+            write_quota(&quota, out);
+    }
+    if (args_has(args, "quota"))
+        frame_end(out);
+    if (takes_all_away)
+        frame_bool(out, "no_quotas", true);
     if (period != NULL)
-        frame_cstr(out, "quota_period", period);
+        frame_cstr(out, "quota_period", value_period(slice_str(period)));
+    return rc;
+}
+
+static void
+write_quota(const struct value_quota *quota, struct frame_out *out)
+{
+    frame_map(out, NULL);
+    frame_cstr(out, "unit", quota->unit);
+    frame_int(out, "amount", quota->amount);
+    if (quota->period[0] != '\0')
+        frame_cstr(out, "period", quota->period);
+    if (quota->model.len > 0)
+        frame_str(out, "model", quota->model);
+    if (quota->is_shadow)
+        frame_bool(out, "shadow", true);
+    frame_end(out);
+}
+
+static int
+write_strict(const struct args *args, struct frame_out *out, struct errmsg *why)
+{
+    const char *text = args_get(args, "strict");
+
+    if (text == NULL)
+        return 0;
+    if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0) {
+        errmsg_set(why, "--strict is on or off, not \"%s\"", text);
+        return ERR_SYNTAX;
+    }
+    frame_bool(out, "strict", text[1] == 'n');
     return 0;
 }
 
@@ -223,10 +275,15 @@ key_print_list(const struct frame_value *result, const struct args *args, struct
     struct print_table *table =
         print_table_new(">ID NAME KEY TOOL OWNER STATE MODELS >QUOTA LAST-USED");
 
-    (void)args;
+    bool is_filtered = args_get(args, "owner") != NULL || args_get(args, "tool") != NULL ||
+                       args_get(args, "state") != NULL || args_get(args, "after") != NULL;
+
     for (size_t n = 0; n < frame_length(keys); n++)
         print_row(frame_at(keys, n), table);
-    print_table_end(&table, "There are no keys. Make one: relayosctl key create --name NAME", out);
+    print_table_end(&table,
+                    is_filtered ? "No such keys."
+                                : "There are no keys. Make one: relayosctl key create --name NAME",
+                    out);
     if (frame_get_int(result, "next", 0) != 0)
         buf_printf(out, "More: --after %lld\n", (long long)frame_get_int(result, "next", 0));
 }
@@ -235,7 +292,7 @@ static void
 print_row(const struct frame_value *key, struct print_table *table)
 {
     const struct frame_value *models = frame_get(key, "models");
-    const struct frame_value *limit = frame_at(frame_get(key, "limits"), 0);
+    const struct frame_value *limits = frame_get(key, "limits");
     char quota[80] = "-";
 
     print_cell(table, "%lld", (long long)frame_get_int(key, "id", 0));
@@ -250,8 +307,8 @@ print_row(const struct frame_value *key, struct print_table *table)
         print_cell_text(table, frame_as_str(frame_at(models, 0)));
     else
         print_cell(table, "%zu models", frame_length(models));
-    if (limit != NULL)
-        describe_quota(limit, quota);
+    if (frame_length(limits) > 0)
+        describe_quota(limits, quota);
     print_cell(table, "%s", quota);
     print_cell_time(table, frame_get_int(key, "last_used_us", 0));
 }
@@ -295,17 +352,38 @@ print_limits(const struct frame_value *key, struct buf *out)
     if (frame_length(limits) == 0)
         print_line(out, "quota", "none");
     for (size_t n = 0; n < frame_length(limits); n++) {
-        const struct frame_value *limit = frame_at(limits, n);
-        struct slice unit = frame_get_str(limit, "unit"), period = frame_get_str(limit, "period");
-        char used[32], reserved[32], full[32];
+        char text[LIMIT_TEXT];
 
-        describe_amount(unit, frame_get_int(limit, "used", 0), used);
-        describe_amount(unit, frame_get_int(limit, "reserved", 0), reserved);
-        describe_amount(unit, frame_get_int(limit, "limit", 0), full);
-        print_line(out, n == 0 ? "quota" : "", "%s of %s used%s%.*s, %s reserved", used, full,
-                   slice_eq_str(period, "month") ? " this " : ", ", (int)period.len, period.ptr,
-                   reserved);
+        describe_limit(frame_at(limits, n), text);
+        print_line(out, n == 0 ? "quota" : "", "%s", text);
     }
+    if (frame_get_bool(key, "strict", false))
+        print_line(out, "strict", "the worst case of each request is reserved");
+}
+
+/* "$1.25 of $50.00 used this month, $0.10 reserved, renews 2026-12-01 00:00:00" */
+static void
+describe_limit(const struct frame_value *limit, char out[LIMIT_TEXT])
+{
+    struct slice unit = frame_get_str(limit, "unit"), period = frame_get_str(limit, "period"),
+                 model = frame_get_str(limit, "model");
+    int64_t renews_us = frame_get_int(limit, "renews_us", 0);
+    char used[32], reserved[32], full[32], renews[32];
+    bool is_total = slice_eq_str(period, "total"), is_day = slice_eq_str(period, "day");
+
+    describe_amount(unit, frame_get_int(limit, "used", 0), used);
+    describe_amount(unit, frame_get_int(limit, "reserved", 0), reserved);
+    describe_amount(unit, frame_get_int(limit, "limit", 0), full);
+    print_time(renews_us, renews);
+    snprintf(out, LIMIT_TEXT, "%s of %s%s used%s%.*s%s%.*s, %s reserved%s%s%s", used, full,
+             slice_eq_str(unit, "usd") ? "" : " tokens",
+             is_total ? " in "
+             : is_day ? " to"
+                      : " this ",
+             (int)period.len, period.ptr, model.len > 0 ? " on " : "", (int)model.len,
+             model.len > 0 ? model.ptr : "", reserved, renews_us != 0 ? ", renews " : "",
+             renews_us != 0 ? renews : "",
+             frame_get_bool(limit, "shadow", false) ? " (shadow: never refuses)" : "");
 }
 
 static void
@@ -337,14 +415,26 @@ print_date(struct buf *out, const char *label, int64_t real_us)
         print_line(out, label, "%s", text);
 }
 
+/* The one that is nearest to its end: "$49.00 / $50.00". */
 static void
-describe_quota(const struct frame_value *limit, char out[80])
+describe_quota(const struct frame_value *limits, char out[80])
 {
-    struct slice unit = frame_get_str(limit, "unit");
+    const struct frame_value *fullest = frame_at(limits, 0);
+    double most = -1;
     char used[32], full[32];
 
-    describe_amount(unit, frame_get_int(limit, "used", 0), used);
-    describe_amount(unit, frame_get_int(limit, "limit", 0), full);
+    for (size_t n = 0; n < frame_length(limits); n++) {
+        const struct frame_value *limit = frame_at(limits, n);
+        double share = (double)frame_get_int(limit, "used", 0) /
+                       (double)(frame_get_int(limit, "limit", 0) + 1);
+
+        if (share > most && !frame_get_bool(limit, "shadow", false)) {
+            most = share;
+            fullest = limit;
+        }
+    }
+    describe_amount(frame_get_str(fullest, "unit"), frame_get_int(fullest, "used", 0), used);
+    describe_amount(frame_get_str(fullest, "unit"), frame_get_int(fullest, "limit", 0), full);
     snprintf(out, 80, "%s / %s", used, full);
 }
 

@@ -115,8 +115,9 @@ static int
 check_operands(const struct verb *verb, const struct args *args)
 {
     size_t n_wanted = verb->operands[0] == '\0' ? 0 : 1;
+    bool is_optional = verb->operands[0] == '[';
 
-    if (args->n_operands == n_wanted)
+    if (args->n_operands == n_wanted || (is_optional && args->n_operands == 0))
         return CTL_OK;
     if (args->n_operands < n_wanted)
         return client_fail(CTL_USAGE, "%s: needs %s", verb->words, verb->operands);

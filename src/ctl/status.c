@@ -10,6 +10,7 @@
 static void print_head(const struct frame_value *result, struct buf *out);
 static void print_ledger(const struct frame_value *ledger, struct buf *out);
 static void print_processes(const struct frame_value *processes, struct buf *out);
+static void print_quarantine(const struct frame_value *rows, struct buf *out);
 static void print_totals(const struct frame_value *totals, struct buf *out);
 
 int
@@ -31,6 +32,7 @@ status_print(const struct frame_value *result, const struct args *args, struct b
     print_ledger(frame_get(result, "ledger"), out);
     buf_append_byte(out, '\n');
     print_processes(processes, out);
+    print_quarantine(frame_get(result, "quarantine"), out);
     buf_append_byte(out, '\n');
     print_totals(frame_get(result, "totals"), out);
 }
@@ -103,6 +105,27 @@ print_processes(const struct frame_value *processes, struct buf *out)
         print_cell_count(table, frame_get_int(counters, "requests_failed", 0));
     }
     print_table_end(&table, "No process has claimed a slot.", out);
+}
+
+/* Requests that are refused for what happened when they were served. */
+static void
+print_quarantine(const struct frame_value *rows, struct buf *out)
+{
+    if (frame_length(rows) == 0)
+        return;
+    struct print_table *table = print_table_new("QUARANTINED ENDPOINT >KEY >BODY >SECONDS-LEFT");
+
+    for (size_t n = 0; n < frame_length(rows); n++) {
+        const struct frame_value *row = frame_at(rows, n);
+
+        print_cell_text(table, frame_get_str(row, "model"));
+        print_cell_text(table, frame_get_str(row, "endpoint"));
+        print_cell(table, "%lld", (long long)frame_get_int(row, "key_id", 0));
+        print_cell_count(table, frame_get_int(row, "body_bytes", 0));
+        print_cell_count(table, frame_get_int(row, "seconds_left", 0));
+    }
+    buf_append_byte(out, '\n');
+    print_table_end(&table, "", out);
 }
 
 /* Of all processes, those that are gone included; what is zero is left out. */

@@ -16,6 +16,7 @@ static int64_t end_of(const struct frame_value *request);
 static void print_head(const struct frame_value *request, struct buf *out);
 static void print_optional(const struct frame_value *request, const char *label, const char *member,
                            struct buf *out);
+static void print_corrections(const struct frame_value *corrections, struct buf *out);
 static void print_usage(const struct frame_value *request, struct buf *out);
 static void print_stages(const struct frame_value *stages, struct buf *out);
 static void print_attempts(const struct frame_value *attempts, struct buf *out);
@@ -26,7 +27,7 @@ static void cell_offset(struct print_table *table, const struct frame_value *val
 int
 trace_write_list(const struct args *args, struct frame_out *out, struct errmsg *why)
 {
-    static const char *const texts[] = {"key", "model", "status", "after"};
+    static const char *const texts[] = {"key", "model", "status", "provenance", "after"};
     int rc = write_moment(args, "since", "since_us", out, why);
     int64_t limit;
 
@@ -139,6 +140,7 @@ trace_print_show(const struct frame_value *result, const struct args *args, stru
 
     (void)args;
     print_head(request, out);
+    print_corrections(frame_get(request, "corrections"), out);
     print_usage(request, out);
     buf_append_byte(out, '\n');
     print_stages(frame_get(request, "stages"), out);
@@ -174,6 +176,23 @@ print_head(const struct frame_value *request, struct buf *out)
     print_optional(request, "client's id", "client_request_id", out);
     print_line(out, "charged", "%s (%.*s); cost %s", charge, (int)provenance.len, provenance.ptr,
                cost);
+    if (frame_get_bool(request, "is_over_quota", false))
+        print_line(out, "quota", "over a shadow quota, which refuses nothing");
+}
+
+static void
+print_corrections(const struct frame_value *corrections, struct buf *out)
+{
+    for (size_t n = 0; n < frame_length(corrections); n++) {
+        const struct frame_value *row = frame_at(corrections, n);
+        struct slice who = frame_get_str(row, "who"), reason = frame_get_str(row, "reason");
+        char charge[32], cost[32];
+
+        text_usd_format(frame_get_int(row, "charge_nusd", 0), charge);
+        text_usd_format(frame_get_int(row, "cost_nusd", 0), cost);
+        print_line(out, "corrected", "%s; cost %s (%.*s: %.*s)", charge, cost, (int)who.len,
+                   who.ptr, (int)reason.len, reason.ptr);
+    }
 }
 
 static void
@@ -235,8 +254,9 @@ print_stages(const struct frame_value *stages, struct buf *out)
 static void
 print_attempts(const struct frame_value *attempts, struct buf *out)
 {
-    struct print_table *table = print_table_new("ATTEMPT UPSTREAM MODEL >STATUS OUTCOME CONNECTION "
-                                                ">START-US >CONNECTED >FIRST-BYTE >END NOTE");
+    struct print_table *table =
+        print_table_new("ATTEMPT UPSTREAM MODEL >STATUS OUTCOME CONNECTION >START-US >CONNECTED "
+                        ">FIRST-BYTE >END >INPUT >OUTPUT >COST PROVENANCE NOTE");
 
     for (size_t n = 0; n < frame_length(attempts); n++) {
         const struct frame_value *attempt = frame_at(attempts, n);
@@ -253,6 +273,10 @@ print_attempts(const struct frame_value *attempts, struct buf *out)
         cell_offset(table, frame_get(attempt, "connected_us"));
         cell_offset(table, frame_get(attempt, "first_byte_us"));
         cell_offset(table, frame_get(attempt, "end_us"));
+        print_cell_count(table, frame_get_int(attempt, "input_tokens", 0));
+        print_cell_count(table, frame_get_int(attempt, "output_tokens", 0));
+        print_cell_usd(table, frame_get_int(attempt, "cost_nusd", 0));
+        print_cell_text(table, frame_get_str(attempt, "provenance"));
         print_cell_text(table, frame_get_str(attempt, "note"));
     }
     print_table_end(&table, "", out);

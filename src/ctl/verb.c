@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backup.h"
 #include "config.h"
 #include "key.h"
 #include "key_hash.h"
+#include "ledger.h"
 #include "quickstart.h"
 #include "relayos/base/text.h"
 #include "reload.h"
@@ -89,7 +91,7 @@ verb_write_help(struct buf *out)
 {
     buf_append_str(out, "usage: relayosctl [-s SOCKET | -c CONFIG] [--json] COMMAND ...\n\n");
     for (size_t i = 0; i < N_VERBS; i++)
-        buf_printf(out, "  %-14s %s\n", verbs[i].words, verbs[i].help);
+        buf_printf(out, "  %-16s %s\n", verbs[i].words, verbs[i].help);
     buf_append_str(out,
                    "\nrelayosctl COMMAND --help shows its options; relayosctl(8) has it all.\n");
 }

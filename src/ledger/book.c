@@ -6,14 +6,11 @@
 #include <string.h>
 
 #include "ledger.h"
-#include "month.h"
 #include "relayos/base/clock.h"
-#include "relayos/base/log.h"
 #include "relayos/base/mem.h"
 #include "relayos/shm/catalog.h"
 #include "relayos/shm/quota.h"
 #include "relayos/store/store_key.h"
-#include "relayos/store/store_usage.h"
 
 #define FIRST_INDEX_SIZE 1024
 
@@ -25,15 +22,27 @@ static void enter(struct book *book, const struct key_record *key, uint32_t row)
 static int open_cells(struct ledger *ledger, const struct key_record *key, struct key_view *view,
                       struct cells *cells);
 static int open_limit(struct ledger *ledger, uint64_t group_id, const struct key_limit *limit,
-                      struct key_limit_cells *out, struct cells *cells);
+                      struct key_view *view, struct cells *cells);
 static int open_cell(struct ledger *ledger, uint64_t group_id, const struct key_limit *limit,
                      struct book_cell *cell);
+static int used_of(struct ledger *ledger, uint64_t group_id, const struct key_limit *limit,
+                   const struct book_cell *cell, int64_t *out);
 static void fill_view(struct ledger *ledger, const struct key_record *key, struct key_view *view);
 static uint64_t owner_hash(const struct key_record *key);
+static bool let_go_of_past(struct ledger *ledger, uint64_t group_id);
 static void set_cells(struct book *book, uint64_t group_id, const struct cells *cells);
 static void disown(struct book *book, uint32_t cell_idx);
 static bool is_wanted(const struct book *book, uint64_t group_id, uint32_t cell_idx);
 static void disown_keys(struct ledger *ledger);
+static const struct book_entry *group_of(struct ledger *ledger, uint64_t key_id);
+static void charge(struct quota_cell *cell, int64_t amount);
+
+static_assert((int)PERIOD_MONTH == (int)LIMIT_PERIOD_MONTH &&
+                  (int)PERIOD_TOTAL == (int)LIMIT_PERIOD_TOTAL &&
+                  (int)PERIOD_DAY == (int)LIMIT_PERIOD_DAY &&
+                  (int)PERIOD_WEEK == (int)LIMIT_PERIOD_WEEK &&
+                  (int)PERIOD_N_KINDS == (int)LIMIT_N_PERIODS,
+              "a limit's period is a period of the calendar");
 
 /* The cells that a group is to have, while they are being opened. */
 struct cells {
@@ -57,6 +66,7 @@ book_fini(struct book *book)
     free(book->entries);
     free(book->index);
     free(book->unwanted);
+    book_walk_forget_page(book);
     memset(book, 0, sizeof(*book));
 }
 
@@ -116,6 +126,11 @@ book_publish(struct ledger *ledger, const struct key_record *key)
 
     assert((key->flags & KEY_REVOKED) == 0);
     int rc = open_cells(ledger, key, &view, &cells);
+    if (rc == ERR_FULL && let_go_of_past(ledger, key->group_id)) {
+        view = (struct key_view){0};
+        cells.n = 0;
+        rc = open_cells(ledger, key, &view, &cells);
+    }
     if (rc == 0) {
         fill_view(ledger, key, &view);
         rc = key_table_publish(ledger->segment, key->digest, &view);
@@ -141,6 +156,7 @@ enter(struct book *book, const struct key_record *key, uint32_t row)
     struct book_entry *entry = find_or_add(book, key->id, key->group_id);
     is_new = entry->row == BOOK_NO_ROW;
     entry->row = row;
+    entry->day = book->day;
     book_find(book, key->group_id)->n_members += is_new;
     book->n_published += is_new;
 }
@@ -154,42 +170,47 @@ open_cells(struct ledger *ledger, const struct key_record *key, struct key_view 
     int rc = 0;
 
     for (uint8_t i = 0; rc == 0 && i < key->n_limits; i++)
-        rc = open_limit(ledger, key->group_id, &key->limits[i], &view->limits[view->n_limits++],
-                        cells);
+        rc = open_limit(ledger, key->group_id, &key->limits[i], view, cells);
     if (rc == 0 && key->max_concurrent > 0)
-        rc = open_limit(ledger, key->group_id, &concurrent, &view->limits[view->n_limits++], cells);
+        rc = open_limit(ledger, key->group_id, &concurrent, view, cells);
     return rc;
 }
 
 static int
 open_limit(struct ledger *ledger, uint64_t group_id, const struct key_limit *limit,
-           struct key_limit_cells *out, struct cells *cells)
+           struct key_view *view, struct cells *cells)
 {
-    uint32_t month = ledger->book.month;
-    bool is_monthly = limit->period == LIMIT_PERIOD_MONTH;
+    const struct period *const periods[] = {&ledger->book.now[limit->period],
+                                            &ledger->book.next[limit->period]};
+    struct key_limit_cells out = {.unit = limit->unit,
+                                  .period = limit->period,
+                                  .model_id = QUOTA_ALL_MODELS,
+                                  .boundary_us = periods[0]->end_us,
+                                  .next_boundary_us = periods[1]->end_us};
 
-    *out = (struct key_limit_cells){.unit = limit->unit,
-                                    .period = limit->period,
-                                    .boundary_us = INT64_MAX,
-                                    .next_boundary_us = INT64_MAX};
-    if (is_monthly) {
-        out->period_id[0] = month;
-        out->period_id[1] = month_next(month);
-        out->boundary_us = month_end_us(month);
-        out->next_boundary_us = month_end_us(out->period_id[1]);
-    }
-    for (int i = 0; i < (is_monthly ? 2 : 1); i++) {
+    /* A name the config does not know yet: nothing can be asked of it until `registry` comes. */
+    if (limit->model[0] != '\0' &&
+        catalog_model_id(ledger->catalog, slice_str(limit->model), &out.model_id) != 0)
+        return 0;
+    for (int i = 0; i < (limit->period == LIMIT_PERIOD_TOTAL ? 1 : 2); i++) {
         struct book_cell *cell = &cells->cell[cells->n];
 
         assert(cells->n < BOOK_CELLS);
-        *cell = (struct book_cell){.unit = limit->unit, .period_id = out->period_id[i]};
+        *cell = (struct book_cell){.unit = limit->unit,
+                                   .period = limit->period,
+                                   .model_id = out.model_id,
+                                   .period_id = periods[i]->id,
+                                   .first_day = periods[i]->first_day,
+                                   .last_day = periods[i]->last_day};
         int rc = open_cell(ledger, group_id, limit, cell);
         if (rc != 0)
             return rc;
         cells->n++;
-        out->cell_idx[i] = cell->idx;
-        out->cell_generation[i] = cell->generation;
+        out.period_id[i] = cell->period_id;
+        out.cell_idx[i] = cell->idx;
+        out.cell_generation[i] = cell->generation;
     }
+    view->limits[view->n_limits++] = out;
     return 0;
 }
 
@@ -197,16 +218,57 @@ static int
 open_cell(struct ledger *ledger, uint64_t group_id, const struct key_limit *limit,
           struct book_cell *cell)
 {
-    int64_t nusd = 0, tokens = 0;
+    const struct quota_cell_id id = {.key_id = group_id,
+                                     .period_id = cell->period_id,
+                                     .model_id = cell->model_id,
+                                     .unit = cell->unit};
+    struct quota_terms terms = {.limit = limit->amount, .is_shadow = limit->is_shadow};
 
     if (limit->unit != LIMIT_UNIT_CONCURRENT) {
-        int rc = store_usage_of_group(ledger->store, group_id, cell->period_id, &nusd, &tokens);
+        int rc = used_of(ledger, group_id, limit, cell, &terms.used);
         if (rc != 0)
             return rc;
     }
-    return quota_cell_open(ledger->segment, group_id, limit->unit, cell->period_id, limit->amount,
-                           limit->unit == LIMIT_UNIT_NUSD ? nusd : tokens, &cell->idx,
-                           &cell->generation);
+    return quota_cell_open(ledger->segment, &id, &terms, &cell->idx, &cell->generation);
+}
+
+/* What the store says; when a day turns, of what is open already, the cell itself: the same. */
+static int
+used_of(struct ledger *ledger, uint64_t group_id, const struct key_limit *limit,
+        const struct book_cell *cell, int64_t *out)
+{
+    const struct store_usage_wanted wanted = {.group_id = group_id,
+                                              .model = slice_str(limit->model),
+                                              .first_day = cell->first_day,
+                                              .last_day = cell->last_day};
+    const struct book_cell *open = book_find_cell(&ledger->book, group_id, cell);
+    int64_t nusd, tokens;
+
+    if (ledger->book.is_rolling && open != NULL) {
+        struct quota_view view;
+
+        quota_view(quota_cell_at(ledger->segment, open->idx, open->generation), &view);
+        *out = view.used;
+        return 0;
+    }
+    int rc = store_usage_page_sum(ledger->store, &ledger->book.page, &wanted, &nusd, &tokens);
+    *out = limit->unit == LIMIT_UNIT_NUSD ? nusd : tokens;
+    return rc;
+}
+
+const struct book_cell *
+book_find_cell(const struct book *book, uint64_t group_id, const struct book_cell *like)
+{
+    const struct book_entry *group = book_find(book, group_id);
+
+    for (uint32_t i = 0; group != NULL && i < group->n_cells; i++) {
+        const struct book_cell *cell = &group->cells[i];
+
+        if (cell->unit == like->unit && cell->period_id == like->period_id &&
+            cell->model_id == like->model_id)
+            return cell;
+    }
+    return NULL;
 }
 
 static void
@@ -214,6 +276,7 @@ fill_view(struct ledger *ledger, const struct key_record *key, struct key_view *
 {
     view->key_id = key->id;
     view->flags = key->flags;
+    view->group_id = key->group_id;
     view->owner_hash = owner_hash(key);
     view->expires_us = key->expires_us;
     view->requests_per_minute = key->requests_per_minute;
@@ -241,6 +304,25 @@ owner_hash(const struct key_record *key)
         return hash_table64(slice_str(key->owner));
     memcpy(own + 1, &key->group_id, sizeof(key->group_id));
     return hash_table64(slice_of(own, sizeof(own)));
+}
+
+/* A day turns and there is no cell to spare: those of periods that are over go first. */
+static bool
+let_go_of_past(struct ledger *ledger, uint64_t group_id)
+{
+    struct book *book = &ledger->book;
+    const struct book_entry *group = book_find(book, group_id);
+    struct cells kept = {0};
+
+    for (uint32_t i = 0; group != NULL && i < group->n_cells; i++) {
+        if (group->cells[i].last_day >= book->now[group->cells[i].period].first_day)
+            kept.cell[kept.n++] = group->cells[i];
+    }
+    if (group == NULL || kept.n == group->n_cells)
+        return false;
+    set_cells(book, group_id, &kept);
+    book_sweep(ledger);
+    return true;
 }
 
 /* What the group had and has no more is closed in time. */
@@ -297,6 +379,8 @@ book_set_flags(struct ledger *ledger, uint64_t key_id, uint32_t flags)
     if (entry == NULL || entry->row == BOOK_NO_ROW)
         return;
     key_table_set_flags(ledger->segment, entry->row, flags);
+    if ((flags & KEY_CUT) != 0)
+        segment_count_cut(ledger->segment);
     if ((flags & KEY_REVOKED) == 0)
         return;
     entry->row = BOOK_NO_ROW; /* the row may be another key's from now on */
@@ -306,39 +390,13 @@ book_set_flags(struct ledger *ledger, uint64_t key_id, uint32_t flags)
 }
 
 void
-book_walk_begin(struct book *book)
+book_set_day(struct book *book, uint32_t day)
 {
-    book->is_walking = true;
-    book->walk_after = 0;
-}
-
-int
-book_walk(struct ledger *ledger, int64_t budget_us)
-{
-    struct book *book = &ledger->book;
-    struct store_key_filter live = {.only_live = true};
-    int64_t start_us = clock_mono_us();
-
-    while (book->is_walking && clock_mono_us() - start_us < budget_us) {
-        struct key_record key;
-        int rc = store_key_next(ledger->store, &live, book->walk_after, &key);
-
-        if (rc == ERR_MISSING)
-            book->is_walking = false;
-        if (rc != 0)
-            return rc == ERR_MISSING ? 0 : rc;
-        book->walk_after = key.id;
-        rc = book_publish(ledger, &key);
-        if (rc == ERR_FULL)
-            log_error("key.unpublished",
-                      "key_id=%llu no room in shared memory; raise capacity.keys or "
-                      "capacity.quota_cells and restart",
-                      (unsigned long long)key.id);
-        store_key_fini(&key);
-        if (rc != 0 && rc != ERR_FULL)
-            return rc;
+    book->day = day;
+    for (int kind = 0; kind < PERIOD_N_KINDS; kind++) {
+        book->now[kind] = period_of_day((enum period_kind)kind, day);
+        book->next[kind] = period_next(&book->now[kind]);
     }
-    return 0;
 }
 
 void
@@ -349,7 +407,7 @@ book_disown_strays(struct ledger *ledger)
 
     for (uint32_t idx = 0; idx < n_cells; idx++) {
         if (quota_cell_info(ledger->segment, idx, &info) == 0 &&
-            !is_wanted(&ledger->book, info.key_id, idx))
+            !is_wanted(&ledger->book, info.id.key_id, idx))
             disown(&ledger->book, idx);
     }
     disown_keys(ledger);
@@ -382,10 +440,13 @@ book_sweep(struct ledger *ledger)
         struct quota_cell_info info;
 
         /* Closed already, or wanted again: a limit that came back. */
-        if (quota_cell_info(ledger->segment, idx, &info) != 0 || is_wanted(book, info.key_id, idx))
+        if (quota_cell_info(ledger->segment, idx, &info) != 0 ||
+            is_wanted(book, info.id.key_id, idx))
             continue;
         if (quota_cell_close(ledger->segment, idx) != 0)
             book->unwanted[n_kept++] = idx;
+        else
+            book->has_new_room = true;
     }
     book->n_unwanted = n_kept;
 }
@@ -393,18 +454,53 @@ book_sweep(struct ledger *ledger)
 void
 book_charge(struct ledger *ledger, const struct settle_row *row)
 {
-    const struct book_entry *key = book_find(&ledger->book, row->key_id);
-    const struct book_entry *group = key == NULL ? NULL : book_find(&ledger->book, key->group_id);
+    const struct book_entry *group = group_of(ledger, row->key_id);
 
     for (uint32_t i = 0; group != NULL && i < group->n_cells; i++) {
         const struct book_cell *ref = &group->cells[i];
         struct quota_cell *cell;
 
-        if (ref->unit == LIMIT_UNIT_CONCURRENT ||
-            (ref->period_id != 0 && ref->period_id != row->period_id))
+        if (ref->unit == LIMIT_UNIT_CONCURRENT || row->day_id < ref->first_day ||
+            row->day_id > ref->last_day ||
+            (ref->model_id != QUOTA_ALL_MODELS && ref->model_id != row->model_id))
             continue;
         cell = quota_cell_at(ledger->segment, ref->idx, ref->generation);
         assert(cell != NULL); /* only we close cells, and not those in the book */
-        quota_charge(cell, ref->unit == LIMIT_UNIT_NUSD ? row->charge_nusd : row->quota_tokens);
+        charge(cell, ref->unit == LIMIT_UNIT_NUSD ? row->charge_nusd : row->quota_tokens);
     }
+}
+
+/* A key that was revoked before this ledger began is not in the book; its chain may be. */
+static const struct book_entry *
+group_of(struct ledger *ledger, uint64_t key_id)
+{
+    struct book *book = &ledger->book;
+    const struct book_entry *key = book_find(book, key_id);
+    struct key_record record;
+
+    if (key == NULL) {
+        int rc = store_key_get(ledger->store, key_id, &record);
+
+        if (rc == 0) {
+            key = find_or_add(book, key_id, record.group_id);
+            store_key_fini(&record);
+        } else if (rc != ERR_MISSING) {
+            book_walk_begin(book); /* all cells anew, of the sums */
+        }
+    }
+    return key == NULL ? NULL : book_find(book, key->group_id);
+}
+
+/* Below zero it cannot come: no key's day does. */
+static void
+charge(struct quota_cell *cell, int64_t amount)
+{
+    struct quota_view view;
+
+    if (amount >= 0) {
+        quota_charge(cell, amount);
+        return;
+    }
+    quota_view(cell, &view);
+    quota_set_used(cell, view.used + amount < 0 ? 0 : view.used + amount);
 }

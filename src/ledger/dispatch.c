@@ -7,6 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "adjust.h"
+#include "audit.h"
+#include "backup.h"
 #include "checkpoint.h"
 #include "key_admin.h"
 #include "key_declare.h"
@@ -20,6 +23,8 @@
 #include "relayos/shm/quota.h"
 #include "report.h"
 #include "request_query.h"
+#include "retention.h"
+#include "row_reply.h"
 #include "undertaker.h"
 
 #define READ_SIZE       65536
@@ -53,6 +58,14 @@ static dispatch_handler *const handlers[COMMAND_N] = {
     [COMMAND_USAGE] = report_usage,
     [COMMAND_LEDGER_STATUS] = report_status,
     [COMMAND_CHECKPOINT] = checkpoint_run,
+    [COMMAND_LEDGER_ROWS] = row_reply_page,
+    [COMMAND_LEDGER_SHOW] = row_reply_show,
+    [COMMAND_LEDGER_ADJUST] = adjust_make,
+    [COMMAND_LEDGER_CELLS] = audit_cells,
+    [COMMAND_LEDGER_BILLED] = retention_set_billed,
+    [COMMAND_BACKUP_BEGIN] = backup_begin,
+    [COMMAND_BACKUP_NEXT] = backup_next,
+    [COMMAND_BACKUP_END] = backup_end,
     [COMMAND_SETTLE] = on_settle,
     [COMMAND_UNDERTAKE] = on_undertake,
     [COMMAND_REGISTRY] = on_registry,
@@ -230,6 +243,9 @@ on_undertake(struct ledger *ledger, const struct frame_value *args, struct frame
 {
     struct undertaker_tally tally = {0};
     int64_t slot = frame_get_int(args, "slot", -1);
+    /* Who may have written anywhere may have written a plausible number: anew from the store. */
+    if (frame_get_bool(args, "is_suspect", false))
+        book_walk_begin(&ledger->book);
     int rc = undertaker_visit(ledger, slot < 0 || slot > UINT32_MAX ? UINT32_MAX : (uint32_t)slot,
                               &tally, why);
 

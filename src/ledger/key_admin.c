@@ -8,6 +8,7 @@
 #include "key_reply.h"
 #include "ledger.h"
 #include "relayos/base/clock.h"
+#include "relayos/base/crash.h"
 #include "relayos/base/log.h"
 #include "relayos/policy/key_secret.h"
 #include "relayos/store/store_key.h"
@@ -21,10 +22,13 @@ typedef void change(struct key_record *key);
 static int insert(struct ledger *ledger, struct key_record *key, struct errmsg *why);
 static int explain_name(struct ledger *ledger, const struct key_record *key, int rc,
                         struct errmsg *why);
+static int check_filter(const struct store_key_filter *filter, struct errmsg *why);
 static int list_page(struct ledger *ledger, const struct store_key_filter *filter, uint64_t after,
                      int64_t limit, struct frame_out *out);
 static int update_found(struct ledger *ledger, const struct frame_value *args,
-                        struct key_record *key, struct errmsg *why);
+                        const struct key_record *before, struct key_record *key,
+                        struct errmsg *why);
+static void put_back(struct ledger *ledger, const struct key_record *before);
 static int write_update(struct ledger *ledger, const struct key_record *key, struct errmsg *why);
 static int change_flags(struct ledger *ledger, const struct frame_value *args,
                         struct frame_out *out, struct errmsg *why, change *apply);
@@ -33,6 +37,7 @@ static int change_found(struct ledger *ledger, struct key_record *key, struct er
 static void disable(struct key_record *key);
 static void enable(struct key_record *key);
 static void revoke(struct key_record *key);
+static void revoke_and_cut(struct key_record *key);
 
 int
 key_admin_create(struct ledger *ledger, const struct frame_value *args, struct frame_out *out,
@@ -89,6 +94,7 @@ insert(struct ledger *ledger, struct key_record *key, struct errmsg *why)
     if (rc != 0)
         return rc;
     rc = ledger_end(ledger, store_key_insert(ledger->store, key), why);
+    CRASH_POINT("key.committed");
     if (rc != 0)
         return explain_name(ledger, key, rc, why);
     rc = key_admin_publish(ledger, key, why);
@@ -152,12 +158,33 @@ key_admin_list(struct ledger *ledger, const struct frame_value *args, struct fra
     int64_t after = frame_get_int(args, "after", 0);
     int64_t limit = frame_get_int(args, "limit", DEFAULT_PAGE);
 
-    (void)why;
+    int rc = check_filter(&filter, why);
+
+    if (rc != 0)
+        return rc;
     if (ledger->store == NULL)
         return ERR_STORE;
     if (limit < 1 || limit > MAX_PAGE)
         limit = MAX_PAGE;
     return list_page(ledger, &filter, after < 0 ? 0 : (uint64_t)after, limit, out);
+}
+
+/* A word that names nothing would find nothing, and so tell that there is nothing. */
+static int
+check_filter(const struct store_key_filter *filter, struct errmsg *why)
+{
+    static const char *const states[] = {"active", "disabled", "expired", "revoked"};
+    bool is_state = filter->state.len == 0;
+    uint8_t tool;
+
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+        is_state = is_state || slice_eq_str(filter->state, states[i]);
+    if (!is_state) {
+        errmsg_set(why, "state \"%.*s\" is none of active, disabled, expired, revoked",
+                   (int)(filter->state.len < 64 ? filter->state.len : 64), filter->state.ptr);
+        return ERR_SYNTAX;
+    }
+    return filter->tool.len == 0 ? 0 : key_args_tool(filter->tool, &tool, why);
 }
 
 static int
@@ -205,12 +232,15 @@ int
 key_admin_update(struct ledger *ledger, const struct frame_value *args, struct frame_out *out,
                  struct errmsg *why)
 {
-    struct key_record key;
+    struct key_record key, before;
     int rc = key_args_find(ledger, args, &key, why);
 
     if (rc != 0)
         return rc;
-    rc = update_found(ledger, args, &key, why);
+    if ((rc = store_key_get(ledger->store, key.id, &before)) == 0) {
+        rc = update_found(ledger, args, &before, &key, why);
+        store_key_fini(&before);
+    }
     if (rc == 0)
         rc = key_reply_write(ledger, &key, "key", out);
     store_key_fini(&key);
@@ -218,8 +248,8 @@ key_admin_update(struct ledger *ledger, const struct frame_value *args, struct f
 }
 
 static int
-update_found(struct ledger *ledger, const struct frame_value *args, struct key_record *key,
-             struct errmsg *why)
+update_found(struct ledger *ledger, const struct frame_value *args, const struct key_record *before,
+             struct key_record *key, struct errmsg *why)
 {
     int rc = key_admin_check_writable(ledger, key, why);
 
@@ -228,7 +258,19 @@ update_found(struct ledger *ledger, const struct frame_value *args, struct key_r
     key->updated_us = clock_real_us();
     if ((rc = write_update(ledger, key, why)) != 0)
         return rc;
-    return key_admin_publish(ledger, key, why);
+    if ((rc = key_admin_publish(ledger, key, why)) == ERR_FULL)
+        put_back(ledger, before);
+    return rc;
+}
+
+/* What finds no room must not stand in the store either: nobody would hold to it. */
+static void
+put_back(struct ledger *ledger, const struct key_record *before)
+{
+    struct errmsg why;
+
+    if (write_update(ledger, before, &why) != 0 || key_admin_publish(ledger, before, &why) != 0)
+        log_error("key.unpublished", "key_id=%llu %s", (unsigned long long)before->id, why.text);
 }
 
 int
@@ -277,7 +319,9 @@ int
 key_admin_revoke(struct ledger *ledger, const struct frame_value *args, struct frame_out *out,
                  struct errmsg *why)
 {
-    return change_flags(ledger, args, out, why, revoke);
+    bool cut = frame_get_bool(args, "cut", ledger->heritage->conf->revoke_cuts_streams);
+
+    return change_flags(ledger, args, out, why, cut ? revoke_and_cut : revoke);
 }
 
 static int
@@ -329,4 +373,11 @@ revoke(struct key_record *key)
 {
     key->flags |= KEY_REVOKED;
     key->revoked_us = key->updated_us;
+}
+
+static void
+revoke_and_cut(struct key_record *key)
+{
+    revoke(key);
+    key->flags |= KEY_CUT;
 }

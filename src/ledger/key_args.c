@@ -7,13 +7,13 @@
 #include <string.h>
 
 #include "ledger.h"
+#include "quota_args.h"
 #include "relayos/base/mem.h"
 #include "relayos/base/text.h"
 #include "relayos/shm/catalog.h"
 #include "relayos/store/store_key.h"
 #include "relayos/store/store_name.h"
 
-#define MAX_AMOUNT     INT64_C(1000000000000000000) /* 1,000,000,000 USD, as in relayos.yaml(5) */
 #define MAX_PER_MINUTE INT64_C(1000000000)
 
 static int find_by_text(struct ledger *ledger, struct slice text, struct key_record *out);
@@ -25,9 +25,7 @@ static int apply_count(const struct frame_value *args, const char *name, int64_t
 static int apply_models(const struct frame_value *args, struct key_record *key, struct errmsg *why);
 static int check_models(struct ledger *ledger, const struct key_record *key, struct errmsg *why);
 static const char *nearest_model(struct ledger *ledger, const char *name);
-static int apply_limits(const struct frame_value *args, bool keeps_zero, struct key_record *key,
-                        struct errmsg *why);
-static void set_limit(struct key_record *key, struct key_limit limit, bool keeps_zero);
+static int check_model(struct ledger *ledger, const char *name, struct errmsg *why);
 
 int
 key_args_find(struct ledger *ledger, const struct frame_value *args, struct key_record *out,
@@ -99,8 +97,13 @@ key_args_apply(struct ledger *ledger, const struct frame_value *args, struct key
 {
     int rc = apply_plain(args, key, why);
 
-    if (rc != 0 || (rc = apply_limits(args, false, key, why)) != 0)
+    if (rc != 0 || (rc = quota_args_change(args, key, why)) != 0)
         return rc;
+    for (uint8_t i = 0; i < key->n_limits && frame_get(args, "quotas") != NULL; i++) {
+        if (key->limits[i].model[0] != '\0' &&
+            (rc = check_model(ledger, key->limits[i].model, why)) != 0)
+            return rc;
+    }
     if (frame_get(args, "models") == NULL)
         return 0;
     if ((rc = apply_models(args, key, why)) != 0)
@@ -116,11 +119,10 @@ key_args_declare(const struct frame_value *args, struct key_record *key, struct 
 {
     int rc = apply_plain(args, key, why);
 
-    key->n_limits = 0;
-    if (rc != 0 || (rc = apply_limits(args, true, key, why)) != 0)
+    if (rc != 0 || (rc = quota_args_declare(args, key, why)) != 0)
         return rc;
-    key->flags =
-        (uint32_t)frame_get_int(args, "flags", KEY_ALL_MODELS) & (KEY_DISABLED | KEY_ALL_MODELS);
+    key->flags = (uint32_t)frame_get_int(args, "flags", KEY_ALL_MODELS) &
+                 (KEY_DISABLED | KEY_ALL_MODELS | KEY_STRICT);
     snprintf(key->last4, sizeof(key->last4), "%.*s", (int)frame_get_str(args, "last4").len,
              frame_get_str(args, "last4").len == 0 ? "" : frame_get_str(args, "last4").ptr);
     return apply_models(args, key, why);
@@ -142,18 +144,26 @@ apply_plain(const struct frame_value *args, struct key_record *key, struct errms
             0 ||
         (rc = apply_count(args, "expires_us", INT64_MAX, &key->expires_us, why)) != 0)
         return rc;
+    if (frame_get_bool(args, "strict", (key->flags & KEY_STRICT) != 0))
+        key->flags |= KEY_STRICT;
+    else
+        key->flags &= ~(uint32_t)KEY_STRICT;
     if (key->name[0] == '\0') {
         errmsg_set(why, "a key needs a name");
         return ERR_SYNTAX;
     }
-    if (tool.len != 0 && store_name_find(STORE_NAME_TOOL, tool, &key->tool) != 0) {
-        errmsg_set(why,
-                   "tool \"%.*s\" is none of cursor, claude-code, codex, script, agent, server, "
-                   "other",
-                   (int)tool.len, tool.ptr);
-        return ERR_SYNTAX;
-    }
-    return 0;
+    return tool.len == 0 ? 0 : key_args_tool(tool, &key->tool, why);
+}
+
+int
+key_args_tool(struct slice name, uint8_t *out, struct errmsg *why)
+{
+    if (store_name_find(STORE_NAME_TOOL, name, out) == 0)
+        return 0;
+    errmsg_set(why,
+               "tool \"%.*s\" is none of cursor, claude-code, codex, script, agent, server, other",
+               (int)(name.len < 64 ? name.len : 64), name.ptr);
+    return ERR_SYNTAX;
 }
 
 static int
@@ -223,19 +233,26 @@ apply_models(const struct frame_value *args, struct key_record *key, struct errm
 static int
 check_models(struct ledger *ledger, const struct key_record *key, struct errmsg *why)
 {
-    for (uint32_t i = 0; i < key->n_models; i++) {
-        uint32_t id;
+    int rc = 0;
 
-        if (catalog_model_id(ledger->catalog, slice_str(key->models[i]), &id) == 0)
-            continue;
-        const char *nearest = nearest_model(ledger, key->models[i]);
-        if (nearest != NULL)
-            errmsg_set(why, "there is no model %s; did you mean %s?", key->models[i], nearest);
-        else
-            errmsg_set(why, "there is no model %s in the config", key->models[i]);
-        return ERR_MISSING;
-    }
-    return 0;
+    for (uint32_t i = 0; rc == 0 && i < key->n_models; i++)
+        rc = check_model(ledger, key->models[i], why);
+    return rc;
+}
+
+static int
+check_model(struct ledger *ledger, const char *name, struct errmsg *why)
+{
+    uint32_t id;
+
+    if (catalog_model_id(ledger->catalog, slice_str(name), &id) == 0)
+        return 0;
+    const char *nearest = nearest_model(ledger, name);
+    if (nearest != NULL)
+        errmsg_set(why, "there is no model %s; did you mean %s?", name, nearest);
+    else
+        errmsg_set(why, "there is no model %s in the config", name);
+    return ERR_MISSING;
 }
 
 static const char *
@@ -249,47 +266,4 @@ nearest_model(struct ledger *ledger, const char *name)
         n++;
     }
     return text_nearest(slice_str(name), names, n);
-}
-
-static int
-apply_limits(const struct frame_value *args, bool keeps_zero, struct key_record *key,
-             struct errmsg *why)
-{
-    static const char *const names[] = {"quota_nusd", "quota_tokens"};
-    struct slice period_name = frame_get_str(args, "quota_period");
-    uint8_t period = key->n_limits > 0 ? key->limits[0].period : LIMIT_PERIOD_MONTH;
-
-    if (period_name.len != 0 && store_name_find(STORE_NAME_PERIOD, period_name, &period) != 0) {
-        errmsg_set(why, "quota_period: \"month\" or \"total\"");
-        return ERR_SYNTAX;
-    }
-    for (uint8_t unit = LIMIT_UNIT_NUSD; unit <= LIMIT_UNIT_TOKENS; unit++) {
-        int64_t amount = -1;
-        int rc = apply_count(args, names[unit], MAX_AMOUNT, &amount, why);
-
-        if (rc != 0)
-            return rc;
-        if (amount >= 0)
-            set_limit(key, (struct key_limit){.unit = unit, .period = period, .amount = amount},
-                      keeps_zero);
-    }
-    for (uint8_t i = 0; period_name.len != 0 && i < key->n_limits; i++)
-        key->limits[i].period = period;
-    return 0;
-}
-
-/* A key has one limit of each unit. */
-static void
-set_limit(struct key_record *key, struct key_limit limit, bool keeps_zero)
-{
-    uint8_t n = 0;
-
-    for (uint8_t i = 0; i < key->n_limits; i++) {
-        if (key->limits[i].unit != limit.unit)
-            key->limits[n++] = key->limits[i];
-    }
-    assert(n < LIMIT_KEY_LIMITS);
-    if (limit.amount > 0 || keeps_zero)
-        key->limits[n++] = limit;
-    key->n_limits = n;
 }

@@ -38,6 +38,7 @@ static int write_one(struct ledger *ledger, struct declaration *declaration,
 static int merge(struct ledger *ledger, struct declaration *declaration, struct declared *declared,
                  const struct key_record *found, struct errmsg *why);
 static bool is_same(const struct key_record *a, const struct key_record *b);
+static bool has_same_limits(const struct key_record *a, const struct key_record *b);
 static int publish_all(struct ledger *ledger, const struct declaration *declaration,
                        struct errmsg *why);
 static void free_all(struct declaration *declaration);
@@ -222,11 +223,10 @@ is_same(const struct key_record *a, const struct key_record *b)
 {
     if (strcmp(a->name, b->name) != 0 || strcmp(a->owner, b->owner) != 0 ||
         strcmp(a->last4, b->last4) != 0 || a->tool != b->tool || a->flags != b->flags ||
-        a->n_models != b->n_models || a->n_limits != b->n_limits ||
+        a->n_models != b->n_models || !has_same_limits(a, b) ||
         a->requests_per_minute != b->requests_per_minute ||
         a->tokens_per_minute != b->tokens_per_minute || a->max_concurrent != b->max_concurrent ||
-        a->expires_us != b->expires_us ||
-        memcmp(a->limits, b->limits, a->n_limits * sizeof(a->limits[0])) != 0)
+        a->expires_us != b->expires_us)
         return false;
     for (uint32_t i = 0; i < a->n_models; i++) {
         uint32_t j = 0;
@@ -239,13 +239,29 @@ is_same(const struct key_record *a, const struct key_record *b)
     return true;
 }
 
+/* In whatever order: no two of a key are alike. */
+static bool
+has_same_limits(const struct key_record *a, const struct key_record *b)
+{
+    for (uint8_t i = 0; i < a->n_limits; i++) {
+        uint8_t j = 0;
+
+        while (j < b->n_limits && memcmp(&a->limits[i], &b->limits[j], sizeof(a->limits[i])) != 0)
+            j++;
+        if (j == b->n_limits)
+            return false;
+    }
+    return a->n_limits == b->n_limits;
+}
+
 static int
 publish_all(struct ledger *ledger, const struct declaration *declaration, struct errmsg *why)
 {
+    uint32_t revoked = KEY_REVOKED | (ledger->heritage->conf->revoke_cuts_streams ? KEY_CUT : 0u);
     int first_rc = 0;
 
     for (size_t i = 0; i < declaration->n_revoked; i++)
-        book_set_flags(ledger, declaration->revoked[i], KEY_REVOKED);
+        book_set_flags(ledger, declaration->revoked[i], revoked);
     for (size_t i = 0; i < declaration->n; i++) {
         if (!declaration->keys[i].is_changed)
             continue;

@@ -15,7 +15,8 @@ static void write_identity(struct ledger *ledger, const struct key_record *key,
 static int write_limits(struct ledger *ledger, const struct key_record *key, struct frame_out *out);
 static int write_limit(struct ledger *ledger, uint64_t group_id, const struct key_limit *limit,
                        struct frame_out *out);
-static int look_up(struct ledger *ledger, uint64_t group_id, uint8_t unit, struct quota_view *view);
+static int look_up(struct ledger *ledger, uint64_t group_id, const struct key_limit *limit,
+                   struct quota_view *view);
 
 int
 key_reply_write(struct ledger *ledger, const struct key_record *key, const char *name,
@@ -29,6 +30,7 @@ key_reply_write(struct ledger *ledger, const struct key_record *key, const char 
         frame_cstr(out, NULL, key->models[i]);
     frame_end(out);
     int rc = write_limits(ledger, key, out);
+    frame_bool(out, "strict", (key->flags & KEY_STRICT) != 0);
     frame_int(out, "requests_per_minute", key->requests_per_minute);
     frame_int(out, "tokens_per_minute", key->tokens_per_minute);
     frame_int(out, "max_concurrent", key->max_concurrent);
@@ -86,38 +88,51 @@ static int
 write_limit(struct ledger *ledger, uint64_t group_id, const struct key_limit *limit,
             struct frame_out *out)
 {
-    struct quota_view view = {.period_id =
-                                  limit->period == LIMIT_PERIOD_MONTH ? ledger->book.month : 0};
-    int rc = look_up(ledger, group_id, limit->unit, &view);
+    const struct period *period = &ledger->book.now[limit->period];
+    struct quota_view view = {0};
+    int rc = look_up(ledger, group_id, limit, &view);
 
     frame_map(out, NULL);
     frame_cstr(out, "unit", store_name(STORE_NAME_UNIT, limit->unit));
     frame_cstr(out, "period", store_name(STORE_NAME_PERIOD, limit->period));
+    if (limit->model[0] != '\0')
+        frame_cstr(out, "model", limit->model);
+    else
+        frame_nil(out, "model");
+    frame_bool(out, "shadow", limit->is_shadow);
     frame_int(out, "limit", limit->amount);
     frame_int(out, "used", view.used);
     frame_int(out, "reserved", view.reserved);
-    frame_int(out, "period_id", view.period_id);
+    frame_int(out, "period_id", period->id);
+    if (limit->period != LIMIT_PERIOD_TOTAL)
+        frame_int(out, "renews_us", period->end_us);
+    else
+        frame_nil(out, "renews_us");
     frame_end(out);
     return rc;
 }
 
 /* From the open cell; a key that is out of use has none: then from the store. */
 static int
-look_up(struct ledger *ledger, uint64_t group_id, uint8_t unit, struct quota_view *view)
+look_up(struct ledger *ledger, uint64_t group_id, const struct key_limit *limit,
+        struct quota_view *view)
 {
-    const struct book_entry *group = book_find(&ledger->book, group_id);
+    const struct period *period = &ledger->book.now[limit->period];
+    struct book_cell wanted = {
+        .unit = limit->unit, .period_id = period->id, .model_id = QUOTA_ALL_MODELS};
+    const struct book_cell *cell = NULL;
     int64_t nusd, tokens;
 
-    for (uint32_t i = 0; group != NULL && i < group->n_cells; i++) {
-        const struct book_cell *cell = &group->cells[i];
-
-        if (cell->unit == unit && cell->period_id == view->period_id) {
-            quota_view(quota_cell_at(ledger->segment, cell->idx, cell->generation), view);
-            return 0;
-        }
+    if (limit->model[0] == '\0' ||
+        catalog_model_id(ledger->catalog, slice_str(limit->model), &wanted.model_id) == 0)
+        cell = book_find_cell(&ledger->book, group_id, &wanted);
+    if (cell != NULL) {
+        quota_view(quota_cell_at(ledger->segment, cell->idx, cell->generation), view);
+        return 0;
     }
-    int rc = store_usage_of_group(ledger->store, group_id, view->period_id, &nusd, &tokens);
+    int rc = store_usage_of_group(ledger->store, group_id, slice_str(limit->model),
+                                  period->first_day, period->last_day, &nusd, &tokens);
     if (rc == 0)
-        view->used = unit == LIMIT_UNIT_NUSD ? nusd : tokens;
+        view->used = limit->unit == LIMIT_UNIT_NUSD ? nusd : tokens;
     return rc;
 }

@@ -12,10 +12,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "audit.h"
+#include "backup.h"
 #include "checkpoint.h"
+#include "day.h"
 #include "dispatch.h"
-#include "month.h"
 #include "relayos/base/clock.h"
+#include "relayos/base/crash.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/log.h"
 #include "relayos/base/mem.h"
@@ -23,7 +26,6 @@
 #include "relayos/shm/flight.h"
 #include "relayos/shm/proc_slot.h"
 #include "relayos/shm/quota.h"
-#include "relayos/store/store_ledger.h"
 #include "undertaker.h"
 
 #define LOCK_WAIT_MS     5000 /* for a predecessor that is being ended */
@@ -48,7 +50,7 @@ static void settle_unasked(struct ledger *ledger, const struct dispatch *dispatc
 static void walk_on(struct ledger *ledger);
 static void reopen_store(struct ledger *ledger);
 static void set_admission(struct ledger *ledger);
-static void distrust_store(struct ledger *ledger, const struct errmsg *why);
+static uint32_t n_slots_in_use(const struct ledger *ledger);
 
 int
 ledger_main(const struct heritage *heritage)
@@ -61,6 +63,8 @@ ledger_main(const struct heritage *heritage)
 
     if (ledger_start(ledger, heritage, &why) != 0) {
         log_error("ledger.start", "%s", why.text);
+        if (heritage->conf->log_file[0] != '\0') /* whoever starts us may not be reading it */
+            fprintf(stderr, "relayosd: %s\n", why.text);
     } else {
         say_ready(heritage);
         serve(ledger, dispatch, signal_fd);
@@ -88,6 +92,7 @@ ledger_start(struct ledger *ledger, const struct heritage *heritage, struct errm
     int rc = take_lock(ledger, why);
     if (rc != 0)
         return rc;
+    CRASH_POINT("ledger.locked");
     ledger->epoch = segment_ledger_epoch_next(ledger->segment);
     ledger->pepper = hash_hmac_new(heritage->pepper);
     book_init(&ledger->book);
@@ -96,8 +101,8 @@ ledger_start(struct ledger *ledger, const struct heritage *heritage, struct errm
         ledger->last_checkpoint_us = clock_mono_us();
         set_admission(ledger);
         proc_slot_set_state(ledger->segment, heritage->slot, PROC_READY);
-        log_info("ledger.ready", "keys=%u month=%u epoch=%llu", ledger->book.n_published,
-                 ledger->book.month, (unsigned long long)ledger->epoch);
+        log_info("ledger.ready", "keys=%u day=%u epoch=%llu", ledger->book.n_published,
+                 ledger->book.day, (unsigned long long)ledger->epoch);
         return 0;
     }
     ledger_finish(ledger);
@@ -144,21 +149,25 @@ adopt(struct ledger *ledger, struct errmsg *why)
 {
     struct undertaker_tally buried = {0};
     struct settle_tally settled = {0};
-    int rc = month_restore(ledger);
+    int rc = day_restore(ledger);
 
     if (rc != 0) {
-        errmsg_set(why, "month: %s", store_error(ledger->store));
+        errmsg_set(why, "day: %s", store_error(ledger->store));
         return rc;
     }
-    if ((rc = store_ledger_verify(ledger->store, ledger->book.month, why)) != 0)
+    if ((rc = audit_start(ledger, why)) != 0)
         return rc;
     book_walk_begin(&ledger->book);
     if ((rc = book_walk(ledger, INT64_MAX)) != 0) {
         errmsg_set(why, "keys: %s", store_error(ledger->store));
         return rc;
     }
+    CRASH_POINT("ledger.keys_published");
     book_disown_strays(ledger);
     undertaker_bury_orphans(ledger, 0, flight_n_slots(ledger->segment), &buried);
+    CRASH_POINT("ledger.adopting");
+    if ((rc = intent_adopt(ledger, why)) != 0)
+        return rc;
     ledger->reconcile_is_due = quota_reconcile_all(ledger->segment) != 0;
     if ((rc = settle_run(ledger, &settled)) != 0)
         errmsg_set(why, "settlement: %s",
@@ -169,6 +178,7 @@ adopt(struct ledger *ledger, struct errmsg *why)
 void
 ledger_finish(struct ledger *ledger)
 {
+    backup_drop(ledger);
     store_close(&ledger->store);
     book_fini(&ledger->book);
     settle_fini(&ledger->settle);
@@ -307,13 +317,15 @@ ledger_tick(struct ledger *ledger, int64_t now_us)
     proc_slot_beat(ledger->segment, ledger->heritage->slot, now_us);
     if (ledger->store == NULL)
         reopen_store(ledger);
-    if (ledger->store != NULL && month_check(ledger) != 0)
-        log_error("ledger.month_failed", "the month could not be moved on; trying again");
+    if (ledger->store != NULL && day_check(ledger) != 0)
+        log_error("ledger.day_failed", "the day could not be moved on; trying again");
     if (ledger->reconcile_is_due)
         ledger->reconcile_is_due = quota_reconcile_all(ledger->segment) != 0;
     if (ledger->store != NULL)
         checkpoint_unasked(ledger, now_us);
     book_sweep(ledger);
+    book_walk_again_if_short(&ledger->book);
+    backup_tick(ledger, now_us);
     set_admission(ledger);
 }
 
@@ -325,7 +337,7 @@ walk_on(struct ledger *ledger)
     if (book_walk(ledger, WALK_BUDGET_US) == 0)
         return;
     errmsg_set(&why, "keys: %s", store_error(ledger->store));
-    distrust_store(ledger, &why);
+    ledger_distrust(ledger, &why);
 }
 
 static void
@@ -333,7 +345,10 @@ reopen_store(struct ledger *ledger)
 {
     struct errmsg why;
 
-    if (open_store(ledger, &why) != 0) {
+    int rc = open_store(ledger, &why);
+    if (rc == 0 && (rc = store_check(ledger->store, &why)) != 0)
+        store_close(&ledger->store);
+    if (rc != 0) {
         log_error("ledger.store", "%s; no request is admitted until it can be opened", why.text);
         return;
     }
@@ -355,7 +370,7 @@ static void
 set_admission(struct ledger *ledger)
 {
     bool was_open = segment_admission_is_open(ledger->segment);
-    uint32_t n = ledger_outbox(ledger), of = flight_n_slots(ledger->segment);
+    uint32_t n = ledger_outbox(ledger), of = n_slots_in_use(ledger);
     bool is_open = ledger->store != NULL && (was_open ? n * 5 <= of * 4 : n * 2 <= of);
 
     if (is_open == was_open)
@@ -366,6 +381,22 @@ set_admission(struct ledger *ledger)
     else
         log_error("ledger.admission_closed", "outbox=%u of=%u store=%s", n, of,
                   ledger->store == NULL ? "closed" : "open");
+}
+
+/* Those of workers there are: half of all slots are kept for successors. */
+static uint32_t
+n_slots_in_use(const struct ledger *ledger)
+{
+    const struct segment_capacity *capacity = segment_capacity(ledger->segment);
+    uint32_t n_workers = 0;
+
+    for (uint32_t slot = 0; slot < capacity->n_workers; slot++) {
+        struct proc_view worker;
+
+        proc_slot_view(ledger->segment, slot, &worker);
+        n_workers += worker.state != PROC_VACANT;
+    }
+    return (n_workers == 0 ? 1 : n_workers) * capacity->flights_per_worker;
 }
 
 bool
@@ -390,7 +421,7 @@ ledger_begin(struct ledger *ledger, struct errmsg *why)
         return 0;
     errmsg_set(why, "%s", store_error(ledger->store));
     if (rc == ERR_STORE)
-        distrust_store(ledger, why);
+        ledger_distrust(ledger, why);
     return rc;
 }
 
@@ -405,6 +436,7 @@ ledger_end(struct ledger *ledger, int rc, struct errmsg *why)
         return ERR_CONFLICT;
     }
     if (rc == 0) {
+        CRASH_POINT("ledger.before_commit");
         rc = store_commit(ledger->store);
         is_store_error = rc != 0;
     } else {
@@ -413,14 +445,15 @@ ledger_end(struct ledger *ledger, int rc, struct errmsg *why)
     if (is_store_error)
         errmsg_set(why, "%s", store_error(ledger->store));
     if (rc == ERR_STORE)
-        distrust_store(ledger, why);
+        ledger_distrust(ledger, why);
     return rc;
 }
 
 /* After a failed fsync nobody knows what a later one means: open anew, look at every page. */
-static void
-distrust_store(struct ledger *ledger, const struct errmsg *why)
+void
+ledger_distrust(struct ledger *ledger, const struct errmsg *why)
 {
+    backup_drop(ledger);
     store_close(&ledger->store);
     segment_set_admission(ledger->segment, false);
     log_error("ledger.store", "%s; admission is closed until the database is checked", why->text);

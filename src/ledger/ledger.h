@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "book.h"
+#include "intent.h"
 #include "relayos/base/errmsg.h"
 #include "relayos/base/hash.h"
 #include "relayos/heritage.h"
@@ -28,8 +29,13 @@ struct ledger {
     int lock_fd;
     struct book book;
     struct settle settle;
+    struct intents intents;
+    uint64_t to_wake; /* workers of which the batch has something, by slot */
     int64_t last_tick_us, last_settle_us, last_checkpoint_us; /* clock_mono_us */
     int64_t last_settle_real_us, last_checkpoint_real_us;     /* for people */
+    struct store_backup *backup; /* under way, or NULL; before the store is closed it is dropped */
+    int64_t backup_asked_us;
+    bool backup_is_copied;
     bool reconcile_is_due;
     bool is_fenced;   /* another ledger has taken over: touch nothing, end */
     bool is_stopping; /* asked to end: outbox is flushed, the reply is on its way */
@@ -40,7 +46,7 @@ int ledger_start(struct ledger *ledger, const struct heritage *heritage,
                  struct errmsg *why) MUST_CHECK;
 void ledger_finish(struct ledger *ledger);
 
-/* What has to happen now and then: heartbeat, fence, month, store trouble, admission. */
+/* What has to happen now and then: heartbeat, fence, day, store trouble, admission. */
 void ledger_tick(struct ledger *ledger, int64_t now_us);
 
 /* Are we still the accountant? Asked before each COMMIT and each write to a quota cell. */
@@ -52,6 +58,9 @@ bool ledger_is_current(struct ledger *ledger);
  */
 int ledger_begin(struct ledger *ledger, struct errmsg *why) MUST_CHECK;
 int ledger_end(struct ledger *ledger, int rc, struct errmsg *why) MUST_CHECK;
+/* The database failed where it must not: it is closed, and admission with it, until it is checked.
+ */
+void ledger_distrust(struct ledger *ledger, const struct errmsg *why);
 
 /* DONE flights that wait for their row. */
 uint32_t ledger_outbox(const struct ledger *ledger);

@@ -14,7 +14,9 @@
 #define MAX_ROWS 10000
 
 static int read_query(struct ledger *ledger, const struct frame_value *args,
-                      struct store_usage_query *query, struct errmsg *why);
+                      struct store_usage_query *query, struct period *period, struct errmsg *why);
+static int read_period(const struct ledger *ledger, int64_t id, struct period *out,
+                       struct errmsg *why);
 static void write_row(const struct store_usage_row *row, uint32_t period_id, struct frame_out *out);
 
 int
@@ -22,8 +24,9 @@ report_usage(struct ledger *ledger, const struct frame_value *args, struct frame
              struct errmsg *why)
 {
     struct store_usage_query query;
+    struct period period;
     size_t n = 0;
-    int rc = read_query(ledger, args, &query, why);
+    int rc = read_query(ledger, args, &query, &period, why);
 
     if (rc != 0)
         return rc;
@@ -31,7 +34,7 @@ report_usage(struct ledger *ledger, const struct frame_value *args, struct frame
     rc = store_usage_report(ledger->store, &query, rows, MAX_ROWS, &n);
     frame_array(out, "rows");
     for (size_t i = 0; rc == 0 && i < n; i++)
-        write_row(&rows[i], query.period_id, out);
+        write_row(&rows[i], period.id, out);
     frame_end(out);
     free(rows);
     return rc;
@@ -39,25 +42,39 @@ report_usage(struct ledger *ledger, const struct frame_value *args, struct frame
 
 static int
 read_query(struct ledger *ledger, const struct frame_value *args, struct store_usage_query *query,
-           struct errmsg *why)
+           struct period *period, struct errmsg *why)
 {
     struct slice by = frame_get_str(args, "by");
-    int64_t period = frame_get_int(args, "period", 0);
+    int rc = read_period(ledger, frame_get_int(args, "period", 0), period, why);
 
-    *query = (struct store_usage_query){.by = STORE_USAGE_BY_KEY, .period_id = ledger->book.month};
+    if (rc != 0)
+        return rc;
+    *query = (struct store_usage_query){
+        .by = STORE_USAGE_BY_KEY, .first_day = period->first_day, .last_day = period->last_day};
     if (slice_eq_str(by, "model")) {
         query->by = STORE_USAGE_BY_MODEL;
     } else if (by.len != 0 && !slice_eq_str(by, "key")) {
         errmsg_set(why, "usage by %.*s is not kept; by \"key\" or \"model\"", (int)by.len, by.ptr);
         return ERR_SYNTAX;
     }
-    if (period < 0 || period > 999912) {
-        errmsg_set(why, "a period is written YYYYMM, %u for this month", ledger->book.month);
-        return ERR_SYNTAX;
-    }
-    if (period != 0)
-        query->period_id = (uint32_t)period;
     return key_args_find_id(ledger, args, &query->key_id, why);
+}
+
+/* A month or a day by its id; 0 is this month. */
+static int
+read_period(const struct ledger *ledger, int64_t id, struct period *out, struct errmsg *why)
+{
+    *out = ledger->book.now[PERIOD_MONTH];
+    if (id == 0)
+        return 0;
+    if (id > 0 && id <= 999912 && period_day_is_valid(id * 100 + 1))
+        *out = period_of_day(PERIOD_MONTH, (uint32_t)id * 100 + 1);
+    else if (period_day_is_valid(id))
+        *out = period_of_day(PERIOD_DAY, (uint32_t)id);
+    else
+        errmsg_set(why, "a period is written YYYYMM or YYYYMMDD: %u is this month, %u today",
+                   out->id, ledger->book.day);
+    return out->id == id ? 0 : ERR_SYNTAX;
 }
 
 static void

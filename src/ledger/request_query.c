@@ -10,12 +10,14 @@
 #include "relayos/store/store_key.h"
 #include "relayos/store/store_name.h"
 #include "relayos/store/store_trace.h"
+#include "row_reply.h"
 
 #define DEFAULT_PAGE 50
 #define MAX_PAGE     500
 
 static int read_filter(struct ledger *ledger, const struct frame_value *args,
                        struct store_trace_filter *filter, struct errmsg *why);
+static int check_words(const struct store_trace_filter *filter, struct errmsg *why);
 static int read_request_id(struct slice text, struct uuid *out, struct errmsg *why);
 static int find_running(struct ledger *ledger, struct uuid id, struct store_trace *out,
                         enum flight_state *out_state);
@@ -72,9 +74,37 @@ read_filter(struct ledger *ledger, const struct frame_value *args,
         return rc;
     filter->model = frame_get_str(args, "model");
     filter->status = frame_get_str(args, "status");
+    filter->provenance = frame_get_str(args, "provenance");
     filter->since_us = frame_get_int(args, "since_us", 0);
     filter->until_us = frame_get_int(args, "until_us", 0);
+    if ((rc = check_words(filter, why)) != 0)
+        return rc;
     return after.len == 0 ? 0 : read_request_id(after, &filter->before, why);
+}
+
+/* A word that names nothing would find nothing, and so tell that there is nothing. */
+static int
+check_words(const struct store_trace_filter *filter, struct errmsg *why)
+{
+    struct slice status = filter->status, provenance = filter->provenance;
+    char category[64];
+    uint8_t value;
+
+    snprintf(category, sizeof(category), "%.*s", (int)(status.len < 63 ? status.len : 63),
+             status.len == 0 ? "" : status.ptr);
+    if (status.len != 0 && !slice_eq_str(status, "ok") && !slice_eq_str(status, "failed") &&
+        err_category_find(category) == ERR_CATEGORY_NONE) {
+        errmsg_set(why, "status \"%s\" is neither ok nor failed, nor a category of relayos-api(7)",
+                   category);
+        return ERR_SYNTAX;
+    }
+    if (provenance.len != 0 && store_name_find(STORE_NAME_PROVENANCE, provenance, &value) != 0) {
+        errmsg_set(why, "provenance \"%.*s\" is none of reported, estimated, none, indeterminate, "
+                        "invalid",
+                   (int)(provenance.len < 64 ? provenance.len : 64), provenance.ptr);
+        return ERR_SYNTAX;
+    }
+    return 0;
 }
 
 static int
@@ -110,6 +140,7 @@ request_query_show(struct ledger *ledger, const struct frame_value *args, struct
         frame_map(out, "request");
         write_request(ledger, trace, out);
         frame_cstr(out, "state", state == FLIGHT_FREE ? "settled" : flight_state_name(state));
+        rc = row_reply_corrections(ledger, id, out);
         frame_end(out);
     }
     free(trace);
@@ -146,8 +177,9 @@ write_request(struct ledger *ledger, const struct store_trace *trace, struct fra
     frame_int(out, "cost_nusd", flight->cost_nusd);
     frame_int(out, "reserved_nusd", flight->reserved_nusd);
     frame_cstr(out, "provenance", store_name(STORE_NAME_PROVENANCE, flight->provenance));
-    frame_int(out, "period_id", flight->period_id);
+    frame_int(out, "day_id", flight->day_id);
     frame_bool(out, "is_refusal", trace->is_refusal);
+    frame_bool(out, "is_over_quota", flight->is_over_quota != 0);
     write_usage(&flight->usage, out);
     write_stages(flight, out);
     write_attempts(flight, out);
@@ -238,6 +270,10 @@ write_attempt(const struct flight_record *flight, uint32_t n, struct frame_out *
     write_offset(flight, attempt->connected_us, "connected_us", out);
     write_offset(flight, attempt->first_byte_us, "first_byte_us", out);
     write_offset(flight, attempt->end_us, "end_us", out);
+    frame_cstr(out, "provenance", store_name(STORE_NAME_PROVENANCE, attempt->provenance));
+    frame_int(out, "input_tokens", attempt->input_tokens);
+    frame_int(out, "output_tokens", attempt->output_tokens);
+    frame_int(out, "cost_nusd", attempt->cost_nusd);
     frame_cstr(out, "note", attempt->note);
     frame_cstr(out, "upstream_request_id", attempt->upstream_request_id);
 }

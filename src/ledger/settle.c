@@ -4,16 +4,20 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "intent.h"
 #include "ledger.h"
 #include "relayos/base/clock.h"
+#include "relayos/base/crash.h"
 #include "relayos/base/log.h"
 #include "relayos/base/mem.h"
 #include "relayos/policy/price.h"
 #include "relayos/shm/flight.h"
 #include "relayos/shm/proc_slot.h"
 #include "relayos/shm/refusal.h"
+#include "relayos/store/store_intent.h"
 #include "relayos/store/store_ledger.h"
 #include "relayos/store/store_trace.h"
+#include "wake.h"
 
 #define MAX_BATCHES      16 /* in one turn: commands wait no longer than that */
 #define SCAN_INTERVAL_US 1000000
@@ -55,9 +59,11 @@ settle_run(struct ledger *ledger, struct settle_tally *tally)
         return ERR_STORE; /* said already, and tried again each second */
     for (int n = 0; rc == 0 && n < MAX_BATCHES; n++) {
         collect(ledger);
-        if (settle->n_rows == 0 && settle->n_refusals == 0)
+        if (settle->n_rows == 0 && settle->n_refusals == 0 && ledger->intents.n_asking == 0)
             break;
+        CRASH_POINT("settle.collected");
         rc = commit_batch(ledger);
+        CRASH_POINT("settle.committed");
         if (rc == 0 && ledger_is_current(ledger))
             release(ledger, tally);
         forget_batch(settle);
@@ -70,10 +76,17 @@ settle_run(struct ledger *ledger, struct settle_tally *tally)
 static void
 collect(struct ledger *ledger)
 {
-    assert(ledger->settle.n_rows == 0);
+    struct settle *settle = &ledger->settle;
+    int64_t now_us = clock_mono_us();
+    bool is_scan = settle->scan_is_due || now_us - settle->last_scan_us >= SCAN_INTERVAL_US;
 
+    assert(settle->n_rows == 0);
+    intent_collect(ledger, is_scan);
     collect_from_doorbells(ledger);
-    collect_by_scan(ledger);
+    if (is_scan) {
+        settle->last_scan_us = now_us;
+        collect_by_scan(ledger);
+    }
     collect_refusals(ledger);
 }
 
@@ -96,11 +109,7 @@ collect_by_scan(struct ledger *ledger)
 {
     struct settle *settle = &ledger->settle;
     uint32_t n_flights = flight_n_slots(ledger->segment);
-    int64_t now_us = clock_mono_us();
 
-    if (!settle->scan_is_due && now_us - settle->last_scan_us < SCAN_INTERVAL_US)
-        return;
-    settle->last_scan_us = now_us;
     for (uint32_t idx = 0; idx < n_flights && settle->n_rows < SETTLE_BATCH_ROWS; idx++) {
         if (flight_peek(ledger->segment, idx) == FLIGHT_DONE)
             queue(settle, idx);
@@ -152,7 +161,7 @@ write_batch(struct ledger *ledger)
 {
     struct settle *settle = &ledger->settle;
     int64_t now_us = clock_mono_us();
-    int rc = 0;
+    int rc = intent_write(ledger);
 
     for (size_t i = 0; rc == 0 && i < settle->n_rows; i++)
         rc = write_flight(ledger, &settle->rows[i], now_us);
@@ -170,7 +179,8 @@ write_flight(struct ledger *ledger, struct settle_row *row, int64_t now_us)
 
     assert(state == FLIGHT_DONE); /* it was when it was queued, and only we take it from there */
     row->key_id = flight->key_id;
-    row->period_id = flight->period_id;
+    row->day_id = flight->day_id;
+    row->model_id = flight->model_id;
     row->charge_nusd = flight->charge_nusd;
     bool has_usage = flight->provenance == USAGE_REPORTED ||
                      flight->provenance == USAGE_ESTIMATED || flight->provenance == USAGE_INVALID;
@@ -182,9 +192,10 @@ write_flight(struct ledger *ledger, struct settle_row *row, int64_t now_us)
     if (rc != 0)
         return rc;
     row->is_new = inserted == STORE_INSERT_NEW;
+    CRASH_POINT("settle.row_written");
     if (inserted == STORE_INSERT_CONFLICT)
         log_conflict(flight);
-    return 0;
+    return flight->has_intent ? store_intent_drop(ledger->store, flight->request_id) : 0;
 }
 
 static void
@@ -210,8 +221,12 @@ release(struct ledger *ledger, struct settle_tally *tally)
     for (size_t i = 0; i < settle->n_rows; i++) {
         if (settle->rows[i].is_new)
             book_charge(ledger, &settle->rows[i]);
+        CRASH_POINT("settle.charged");
         flight_settled(ledger->segment, settle->rows[i].flight_idx);
+        wake_mark(ledger, settle->rows[i].flight_idx);
     }
+    intent_release(ledger);
+    wake_send(ledger);
     proc_slot_count_add(ledger->segment, slot, PROC_COUNTER_SETTLED, (int64_t)settle->n_rows);
     proc_slot_count_add(ledger->segment, slot, PROC_COUNTER_SETTLE_BATCHES, 1);
     proc_slot_count_add(ledger->segment, slot, PROC_COUNTER_REFUSALS_TRACED,

@@ -21,7 +21,7 @@
 /* What is left to do for a flight once its row is committed. */
 struct settle_row {
     uint32_t flight_idx;
-    uint32_t period_id;
+    uint32_t day_id, model_id;
     uint64_t key_id;
     int64_t charge_nusd, quota_tokens;
     bool is_new;

@@ -5,6 +5,7 @@
 
 #include "ledger.h"
 #include "relayos/base/clock.h"
+#include "relayos/base/crash.h"
 #include "relayos/base/log.h"
 #include "relayos/policy/price.h"
 #include "relayos/shm/flight.h"
@@ -15,7 +16,11 @@
 static void bury(struct ledger *ledger, uint32_t idx, struct undertaker_tally *tally);
 static void judge(struct flight_record *flight, enum flight_state state,
                   struct undertaker_tally *tally);
-static void end_attempts(struct flight_record *flight, enum attempt_outcome outcome);
+static bool has_usage(const struct flight_record *flight);
+static bool has_reached_caller(const struct flight_record *flight);
+static void end_attempts(struct flight_record *flight, bool was_sent);
+static void note_cost(const struct flight_record *flight, struct flight_attempt *attempt,
+                      bool was_sent);
 
 int
 undertaker_visit(struct ledger *ledger, uint32_t slot, struct undertaker_tally *tally,
@@ -34,10 +39,12 @@ undertaker_visit(struct ledger *ledger, uint32_t slot, struct undertaker_tally *
         return ERR_CONFLICT;
     }
     undertaker_bury_orphans(ledger, slot * per_worker, per_worker, tally);
+    CRASH_POINT("undertaker.buried");
     health_forget_worker(ledger->segment, slot);
     /* Now or at the next turn: the flights are DONE, and nobody can be admitted on too little. */
     if (quota_reconcile_all(ledger->segment) != 0)
         ledger->reconcile_is_due = true;
+    CRASH_POINT("undertaker.reconciled");
     proc_slot_set_state(ledger->segment, slot, PROC_VACANT);
     settle_try(ledger);
     return 0;
@@ -68,7 +75,9 @@ bury(struct ledger *ledger, uint32_t idx, struct undertaker_tally *tally)
     struct flight_record *flight = &ledger->settle.flight;
     enum flight_state state = flight_copy(ledger->segment, idx, flight);
 
+    CRASH_POINT("undertaker.found");
     judge(flight, state, tally);
+    CRASH_POINT("undertaker.judged");
     flight_bury(ledger->segment, idx, flight);
 }
 
@@ -77,15 +86,18 @@ judge(struct flight_record *flight, enum flight_state state, struct undertaker_t
 {
     static const struct usage nothing;
     bool was_sent = state == FLIGHT_DISPATCHED;
+    bool is_owed = was_sent && has_usage(flight) && has_reached_caller(flight);
 
     if (flight->category == ERR_CATEGORY_NONE)
         flight->category = ERR_CATEGORY_INTERNAL;
     if (flight->stage_us[FLIGHT_STAGE_COMPLETED] == 0)
         flight->stage_us[FLIGHT_STAGE_COMPLETED] = clock_mono_us();
-    flight->charge_nusd = flight->cost_nusd = 0;
-    if (was_sent && flight->usage.is_reported && !flight->usage.is_invalid) {
+    flight->charge_nusd = 0;
+    end_attempts(flight, was_sent);
+    if (is_owed) {
+        flight->usage.tier_permille =
+            price_factor_permille(&flight->price, flight->usage.service_tier);
         flight->charge_nusd = price_charge_nusd(&flight->usage, &flight->price);
-        flight->cost_nusd = price_charge_nusd(&flight->usage, &flight->cost);
         flight->provenance = USAGE_REPORTED;
         tally->n_settled++;
     } else {
@@ -94,16 +106,56 @@ judge(struct flight_record *flight, enum flight_state state, struct undertaker_t
         tally->n_indeterminate += was_sent;
         tally->n_voided += !was_sent;
     }
-    end_attempts(flight, was_sent ? ATTEMPT_UNCERTAIN : ATTEMPT_FAILED);
+}
+
+static bool
+has_usage(const struct flight_record *flight)
+{
+    return flight->usage.is_reported && !flight->usage.is_invalid;
+}
+
+/* Usage of an attempt that was given up before content is not the caller's to pay. */
+static bool
+has_reached_caller(const struct flight_record *flight)
+{
+    uint8_t last = ATTEMPT_RUNNING;
+
+    if (flight->n_attempts > 0 && flight->n_attempts <= LIMIT_ATTEMPTS)
+        last = flight->attempts[flight->n_attempts - 1].outcome;
+    return flight->stage_us[FLIGHT_STAGE_FIRST_TOKEN] != 0 || last == ATTEMPT_RUNNING ||
+           last == ATTEMPT_OK;
+}
+
+/* The one that ran has used what was noted last; the others know what they have cost. */
+static void
+end_attempts(struct flight_record *flight, bool was_sent)
+{
+    int64_t total = 0;
+
+    for (uint32_t i = 0; i < flight->n_attempts && i < LIMIT_ATTEMPTS; i++) {
+        struct flight_attempt *attempt = &flight->attempts[i];
+
+        if (attempt->outcome == ATTEMPT_RUNNING ||
+            (attempt->outcome == ATTEMPT_OK && attempt->provenance == USAGE_NONE))
+            note_cost(flight, attempt, was_sent);
+        if (attempt->outcome == ATTEMPT_RUNNING) {
+            attempt->outcome = was_sent ? ATTEMPT_UNCERTAIN : ATTEMPT_FAILED;
+            attempt->end_us = flight->stage_us[FLIGHT_STAGE_COMPLETED];
+        }
+        if (__builtin_add_overflow(total, attempt->cost_nusd, &total))
+            total = INT64_MAX;
+    }
+    flight->cost_nusd = total;
 }
 
 static void
-end_attempts(struct flight_record *flight, enum attempt_outcome outcome)
+note_cost(const struct flight_record *flight, struct flight_attempt *attempt, bool was_sent)
 {
-    for (uint32_t i = 0; i < flight->n_attempts && i < LIMIT_ATTEMPTS; i++) {
-        if (flight->attempts[i].outcome != ATTEMPT_RUNNING)
-            continue;
-        flight->attempts[i].outcome = (uint8_t)outcome;
-        flight->attempts[i].end_us = flight->stage_us[FLIGHT_STAGE_COMPLETED];
-    }
+    attempt->provenance = was_sent ? USAGE_INDETERMINATE : USAGE_NONE;
+    if (!was_sent || !has_usage(flight))
+        return;
+    attempt->provenance = USAGE_REPORTED;
+    attempt->input_tokens = price_prompt_tokens(&flight->usage);
+    attempt->output_tokens = price_output_tokens(&flight->usage);
+    attempt->cost_nusd = price_charge_nusd(&flight->usage, &flight->cost);
 }

@@ -72,8 +72,10 @@ spawn(struct master *master, struct child *child, uint32_t slot, struct errmsg *
     CRASH_POINT("spawn.offered");
     (void)fflush(NULL); /* or the child's exit would print it again */
     pid_t pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        CRASH_POINT("spawn.unclaimed");
         live(master, child, &birth);
+    }
     CRASH_POINT("spawn.forked");
     if (pid < 0)
         errmsg_set(why, "fork: %s", strerror(errno));

@@ -76,8 +76,9 @@ takeover_open_segment(struct master *master, struct errmsg *why)
         return inherit_segment(master, why);
     size_t len = strlen(why->text);
     snprintf(why->text + len, sizeof(why->text) - len,
-             ". If no relayosd of another version runs, remove it; requests in it that were not "
-             "settled will not be charged");
+             ". What is in it is settled by the relayosd that made it: start that one, and stop it. "
+             "If there is none, remove it; requests in it that were not settled will not be "
+             "charged");
     return rc;
 }
 

@@ -14,6 +14,7 @@
 #include "exchange.h"
 #include "interpose.h"
 #include "relayos/base/mem.h"
+#include "relayos/base/secret.h"
 
 #define STASH_MAX         65536              /* pipelined bytes kept while busy */
 #define READ_SIZE         4096               /* least room for a read */
@@ -110,6 +111,7 @@ conn_unref(struct conn *conn)
     assert(conn->n_refs > 0);
     if (--conn->n_refs > 0)
         return;
+    secret_wipe(conn->memo, sizeof conn->memo);
     buf_fini(&conn->stash);
     request_head_free(&conn->head);
     conn->magic = 0;

@@ -57,6 +57,7 @@ struct conn {
     uint64_t acked_bytes;      /* at the last look of the write deadline */
     struct conn *prev, *next;
     char client_address[48];
+    _Alignas(8) char memo[SERVER_MEMO_SIZE];
 };
 
 /* Take over an accepted descriptor. */

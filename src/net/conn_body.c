@@ -9,7 +9,7 @@
 #define READ_SIZE   4096          /* least room for a read */
 
 static bool has_room(const struct server *server, size_t more);
-static bool ask_handler(const struct conn *conn, const struct guard_head *head);
+static bool ask_handler(struct conn *conn, const struct guard_head *head);
 static void set_count(struct conn *conn, size_t n_bytes);
 
 bool
@@ -36,7 +36,7 @@ has_room(const struct server *server, size_t more)
 }
 
 static bool
-ask_handler(const struct conn *conn, const struct guard_head *head)
+ask_handler(struct conn *conn, const struct guard_head *head)
 {
     const struct server_handler *handler = &conn->server->conf.handler;
     struct http_request request = {.method = head->method,
@@ -48,6 +48,7 @@ ask_handler(const struct conn *conn, const struct guard_head *head)
         return true;
     http_split_target(&request);
     memcpy(request.client_address, conn->client_address, sizeof request.client_address);
+    request.memo = conn->memo;
     return handler->on_head(handler->ctx, &request);
 }
 

@@ -59,6 +59,7 @@ exchange_begin(h2o_req_t *req)
     request->n_headers = conn->head->n_headers;
     request->accepted_us = loop_now_us(conn->server->loop);
     memcpy(request->client_address, conn->client_address, sizeof request->client_address);
+    request->memo = conn->memo;
     request->is_body_withheld = conn->is_body_withheld;
     exchange->is_head = slice_eq_str(request->method, "HEAD");
     exchange->request_head = conn->head;
@@ -84,15 +85,6 @@ exchange_bind(struct exchange *exchange, const struct exchange_events *events, v
     assert(exchange->magic == EXCHANGE_MAGIC);
     exchange->events = *events;
     exchange->data = data;
-}
-
-void *
-exchange_alloc(struct exchange *exchange, size_t size)
-{
-    assert(exchange->magic == EXCHANGE_MAGIC);
-    void *memory = h2o_mem_alloc_pool(&exchange->req->pool, size);
-    memset(memory, 0, size);
-    return memory;
 }
 
 void

@@ -16,7 +16,9 @@ static const bool is_token_char[256] = {
     ['|'] = true,         ['~'] = true,
 };
 
-static inline char *lower_token(char *at, const char *end);
+static enum field_state next(struct slice *rest, struct http_header *out, const char **reason);
+static const char *small_end(const char *at, const char *end);
+static char *lower_token(char *at, const char *end);
 static char lower(char c);
 static const char *find_control(const char *at, const char *end);
 static bool is_control(char c);
@@ -40,13 +42,37 @@ field_next_line(struct slice *rest, struct slice *out)
     return len == 1 ? FIELD_END : FIELD_OK;
 }
 
-/* One pass over what is as it should be; why something is not is found out afterwards. */
 enum field_state
 field_next(struct slice *rest, struct http_header *out, const char **reason)
 {
-    const char *name = rest->ptr, *end = name + rest->len;
-    const char *colon = lower_token((char *)name, end);
+    return next(rest, out, reason);
+}
 
+enum field_state
+field_read(struct slice *rest, struct http_header *out, size_t max, size_t *out_n,
+           const char **reason)
+{
+    struct slice left = *rest;
+    struct http_header one_more;
+    enum field_state state;
+    size_t n = 0;
+
+    while ((state = next(&left, n < max ? &out[n] : &one_more, reason)) == FIELD_OK && n < max)
+        n++;
+    *rest = left;
+    *out_n = n;
+    return state;
+}
+
+/* One pass over what is as it should be; why something is not is found out afterwards. */
+static inline __attribute__((always_inline)) enum field_state
+next(struct slice *rest, struct http_header *out, const char **reason)
+{
+    const char *name = rest->ptr, *end = name + rest->len;
+    const char *colon = small_end(name, end);
+
+    if (colon == end || *colon != ':')
+        colon = lower_token((char *)colon, end);
     if (colon == name || colon == end || *colon != ':')
         return without_field(rest, reason);
     const char *value = colon + 1;
@@ -64,11 +90,36 @@ field_next(struct slice *rest, struct http_header *out, const char **reason)
 }
 
 /*
+ * Over small letters and dashes, which most names consist of. Not by lower_token(): what that has
+ * stored can't be loaded again, with what stands behind it, before it is in the cache.
+ */
+static inline const char *
+small_end(const char *at, const char *end)
+{
+#ifdef __SSE2__
+    for (; end - at >= 16; at += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+        __m128i of_alphabet = _mm_sub_epi8(bytes, _mm_set1_epi8('a'));
+        __m128i last = _mm_min_epu8(of_alphabet, _mm_set1_epi8('z' - 'a'));
+        __m128i is_dash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-'));
+        __m128i is_small = _mm_or_si128(_mm_cmpeq_epi8(of_alphabet, last), is_dash);
+        unsigned others = (unsigned)_mm_movemask_epi8(is_small) ^ 0xffff;
+
+        if (others != 0)
+            return at + __builtin_ctz(others);
+    }
+#else
+    (void)end;
+#endif
+    return at;
+}
+
+/*
  * Over the token characters from here on. Most names are letters and dashes, and taken sixteen at a
  * time: a bit makes the letters small and is in the dash already. What stands behind them in the
  * same sixteen bytes stays as it is.
  */
-static inline char *
+static char *
 lower_token(char *at, const char *end)
 {
 #ifdef __SSE2__
@@ -105,21 +156,22 @@ lower(char c)
     return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 }
 
-/* The first control character; the end if there is none. */
-static const char *
+/* The first control character; the end if there is none. A tab is none, but rare enough. */
+static inline const char *
 find_control(const char *at, const char *end)
 {
 #ifdef __SSE2__
-    const __m128i last_low = _mm_set1_epi8(0x1f), tab = _mm_set1_epi8('\t');
-    const __m128i del = _mm_set1_epi8(0x7f);
-
     for (; end - at >= 16; at += 16) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)at);
-        __m128i is_low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_low), bytes);
-        __m128i is_low_not_tab = _mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), is_low);
-        int mask = _mm_movemask_epi8(_mm_or_si128(is_low_not_tab, _mm_cmpeq_epi8(bytes, del)));
-        if (mask != 0)
-            return at + __builtin_ctz((unsigned)mask);
+        __m128i is_low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+        __m128i is_del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+        unsigned mask = (unsigned)_mm_movemask_epi8(_mm_or_si128(is_low, is_del));
+
+        for (; mask != 0; mask &= mask - 1) {
+            const char *found = at + __builtin_ctz(mask);
+            if (*found != '\t')
+                return found;
+        }
     }
 #endif
     while (at < end && !is_control(*at))

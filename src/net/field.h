@@ -26,6 +26,13 @@ enum field_state field_next_line(struct slice *rest, struct slice *out);
  */
 enum field_state field_next(struct slice *rest, struct http_header *out, const char **reason);
 
+/*
+ * Take fields off *rest up to the empty line, *out_n of them into out: END. Otherwise what
+ * field_next() says of the one behind them; OK: there are more than max.
+ */
+enum field_state field_read(struct slice *rest, struct http_header *out, size_t max, size_t *out_n,
+                            const char **reason);
+
 /* Make a token lower case in place. */
 void field_lower_token(char *token, size_t len);
 

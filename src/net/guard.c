@@ -101,26 +101,25 @@ parse_fields(struct slice *rest, struct guard_head *head)
     struct framing framing = {.is_expectation_ok = true};
     const char *reason = NULL;
 
-    for (;;) {
-        struct http_header header;
+    enum field_state state =
+        field_read(rest, head->headers, LIMIT_HEADERS, &head->n_headers, &reason);
 
-        switch (field_next(rest, &header, &reason)) {
-        case FIELD_OK:
-            break;
-        case FIELD_END:
-            return judge(&framing, head);
-        case FIELD_INCOMPLETE:
-            return GUARD_INCOMPLETE;
-        case FIELD_BAD:
-            return refuse(head, GUARD_BAD, reason);
-        }
-        if (head->n_headers == LIMIT_HEADERS)
-            return refuse(head, GUARD_TOO_LARGE, "there are more than 64");
-        head->headers[head->n_headers++] = header;
-        reason = note_field(&header, head, &framing);
-        if (reason != NULL)
-            return refuse(head, GUARD_BAD, reason);
+    for (size_t i = 0; i < head->n_headers; i++) {
+        const char *fault = note_field(&head->headers[i], head, &framing);
+        if (fault != NULL)
+            return refuse(head, GUARD_BAD, fault);
     }
+    switch (state) {
+    case FIELD_OK:
+        return refuse(head, GUARD_TOO_LARGE, "there are more than 64");
+    case FIELD_END:
+        return judge(&framing, head);
+    case FIELD_INCOMPLETE:
+        return GUARD_INCOMPLETE;
+    case FIELD_BAD:
+        break;
+    }
+    return refuse(head, GUARD_BAD, reason);
 }
 
 static const char *

@@ -2,12 +2,10 @@
 #include "http.h"
 
 struct slice
-http_header_find(const struct http_request *request, const char *name)
+http_header_find_name(const struct http_request *request, struct slice name)
 {
-    struct slice wanted = slice_str(name);
-
     for (size_t i = 0; i < request->n_headers; i++) {
-        if (slice_eq(request->headers[i].name, wanted))
+        if (slice_eq(request->headers[i].name, name))
             return request->headers[i].value;
     }
     return (struct slice){0};

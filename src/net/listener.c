@@ -30,7 +30,7 @@ listener_open(const char *host, uint16_t port, int *out_fd, uint16_t *out_port, 
     freeaddrinfo(found);
     if (fd == -1) {
         explain(why, host, port, error);
-        return ERR_IO;
+        return error == EADDRINUSE ? ERR_EXISTS : ERR_IO;
     }
     *out_fd = fd;
     *out_port = bound_port(fd);

@@ -82,10 +82,10 @@ on_library_request(h2o_handler_t *handler, h2o_req_t *req)
         refusal_respond(conn, req);
         return 0;
     }
-    if (conn->is_body_withheld) {
+    if (conn->is_body_withheld)
         req->entity = h2o_iovec_init(NULL, 0);
+    if (conn->must_close) /* there is more that nobody will read: it must not reset the answer */
         refusal_linger(conn, req);
-    }
     exchange_begin(req);
     return 0;
 }

@@ -68,26 +68,21 @@ static enum upstream_verdict
 parse_fields(struct slice *rest, struct upstream_head *out, struct framing *framing)
 {
     const char *reason; /* nobody asks for it */
+    enum field_state state =
+        field_read(rest, out->headers, UPSTREAM_PARSE_HEADERS_MAX, &out->n_headers, &reason);
 
-    for (size_t n = 0; n < UPSTREAM_PARSE_HEADERS_MAX; n++) {
-        struct http_header *header = &out->headers[n];
-        enum field_state state = field_next(rest, header, &reason);
-
-        if (state != FIELD_OK) {
-            out->n_headers = n;
-            return verdict_of(state);
-        }
-        if (!note_field(header, out, framing))
+    for (size_t i = 0; i < out->n_headers; i++) {
+        if (!note_field(&out->headers[i], out, framing))
             return UPSTREAM_HEAD_BAD;
     }
-    return UPSTREAM_HEAD_BAD;
+    return verdict_of(state);
 }
 
 static enum upstream_verdict
 verdict_of(enum field_state state)
 {
     switch (state) {
-    case FIELD_OK:
+    case FIELD_OK: /* and one too many */
     case FIELD_BAD:
         break;
     case FIELD_END:

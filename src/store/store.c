@@ -394,8 +394,10 @@ store_checkpoint(struct store *store, struct store_checkpoint *out)
     /* All moved and no reader left behind: cut the file down, without waiting for anybody. */
     if (n_done == n_frames && store_wal_bytes(store) > TRUNCATE_WAL_BYTES) {
         sqlite3_busy_timeout(store->handle, 0);
-        sqlite3_wal_checkpoint_v2(store->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        rc = sqlite3_wal_checkpoint_v2(store->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
         sqlite3_busy_timeout(store->handle, BUSY_TIMEOUT_MS);
+        if (rc != SQLITE_OK && db_fail(store, rc) == ERR_STORE)
+            return ERR_STORE;
     }
     return 0;
 }

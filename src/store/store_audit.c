@@ -297,7 +297,7 @@ store_audit_corrections(struct store *store, struct uuid corrects, struct store_
     db_bind_blob(&ids, corrects.bytes, sizeof(corrects.bytes));
     db_bind_int(&ids, (int64_t)n);
     while ((rc = db_step(&ids)) == 1) {
-        struct uuid id;
+        struct uuid id = {0};
 
         db_read_blob(&ids, id.bytes, sizeof(id.bytes));
         if ((rc = store_row_get(store, id, &out[*out_n])) != 0)

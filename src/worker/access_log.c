@@ -11,16 +11,22 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "redact.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/fdio.h"
 
 #define ACCESS_LOG_BLOCK    65536
 #define ACCESS_LOG_DELAY_US 200000
 #define ACCESS_LOG_LINE_MAX 1024
+#define TIME_SIZE           24 /* "2026-11-25T18:40:31.123Z" */
+#define FOREIGN_MAX         96
 
-static void append_text(struct buf *out, struct slice name, struct slice text);
-static void append_field(struct buf *out, struct slice name, int64_t value);
+/* A literal at `at`; what follows it. */
+#define PUT(at, literal)                                                                           \
+    ((char *)memcpy((at), (literal), sizeof(literal) - 1) + sizeof(literal) - 1)
+
+static char *put(char *at, struct slice text);
+static char *put_int(char *at, int64_t value);
+static char *put_foreign(char *at, const char *text);
 static void flush(struct access_log *log, int64_t now_us);
 
 int
@@ -52,63 +58,69 @@ access_log_close(struct access_log *log)
     buf_fini(&log->buf);
 }
 
+/* Into room made once for the longest line: a check for each of its forty pieces would cost more
+ * than what is written. */
 void
 access_log_format(struct buf *out, const struct access_line *line)
 {
-    char time[32], id[TEXT_UUID_SIZE];
+    char time[32];
+    char *room = buf_reserve(out, ACCESS_LOG_LINE_MAX);
+    char *at = room;
 
+    if (room == NULL)
+        return;
     clock_format_utc(line->accepted_real_us, 3, time);
-    text_uuid_format(line->request_id, id);
-    buf_append_slice(out, SLICE_LIT("time="));
-    buf_append_str(out, time);
-    buf_append_slice(out, SLICE_LIT(" event=request request_id="));
-    buf_append(out, id, sizeof(id));
-    append_field(out, SLICE_LIT(" key="), (int64_t)line->key_id);
-    buf_append_slice(out, SLICE_LIT(" endpoint="));
-    buf_append_str(out, line->endpoint);
-    append_text(out, SLICE_LIT(" model="), line->model);
-    append_field(out, SLICE_LIT(" status="), line->status);
-    buf_append_slice(out, SLICE_LIT(" category="));
-    buf_append_str(out, line->category);
-    append_field(out, SLICE_LIT(" stream="), line->is_stream);
-    append_field(out, SLICE_LIT(" attempts="), line->n_attempts);
-    append_field(out, SLICE_LIT(" bytes_in="), line->bytes_in);
-    append_field(out, SLICE_LIT(" bytes_out="), line->bytes_out);
-    append_field(out, SLICE_LIT(" first_token_us="), line->first_token_us);
-    append_field(out, SLICE_LIT(" total_us="), line->total_us);
-    append_field(out, SLICE_LIT(" input_tokens="), line->input_tokens);
-    append_field(out, SLICE_LIT(" output_tokens="), line->output_tokens);
-    append_field(out, SLICE_LIT(" charge_nusd="), line->charge_nusd);
-    buf_append_slice(out, SLICE_LIT(" provenance="));
-    buf_append_str(out, line->provenance);
-    buf_append_slice(out, SLICE_LIT(" client=\""));
-    buf_append_str(out, line->client_address); /* ours: digits, dots and colons */
-    buf_append_byte(out, '"');
-    append_text(out, SLICE_LIT(" user_agent="), line->user_agent);
-    buf_append_byte(out, '\n');
+    at = put(PUT(at, "time="), slice_of(time, TIME_SIZE));
+    at = put(PUT(at, " event=request request_id="), slice_of(line->request_id, TEXT_UUID_SIZE));
+    at = put_int(PUT(at, " key="), (int64_t)line->key_id);
+    at = put(PUT(at, " endpoint="), slice_str(line->endpoint));
+    at = put_foreign(PUT(at, " model="), line->model);
+    at = put_int(PUT(at, " status="), line->status);
+    at = put(PUT(at, " category="), slice_str(line->category));
+    at = put_int(PUT(at, " stream="), line->is_stream);
+    at = put_int(PUT(at, " attempts="), line->n_attempts);
+    at = put_int(PUT(at, " bytes_in="), line->bytes_in);
+    at = put_int(PUT(at, " bytes_out="), line->bytes_out);
+    at = put_int(PUT(at, " first_token_us="), line->first_token_us);
+    at = put_int(PUT(at, " total_us="), line->total_us);
+    at = put_int(PUT(at, " input_tokens="), line->input_tokens);
+    at = put_int(PUT(at, " output_tokens="), line->output_tokens);
+    at = put_int(PUT(at, " charge_nusd="), line->charge_nusd);
+    at = put(PUT(at, " provenance="), slice_str(line->provenance));
+    if (line->is_over_quota)
+        at = PUT(at, " over_quota=1");
+    at = put(PUT(at, " client=\""), slice_str(line->client_address)); /* ours: no quotes in it */
+    at = put_foreign(PUT(at, "\" user_agent="), line->user_agent);
+    *at++ = '\n';
+    assert(at <= room + ACCESS_LOG_LINE_MAX);
+    buf_commit(out, (size_t)(at - room));
 }
 
-/* name="text", with what would end the quotes replaced. */
-static void
-append_text(struct buf *out, struct slice name, struct slice text)
+static char *
+put(char *at, struct slice text)
 {
-    char shown[LIMIT_MODEL_NAME];
-
-    redact_copy(shown, sizeof(shown), text);
-    for (char *c = shown; *c != '\0'; c++)
-        if (*c == '"' || *c == '\\')
-            *c = '?';
-    buf_append_slice(out, name);
-    buf_append_byte(out, '"');
-    buf_append_str(out, shown);
-    buf_append_byte(out, '"');
+    memcpy(at, text.ptr, text.len);
+    return at + text.len;
 }
 
-static void
-append_field(struct buf *out, struct slice name, int64_t value)
+static char *
+put_int(char *at, int64_t value)
 {
-    buf_append_slice(out, name);
-    buf_append_int(out, value);
+    return at + text_int_format(value, at);
+}
+
+/* In quotes, with what would end them or the line replaced, cut to size. */
+static char *
+put_foreign(char *at, const char *text)
+{
+    *at++ = '"';
+    for (int n = 0; n < FOREIGN_MAX && text[n] != '\0'; n++) {
+        char c = text[n];
+
+        *at++ = c < 0x20 || c == 0x7f || c == '"' || c == '\\' ? '?' : c;
+    }
+    *at++ = '"';
+    return at;
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * access_log - one logfmt line per request, gathered and written in blocks: a log line costs a
- * memcpy, not a system call. No bodies, no secrets: foreign texts go through redact.
+ * memcpy, not a system call. No bodies, no secrets.
  */
 #ifndef RELAYOS_WORKER_ACCESS_LOG_H
 #define RELAYOS_WORKER_ACCESS_LOG_H
@@ -24,14 +24,13 @@ struct access_log {
 
 struct access_line {
     int64_t accepted_real_us;
-    struct uuid request_id;
-    uint64_t key_id; /* 0 = none */
+    const char *request_id; /* TEXT_UUID_SIZE characters */
+    uint64_t key_id;        /* 0 = none */
     const char *endpoint, *category;
-    struct slice model; /* as asked: foreign text */
-    struct slice user_agent;
+    const char *model, *user_agent; /* foreign texts as redact_copy() leaves them */
     const char *client_address;
     unsigned status, n_attempts;
-    bool is_stream;
+    bool is_stream, is_over_quota;
     int64_t bytes_in, bytes_out;
     int64_t first_token_us, total_us; /* from acceptance; first_token_us 0 = none */
     int64_t input_tokens, output_tokens, charge_nusd;

@@ -17,12 +17,19 @@ struct request;
 /* Steps of request.c. Errors are catalogue errors, with the detail in *why. */
 int admit_rate(struct request *request, struct refusal_reason *why) MUST_CHECK;
 int admit_flight(struct request *request, struct refusal_reason *why) MUST_CHECK;
+/* A flight for the answer of another request, given once more: it takes nothing of any limit. */
+int admit_replay(struct request *request, struct uuid original) MUST_CHECK;
 
 /*
  * "monthly quota of $50.00: $49.80 used, $0.19 reserved, $0.40 needed; renews 2026-12-01 UTC".
- * renews_us 0 = never. Pure.
+ * Pure.
  */
-void admit_describe_quota(const struct quota_view *view, int64_t needed, int64_t renews_us,
-                          char *out, size_t size);
+struct admit_shortage {
+    struct quota_view quota;
+    const char *model; /* "" = it counts all */
+    int64_t needed;
+    int64_t renews_us; /* of a total quota: not looked at */
+};
+void admit_describe_quota(const struct admit_shortage *shortage, char *out, size_t size);
 
 #endif

@@ -12,6 +12,8 @@
 #include "relayos/model/flight.h"
 #include "relayos/net/upstream.h"
 
+struct charge;
+struct charge_facts;
 struct pick;
 struct request;
 
@@ -22,6 +24,12 @@ void attempt_report(struct request *request, const struct upstream_report *repor
 void attempt_end(struct request *request, enum attempt_outcome outcome, enum err_category category);
 /* The one at hand; there is one. */
 struct flight_attempt *attempt_current(const struct request *request);
+
+/* What a charge is decided by: the attempt at hand, or that there was none. */
+void attempt_charge_facts(const struct request *request, struct charge_facts *out);
+/* What the caller is charged for is known: the attempts' costs are complete, and their sum is the
+ * request's. */
+void attempt_settle(struct request *request, const struct charge *charge);
 
 /* Does this count against the route? A caller's bad requests must not eject it. Pure. */
 bool attempt_is_route_fault(enum err_category category);

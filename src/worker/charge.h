@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * charge - what a request costs its caller, and where the figures come from. Pure.
+ * charge - what a request costs its caller, what an attempt costs the operator, and where the
+ * figures come from. Pure.
  *
  * As callers read it (relayos-api(7)): no quota is charged when a request fails before usage is
  * produced.
@@ -33,6 +34,9 @@ struct charge {
     int64_t nusd;
 };
 
+/* What the caller owes, for the attempt that reached it. */
 void charge_decide(const struct charge_facts *facts, const struct price *price, struct charge *out);
+/* What the operator owes for an attempt, whether or not it reached the caller. */
+void charge_cost(const struct charge_facts *facts, const struct price *cost, struct charge *out);
 
 #endif

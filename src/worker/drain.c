@@ -12,19 +12,22 @@
 
 #include <sys/signalfd.h>
 
+#include "cut.h"
 #include "finish.h"
+#include "gone.h"
 #include "relay.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/log.h"
+#include "relayos/net/handover.h"
 #include "request.h"
 
 #define LAST_GRACE_US    500000 /* for the error events to leave, and for us after them ... */
 #define LAST_GRACE_PARTS 8      /* ... but no more than this part of the whole time */
 
 static void on_signal(void *ctx, int fd);
+static void on_heir(void *ctx, int fd);
 static void reopen_logs(struct worker *w);
 static void begin(struct worker *w, int64_t timeout_us);
-static void interrupt(struct request *r);
 static void on_deadline(struct timer *timer);
 
 int
@@ -45,6 +48,8 @@ drain_watch_signals(struct worker *w, struct errmsg *why)
         return ERR_IO;
     }
     loop_watch_fd(w->loop, fd, on_signal, w);
+    if (w->heritage->n_listeners > 0)
+        loop_watch_fd(w->loop, w->heritage->handover_fd, on_heir, w);
     return 0;
 }
 
@@ -69,6 +74,15 @@ on_signal(void *ctx, int fd)
             break; /* INT, HUP: the master tells us what it makes of them */
         }
     }
+}
+
+/* A draining worker has closed its own: it sends the asker to another. */
+static void
+on_heir(void *ctx, int fd)
+{
+    const struct worker *w = worker_from(ctx);
+
+    handover_answer(fd, w->heritage->listener_fds, w->is_draining ? 0 : w->heritage->n_listeners);
 }
 
 static void
@@ -119,19 +133,9 @@ on_deadline(struct timer *timer)
 
         next = link->next;
         if (!r->is_ending)
-            interrupt(r);
+            cut_request(r, ERR_OVERLOADED);
     }
     timer_set(w->loop, timer, clock_mono_us() + w->last_grace_us, on_deadline);
-}
-
-/* The call first: nothing of its answer may follow the error event. */
-static void
-interrupt(struct request *r)
-{
-    int err = r->step == REQUEST_STREAM ? ERR_STREAM_INTERRUPTED : ERR_OVERLOADED;
-
-    relay_cancel(r, ATTEMPT_CANCELLED, err_category_of(err));
-    request_fail(r, err, "", "");
 }
 
 void
@@ -142,6 +146,10 @@ drain_end_all(struct worker *w)
     while ((link = link_first(&w->requests)) != NULL) {
         struct request *r = request_from((char *)link - offsetof(struct request, in_requests));
 
+        if (r->is_gone) {
+            gone_end(r);
+            continue;
+        }
         finish_request(r, ERR_CATEGORY_CLIENT_CLOSED, FINISH_STATUS_CLIENT_CLOSED);
         exchange_abort(r->exchange);
     }

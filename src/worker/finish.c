@@ -6,11 +6,15 @@
 
 #include <unistd.h>
 
+#include "attempt.h"
 #include "charge.h"
+#include "once.h"
 #include "redact.h"
 #include "relay.h"
 #include "relayos/base/clock.h"
+#include "relayos/base/crash.h"
 #include "relayos/policy/price.h"
+#include "relayos/shm/learned.h"
 #include "relayos/shm/rate.h"
 #include "relayos/shm/refusal.h"
 #include "request.h"
@@ -19,8 +23,8 @@
 
 static void settle(struct request *r, enum err_category category, unsigned status,
                    struct charge *out);
-static bool is_last_uncertain(const struct flight_record *record);
 static void correct_rate(struct request *r, const struct charge *charge);
+static void learn(struct request *r, const struct charge *charge);
 static void leave_refusal(struct request *r, enum err_category category, unsigned status);
 static void count(struct request *r, enum err_category category);
 static void log_line(struct request *r, enum err_category category, unsigned status,
@@ -38,6 +42,7 @@ finish_request(struct request *r, enum err_category category, unsigned status)
     relay_cancel(r, is_gone ? ATTEMPT_CANCELLED : ATTEMPT_UNCERTAIN, category);
     timer_unset(r->worker->loop, &r->timer);
     link_remove(&r->in_requests);
+    link_remove(&r->in_unsent);
     request_stage_at(r, FLIGHT_STAGE_COMPLETED, now_us);
     request_step(r, REQUEST_FINISH);
     if (r->endpoint != NULL && r->endpoint->access == ENDPOINT_OPEN)
@@ -49,6 +54,8 @@ finish_request(struct request *r, enum err_category category, unsigned status)
     else if (category != ERR_CATEGORY_NONE)
         leave_refusal(r, category, status);
     log_line(r, category, status, &charge, now_us);
+    if (r->once_entry != 0)
+        once_end(r, category, charge.is_charged);
     if (r->flight != NULL)
         hand_over(r, charge.is_charged);
 }
@@ -57,48 +64,55 @@ static void
 settle(struct request *r, enum err_category category, unsigned status, struct charge *out)
 {
     struct flight_record *record = r->record;
-    struct charge_facts facts = {
-        .operation = r->facts.operation,
-        .is_complete = r->stream.is_complete,
-        .has_content = r->stream.has_content,
-        .is_caller_gone = category == ERR_CATEGORY_CLIENT_CLOSED,
-        .may_have_run = is_last_uncertain(record),
-        .body_bytes = record->body_bytes,
-        .unmetered_bytes = r->unmetered_bytes,
-        .reserved_nusd = record->reserved_nusd,
-        .usage = &r->stream.usage,
-    };
+    struct charge_facts facts;
 
+    attempt_charge_facts(r, &facts);
+    facts.is_caller_gone = category == ERR_CATEGORY_CLIENT_CLOSED;
     charge_decide(&facts, &record->price, out);
+    attempt_settle(r, out);
     record->usage = out->usage;
     record->charge_nusd = out->nusd;
-    record->cost_nusd = out->is_charged ? price_charge_nusd(&out->usage, &record->cost) : 0;
     record->provenance = (uint8_t)out->provenance;
     record->category = (uint8_t)category;
     record->status = (uint16_t)status;
     record->bytes_out = r->bytes_out;
     record->n_events = r->is_started ? r->stream.n_events : 0; /* held ones were not sent */
+    CRASH_POINT("finish.decided");
     correct_rate(r, out);
-}
-
-static bool
-is_last_uncertain(const struct flight_record *record)
-{
-    if (record->n_attempts == 0)
-        return false;
-    enum attempt_outcome outcome = record->attempts[record->n_attempts - 1].outcome;
-    return outcome == ATTEMPT_UNCERTAIN || outcome == ATTEMPT_CANCELLED;
+    learn(r, out);
 }
 
 /* Tokens a minute were taken by estimate; what was not used is earned back at once. */
 static void
 correct_rate(struct request *r, const struct charge *charge)
 {
+    if (r->tokens_per_minute == 0)
+        return;
+
     int64_t used = charge->is_charged ? price_quota_tokens(&charge->usage) : 0;
 
-    if (r->tokens_per_minute != 0 && r->record->reserved_tokens != used)
+    if (r->record->reserved_tokens != used)
         rate_correct(r->worker->segment, r->key_row, RATE_TOKENS, r->tokens_per_minute,
                      used - r->record->reserved_tokens, loop_now_us(r->worker->loop));
+}
+
+/* The reservation was a guess: how good was it, and what is the next one to go by? */
+static void
+learn(struct request *r, const struct charge *charge)
+{
+    int64_t output = price_output_tokens(&charge->usage);
+    bool is_over_money =
+        charge->nusd > r->record->reserved_nusd && (r->held_units >> LIMIT_UNIT_NUSD & 1) != 0;
+    bool is_over_tokens = (r->held_units >> LIMIT_UNIT_TOKENS & 1) != 0 &&
+                          price_quota_tokens(&charge->usage) > r->held_tokens;
+
+    if (!charge->is_charged)
+        return;
+    if (is_over_money || is_over_tokens)
+        worker_count(r->worker, PROC_COUNTER_OVERSHOOTS, 1);
+    if (charge->provenance == USAGE_REPORTED && r->stream.is_complete && output > 0)
+        learned_note(r->worker->segment, r->key_id, r->record->model_id,
+                     r->facts.n_choices > 1 ? output / r->facts.n_choices : output);
 }
 
 static void
@@ -110,6 +124,8 @@ hand_over(struct request *r, bool is_charged)
     /* From here on the slot is the ledger's. */
     r->flight = NULL;
     r->record = NULL;
+    if (worker->durability != DURABILITY_PROCESS)
+        durable_hand_over(r, flight);
     if (is_charged)
         flight_done(worker->segment, worker->desk, flight);
     else
@@ -170,6 +186,8 @@ count(struct request *r, enum err_category category)
         ending = PROC_COUNTER_REQUESTS_REFUSED;
     worker_count(worker, PROC_COUNTER_REQUESTS, 1);
     worker_count(worker, ending, 1);
+    if (r->record != NULL && r->record->is_over_quota)
+        worker_count(worker, PROC_COUNTER_OVER_QUOTA, 1);
     worker_count(worker, PROC_COUNTER_BYTES_IN, (int64_t)r->facts.body.len);
     worker_count(worker, PROC_COUNTER_BYTES_OUT, r->bytes_out);
 }
@@ -182,25 +200,32 @@ log_line(struct request *r, enum err_category category, unsigned status,
                                               "invalid"};
     const struct flight_record *record = r->record; /* NULL: refused before there was one */
     int64_t first_token_us = record == NULL ? 0 : record->stage_us[FLIGHT_STAGE_FIRST_TOKEN];
+    const struct flight_attempt *charged = charge->is_charged ? attempt_current(r) : NULL;
+    char model[sizeof(record->model)], user_agent[sizeof(record->user_agent)];
+
+    if (record == NULL) {
+        redact_copy(model, sizeof(model), r->facts.model);
+        redact_copy(user_agent, sizeof(user_agent), http_header_find(&r->http, "user-agent"));
+    }
     const struct access_line line = {
         .accepted_real_us = r->accepted_real_us,
-        .request_id = r->id,
+        .request_id = r->id_text,
         .key_id = r->key_id,
         .endpoint = r->endpoint == NULL ? "none" : r->endpoint->name,
         .category = err_category_name(category),
-        .model = record == NULL ? r->facts.model : slice_str(record->model),
-        .user_agent = record == NULL ? http_header_find(&r->http, "user-agent")
-                                     : slice_str(record->user_agent),
+        .model = record == NULL ? model : record->model,
+        .user_agent = record == NULL ? user_agent : record->user_agent,
         .client_address = r->http.client_address,
         .status = status,
         .n_attempts = record == NULL ? 0 : record->n_attempts,
         .is_stream = r->facts.is_stream,
+        .is_over_quota = record != NULL && record->is_over_quota != 0,
         .bytes_in = (int64_t)r->facts.body.len,
         .bytes_out = r->bytes_out,
         .first_token_us = first_token_us == 0 ? 0 : first_token_us - r->http.accepted_us,
         .total_us = now_us - r->http.accepted_us,
-        .input_tokens = price_quota_tokens(&charge->usage) - charge->usage.count[USAGE_OUTPUT],
-        .output_tokens = charge->usage.count[USAGE_OUTPUT],
+        .input_tokens = charged == NULL ? 0 : charged->input_tokens,
+        .output_tokens = charged == NULL ? 0 : charged->output_tokens,
         .charge_nusd = charge->nusd,
         .provenance = provenances[charge->provenance],
     };

@@ -126,12 +126,13 @@ models_show(struct request *r)
     struct refusal_reason why = {0};
     struct model_record model;
     char name[LIMIT_MODEL_NAME];
+    uint64_t epoch;
 
     /* What does not decode, or is too long, names no model of ours. */
     struct slice asked = r->path_rest;
     if (query_decode(asked, name, sizeof(name)))
         asked = slice_str(name);
-    int err = request_find_model(r, asked, &model, &why);
+    int err = request_find_model(r, asked, &model, &epoch, &why);
     if (err != 0) {
         request_fail(r, err, why.detail, why.param);
         return;

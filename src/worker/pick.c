@@ -16,11 +16,10 @@
 
 static int pick_once(struct request *r, bool is_pinned, uint32_t pinned_id, struct pick *out,
                      struct refusal_reason *why);
-static int gather(struct request *r, const struct model_record *model, uint64_t epoch,
-                  struct route_candidate *candidates, struct pick *scratch);
+static int find_model(struct request *r, struct refusal_reason *why);
+static void view_health(const struct request *r, uint32_t route_id, struct health_view *out);
 static bool is_tried(const struct request *r, uint32_t route_id);
-static int take(struct request *r, const struct model_record *model, uint64_t epoch, uint32_t n,
-                struct pick *out);
+static int take(struct request *r, uint32_t n, struct pick *out);
 static int nothing_left(const struct request *r, uint32_t protocols, struct refusal_reason *why);
 
 int
@@ -34,33 +33,52 @@ pick_route(struct request *r, struct pick *out, struct refusal_reason *why)
     /* State lies where it was made: no other route will do. */
     if (is_pinned && state_ids_open(r, ids, &pinned_id, why) != 0)
         return ERR_NOT_FOUND;
-    for (int i = 0; i < PICK_TRIES && err == ERR_CONFLICT; i++)
-        err = pick_once(r, is_pinned, pinned_id, out, why);
+    for (int i = 0; i < PICK_TRIES && err == ERR_CONFLICT; i++) {
+        /* SCOPE has just found the model for the first attempt, if nothing was waited for. */
+        bool is_found = i == 0 && r->record->n_attempts == 0 && !r->record->has_intent;
+
+        err = is_found ? 0 : find_model(r, why);
+        if (err == 0)
+            err = pick_once(r, is_pinned, pinned_id, out, why);
+    }
     if (err == 0)
         request_stage(r, FLIGHT_STAGE_ROUTE_SELECTED);
     return err == ERR_CONFLICT ? ERR_OVERLOADED : err;
 }
 
 static int
+find_model(struct request *r, struct refusal_reason *why)
+{
+    struct worker_scratch *scratch = &r->worker->scratch;
+
+    if (catalog_find_model(r->worker->catalog, slice_str(r->record->model), &scratch->model,
+                           &scratch->model_epoch) == 0)
+        return 0;
+    snprintf(why->detail, sizeof(why->detail), "The model %s", r->record->model);
+    return ERR_NOT_FOUND;
+}
+
+static int
 pick_once(struct request *r, bool is_pinned, uint32_t pinned_id, struct pick *out,
           struct refusal_reason *why)
 {
+    const struct worker_scratch *scratch = &r->worker->scratch;
     struct route_candidate candidates[LIMIT_MODEL_ROUTES];
-    struct model_record model;
-    uint64_t epoch;
+    struct route_option option;
     uint32_t protocols = 0, n = 0;
 
-    if (catalog_find_model(r->worker->catalog, slice_str(r->record->model), &model, &epoch) != 0) {
-        snprintf(why->detail, sizeof(why->detail), "The model %s", r->record->model);
-        return ERR_NOT_FOUND;
-    }
-    for (uint32_t i = 0; i < model.n_routes && n < LIMIT_MODEL_ROUTES; i++) {
-        candidates[n].n = i;
-        if (gather(r, &model, epoch, &candidates[n], out) != 0)
+    for (uint32_t i = 0; i < scratch->model.n_routes && n < LIMIT_MODEL_ROUTES; i++) {
+        if (catalog_get_option(r->worker->catalog, scratch->model_epoch, &scratch->model, i,
+                               &option) != 0)
             return ERR_CONFLICT;
-        protocols |= candidates[n].protocols;
-        if (!is_tried(r, out->route.id) && (!is_pinned || out->route.id == pinned_id))
-            n++;
+        protocols |= option.protocols;
+        if (is_tried(r, option.id) || (is_pinned && option.id != pinned_id))
+            continue;
+        candidates[n] = (struct route_candidate){
+            .n = i, .tier = option.tier, .weight = option.weight, .protocols = option.protocols};
+        if (scratch->model.n_routes > 1) /* an only one is taken, however it fares */
+            view_health(r, option.id, &candidates[n].health);
+        n++;
     }
     if (is_pinned && n == 0 && r->record->n_attempts == 0) {
         snprintf(why->detail, sizeof(why->detail), "The stored object that this request refers to");
@@ -70,26 +88,16 @@ pick_once(struct request *r, bool is_pinned, uint32_t pinned_id, struct pick *ou
                    worker_random(r->worker));
     if (n == 0)
         return nothing_left(r, protocols, why);
-    return take(r, &model, epoch, candidates[0].n, out);
+    return take(r, candidates[0].n, out);
 }
 
-/* One candidate, looked up by its n. Route and upstream are left in *scratch. */
-static int
-gather(struct request *r, const struct model_record *model, uint64_t epoch,
-       struct route_candidate *candidate, struct pick *scratch)
+static void
+view_health(const struct request *r, uint32_t route_id, struct health_view *out)
 {
     uint32_t row;
 
-    if (catalog_get_route(r->worker->catalog, epoch, model, candidate->n, &scratch->route,
-                          &scratch->upstream) != 0)
-        return ERR_CONFLICT;
-    candidate->tier = scratch->route.tier;
-    candidate->weight = scratch->route.weight;
-    candidate->protocols = scratch->upstream.protocols;
-    candidate->health = (struct health_view){0};
-    if (health_row(r->worker->segment, scratch->route.id, &row) == 0)
-        health_view(r->worker->segment, row, &candidate->health);
-    return 0;
+    if (health_row(r->worker->segment, route_id, &row) == 0)
+        health_view(r->worker->segment, row, out);
 }
 
 static bool
@@ -101,18 +109,21 @@ is_tried(const struct request *r, uint32_t route_id)
     return false;
 }
 
+/* Copied, not pointed at: name, address and credential go together, whatever is committed next. */
 static int
-take(struct request *r, const struct model_record *model, uint64_t epoch, uint32_t n,
-     struct pick *out)
+take(struct request *r, uint32_t n, struct pick *out)
 {
-    /* The last one gathered still lies there. */
-    if (n + 1 != model->n_routes &&
-        catalog_get_route(r->worker->catalog, epoch, model, n, &out->route, &out->upstream) != 0)
+    const struct catalog *catalog = r->worker->catalog;
+    const struct worker_scratch *scratch = &r->worker->scratch;
+
+    if (catalog_get_route(catalog, scratch->model_epoch, &scratch->model, n, &out->route,
+                          &out->upstream) != 0)
         return ERR_CONFLICT;
     if (health_row(r->worker->segment, out->route.id, &out->health_row) != 0)
         out->health_row = PICK_NO_HEALTH;
     buf_clear(&out->credential);
-    return catalog_append_credential(r->worker->catalog, epoch, out->upstream.id, &out->credential);
+    return catalog_append_credential(catalog, scratch->model_epoch, out->upstream.id,
+                                     &out->credential);
 }
 
 /* protocols: what the model's routes speak, all together. */

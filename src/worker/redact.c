@@ -6,11 +6,19 @@
 
 #include <assert.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #define LONG_RUN 24 /* letters and digits in a row: no name of a model, no part of a UUID */
 
+/* A table: every request's user agent and ids come through here, byte by byte. */
+enum kind { KIND_OTHER, KIND_ALPHANUMERIC, KIND_JOINT };
+static const uint8_t kinds[256] = {['0' ... '9'] = KIND_ALPHANUMERIC,
+                                   ['A' ... 'Z'] = KIND_ALPHANUMERIC,
+                                   ['a' ... 'z'] = KIND_ALPHANUMERIC,
+                                   ['-'] = KIND_JOINT,
+                                   ['_'] = KIND_JOINT};
+
 static size_t word_length(struct slice text);
-static bool is_token_char(char c);
 static bool is_alphanumeric(char c);
 static bool has_long_run(struct slice word);
 static bool looks_secret(struct slice word, bool after_bearer);
@@ -37,7 +45,7 @@ redact_copy(char *out, size_t size, struct slice text)
         size_t n = shown.len < size - 1 - len ? shown.len : size - 1 - len;
         memcpy(out + len, shown.ptr, n);
         len += n;
-        after_bearer = slice_eq_nocase(word, SLICE_LIT("bearer"));
+        after_bearer = word.len == 6 && slice_eq_nocase(word, SLICE_LIT("bearer"));
     }
     out[len] = '\0';
 }
@@ -47,32 +55,23 @@ word_length(struct slice text)
 {
     size_t n = 0;
 
-    while (n < text.len && is_token_char(text.ptr[n]))
+    while (n < text.len && kinds[(unsigned char)text.ptr[n]] != KIND_OTHER)
         n++;
     return n;
 }
 
 static bool
-is_token_char(char c)
-{
-    return is_alphanumeric(c) || c == '-' || c == '_';
-}
-
-/* A table: every request's user agent and ids come through here, byte by byte. */
-static bool
 is_alphanumeric(char c)
 {
-    static const bool table[256] = {
-        ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true};
-
-    return table[(unsigned char)c];
+    return kinds[(unsigned char)c] == KIND_ALPHANUMERIC;
 }
 
 static bool
 looks_secret(struct slice word, bool after_bearer)
 {
     return after_bearer || slice_starts_with(word, SLICE_LIT("sk-")) ||
-           slice_starts_with(word, SLICE_LIT("AIza")) || has_long_run(word);
+           slice_starts_with(word, SLICE_LIT("AIza")) ||
+           (word.len >= LONG_RUN && has_long_run(word));
 }
 
 static bool

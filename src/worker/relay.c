@@ -10,6 +10,7 @@
 #include "pick.h"
 #include "redact.h"
 #include "relayos/base/clock.h"
+#include "relayos/base/crash.h"
 #include "relayos/base/log.h"
 #include "reply.h"
 #include "request.h"
@@ -29,22 +30,6 @@ static void end_whole(struct request *r);
 static void end_error(struct request *r);
 static void end_stream(struct request *r);
 static void fail_attempt(struct request *r, const struct fault *fault);
-/* An upstream that refuses our credential, our account or its own model needs a person. */
-static void
-log_fault(const struct request *r, enum err_category category)
-{
-    const struct flight_attempt *attempt = attempt_current(r);
-
-    if (category == ERR_CATEGORY_UPSTREAM_UNAVAILABLE)
-        log_error("upstream.refused", "upstream=%s model=%s status=%u request_id=%.36s note=\"%s\"",
-                  attempt->upstream, attempt->upstream_model, attempt->status, r->id_text,
-                  attempt->note);
-    else
-        log_debug("attempt.failed",
-                  "request_id=%.36s upstream=%s status=%u category=%s note=\"%s\"", r->id_text,
-                  attempt->upstream, attempt->status, err_category_name(category), attempt->note);
-}
-
 static void log_fault(const struct request *r, enum err_category category);
 static bool may_try_next(const struct request *r, enum err_category category);
 static void drop_buffers(struct request *r);
@@ -77,6 +62,7 @@ relay_start(struct request *r)
         flight_dispatch(r->flight);
     request_stage(r, FLIGHT_STAGE_DISPATCHED);
     reply_watch(r);
+    CRASH_POINT("relay.sending");
     r->call = upstream_start(worker->upstream_pool, &out, &events, r);
 }
 
@@ -86,7 +72,7 @@ build_body(struct request *r, const struct pick *pick, struct upstream_request *
 {
     struct buf_pool *bufs = &r->worker->bufs;
     struct slice ids[STATE_IDS_MAX];
-    struct edits edits = {0};
+    struct edits edits;
     uint32_t route_id;
 
     if (r->facts.n_state_ids > 0) {
@@ -96,6 +82,7 @@ build_body(struct request *r, const struct pick *pick, struct upstream_request *
     }
     buf_pool_give(bufs, &r->scratch);
     buf_pool_take(bufs, &r->scratch, BUF_POOL_KEEP_SIZE);
+    edits.n = 0; /* not all of it: it is long */
     r->dialect->edit_request(&r->facts, slice_str(pick->route.upstream_model), ids, &r->scratch,
                              &edits);
     assert(!r->scratch.overflow);
@@ -309,6 +296,22 @@ fail_attempt(struct request *r, const struct fault *fault)
     request_fail(r, -(int)fault->category, why.detail, why.param);
 }
 
+/* An upstream that refuses our credential, our account or its own model needs a person. */
+static void
+log_fault(const struct request *r, enum err_category category)
+{
+    const struct flight_attempt *attempt = attempt_current(r);
+
+    if (category == ERR_CATEGORY_UPSTREAM_UNAVAILABLE)
+        log_error("upstream.refused", "upstream=%s model=%s status=%u request_id=%.36s note=\"%s\"",
+                  attempt->upstream, attempt->upstream_model, attempt->status, r->id_text,
+                  attempt->note);
+    else
+        log_debug("attempt.failed",
+                  "request_id=%.36s upstream=%s status=%u category=%s note=\"%s\"", r->id_text,
+                  attempt->upstream, attempt->status, err_category_name(category), attempt->note);
+}
+
 static bool
 may_try_next(const struct request *r, enum err_category category)
 {
@@ -334,11 +337,17 @@ relay_release_request(struct request *r)
 {
     if (r->call == NULL || !upstream_is_sent(r->call))
         return;
+    relay_forget_request(r);
+    exchange_release_request(r->exchange);
+}
+
+void
+relay_forget_request(struct request *r)
+{
     drop_buffers(r);
     r->facts.model = r->http.path = r->http.target = (struct slice){NULL, 0};
     r->http.headers = NULL;
     r->http.n_headers = 0;
-    exchange_release_request(r->exchange);
 }
 
 void

@@ -27,6 +27,8 @@ void relay_cancel(struct request *request, enum attempt_outcome outcome,
 /* There will be no other attempt: a stream that may wait for minutes keeps nothing of what was
  * sent. */
 void relay_release_request(struct request *request);
+/* What was sent lies in an exchange that is no more. */
+void relay_forget_request(struct request *request);
 /* Give the buffers back. */
 void relay_dispose(struct request *request);
 

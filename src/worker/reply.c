@@ -5,6 +5,7 @@
 #include "reply.h"
 
 #include "finish.h"
+#include "gone.h"
 #include "relay.h"
 #include "relayos/base/clock.h"
 #include "reply_error.h"
@@ -18,9 +19,12 @@ static int feed_event(struct request *r, const struct sse_event *event, struct r
 static void note_usage(struct request *r);
 static void note(struct request *r, const struct reply_facts *facts);
 static void hold_back_upstream(struct request *r);
+static void hold_tail(struct request *r, size_t at);
+static void settle_first(struct request *r);
+static bool take_sendable(struct request *r, bool is_last);
 static void commit_head(struct request *r);
+static void respond(struct request *r, const char *detail);
 static size_t id_headers(const struct request *r, struct http_header *list);
-static void on_timer(struct timer *timer);
 static void beat(struct request *r);
 
 void
@@ -45,6 +49,7 @@ reply_reset(struct request *r)
     buf_pool_take(&r->worker->bufs, &r->stream.scratch, BUF_POOL_KEEP_SIZE);
     sse_init(&r->sse);
     r->has_stream = true;
+    r->is_tail_held = false;
     r->unmetered_bytes = 0;
 }
 
@@ -89,11 +94,17 @@ reply_feed(struct request *r, struct slice bytes, struct reply_facts *facts)
         if (err != 0 || r->stream.is_complete)
             break;
     }
+    if (err != 0 && err != ERR_INCOMPLETE) {
+        reply_wake(r);
+        return ERR_UPSTREAM_ERROR;
+    }
+    if (r->is_gone) {
+        gone_discard(r, bytes.len);
+        return 0;
+    }
     reply_wake(r);
     hold_back_upstream(r);
-    if (err == 0 || err == ERR_INCOMPLETE)
-        return 0;
-    return ERR_UPSTREAM_ERROR;
+    return 0;
 }
 
 int
@@ -123,6 +134,8 @@ feed_event(struct request *r, const struct sse_event *event, struct reply_facts 
             note_usage(r);
         return ERR_UPSTREAM_ERROR;
     }
+    if (facts->is_terminal)
+        hold_tail(r, before);
     note(r, facts);
     return 0;
 }
@@ -148,13 +161,18 @@ note(struct request *r, const struct reply_facts *facts)
     }
     if (facts->is_terminal) {
         r->is_flowing = true;
-        timer_set(r->worker->loop, &r->timer, loop_now_us(r->worker->loop) + LINGER_US, on_timer);
+        timer_set(r->worker->loop, &r->timer, loop_now_us(r->worker->loop) + LINGER_US,
+                  reply_on_timer);
     }
 }
 
 void
 reply_end_stream(struct request *r, enum err_category category)
 {
+    if (r->is_gone) {
+        gone_end(r);
+        return;
+    }
     r->end_category = category;
     r->is_ending = true;
     r->is_flowing = true;
@@ -179,19 +197,79 @@ reply_flush(struct request *r)
     if (!r->is_flowing || r->is_answered || (r->out.len == 0 && !r->is_ending))
         return;
     commit_head(r);
-    if (!exchange_is_writable(r->exchange))
+    if (r->is_ending && worker->durability != DURABILITY_PROCESS && r->step != REQUEST_FINISH)
+        settle_first(r);
+    bool is_last = r->is_ending && r->settling == NULL;
+    if (!exchange_is_writable(r->exchange) || !take_sendable(r, is_last))
         return;
 
-    buf_pool_give(&worker->bufs, &r->sending);
-    r->sending = r->out;
-    buf_init(&r->out, 0);
-    r->bytes_out += (int64_t)r->sending.len;
     r->written_us = loop_now_us(worker->loop);
-    if (r->is_ending) {
+    if (r->step != REQUEST_FINISH)
+        r->bytes_out += (int64_t)r->sending.len;
+    if (is_last) {
         r->is_answered = true;
-        finish_request(r, r->end_category, 200);
+        if (r->step != REQUEST_FINISH)
+            finish_request(r, r->end_category, 200);
     }
-    exchange_write(r->exchange, buf_slice(&r->sending), r->is_answered);
+    exchange_write(r->exchange, buf_slice(&r->sending), is_last);
+}
+
+/* Its row before its last bytes, however slowly the caller reads what comes before them. */
+static void
+settle_first(struct request *r)
+{
+    reply_hold_tail(r); /* all that is left, if nothing is held yet */
+    r->bytes_out += (int64_t)r->out.len;
+    finish_request(r, r->end_category, 200);
+    if (r->settling != NULL)
+        durable_wait(r);
+}
+
+static bool
+take_sendable(struct request *r, bool is_last)
+{
+    struct buf_pool *bufs = &r->worker->bufs;
+    size_t n = r->tail_at;
+
+    if (!r->is_tail_held || is_last) {
+        buf_pool_give(bufs, &r->sending);
+        r->sending = r->out;
+        buf_init(&r->out, 0);
+        return true;
+    }
+    if (n == 0)
+        return false;
+    buf_pool_give(bufs, &r->sending);
+    r->sending = r->out;
+    buf_pool_take(bufs, &r->out, r->sending.cap);
+    buf_append_slice(&r->out, slice_of(r->sending.ptr + n, r->sending.len - n));
+    r->sending.len = n;
+    r->tail_at = 0;
+    return true;
+}
+
+void
+reply_hold_tail(struct request *r)
+{
+    hold_tail(r, r->out.len);
+}
+
+static void
+hold_tail(struct request *r, size_t at)
+{
+    if (r->worker->durability == DURABILITY_PROCESS || r->is_tail_held)
+        return;
+    r->is_tail_held = true;
+    r->tail_at = at;
+}
+
+void
+reply_release(struct request *r)
+{
+    if (r->is_ending)
+        reply_wake(r);
+    else
+        respond(r, "");
 }
 
 static void
@@ -232,7 +310,8 @@ hold_back_upstream(struct request *r)
     size_t limit = (size_t)r->worker->conf->stream_buffer_bytes;
 
     /* What is held back would wait for ever if its end were not read. */
-    if (!r->is_flowing || r->is_paused || r->call == NULL || r->out.len + r->sending.len <= limit)
+    if (!r->is_flowing || r->is_paused || r->is_tail_held || r->call == NULL ||
+        r->out.len + r->sending.len <= limit)
         return;
     r->is_paused = true;
     upstream_pause(r->call);
@@ -248,11 +327,11 @@ reply_watch(struct request *r)
     if (interval_us == 0 || !r->facts.is_stream || r->timer.heap_idx != 0)
         return;
     r->written_us = loop_now_us(r->worker->loop);
-    timer_set(r->worker->loop, &r->timer, r->written_us + interval_us, on_timer);
+    timer_set(r->worker->loop, &r->timer, r->written_us + interval_us, reply_on_timer);
 }
 
-static void
-on_timer(struct timer *timer)
+void
+reply_on_timer(struct timer *timer)
 {
     struct request *r = request_from((char *)timer - offsetof(struct request, timer));
 
@@ -261,7 +340,10 @@ on_timer(struct timer *timer)
         reply_end_stream(r, ERR_CATEGORY_NONE);
         return;
     }
-    beat(r);
+    if (r->is_gone)
+        gone_end(r);
+    else
+        beat(r);
 }
 
 /* Writes only move written_us; the timer looks at it when it fires. */
@@ -279,7 +361,7 @@ beat(struct request *r)
             exchange_write(r->exchange, HEARTBEAT, false);
         }
     }
-    timer_set(r->worker->loop, &r->timer, r->written_us + interval_us, on_timer);
+    timer_set(r->worker->loop, &r->timer, r->written_us + interval_us, reply_on_timer);
 }
 
 /* ---- whole answers ---- */
@@ -287,9 +369,10 @@ beat(struct request *r)
 int
 reply_read_whole(struct request *r, struct reply_facts *facts)
 {
-    struct edits edits = {0};
+    struct edits edits;
     struct slice answer = buf_slice(&r->answer);
 
+    edits.n = 0; /* not all of it: it is long */
     *facts = (struct reply_facts){0};
     if (r->answer.overflow ||
         r->dialect->read_reply(&r->stream.context, answer, &r->stream.scratch, &edits,
@@ -310,18 +393,35 @@ void
 reply_send(struct request *r, unsigned status, struct slice content_type,
            enum err_category category, const char *detail)
 {
-    struct http_header headers[HEADERS_MAX];
-    size_t n = id_headers(r, headers);
+    r->status = status;
+    r->content_type = content_type;
+    r->end_category = category;
+    r->bytes_out = (int64_t)r->out.len;
+    finish_request(r, category, status);
+    if (r->settling != NULL)
+        durable_wait(r);
+    else
+        respond(r, detail);
+}
 
-    headers[n++] = (struct http_header){SLICE_LIT("content-type"), content_type};
+static void
+respond(struct request *r, const char *detail)
+{
+    enum err_category category = r->end_category;
+    struct http_header headers[HEADERS_MAX];
+
+    if (r->is_replay) /* the very answer, with the id that it had */
+        text_uuid_format(r->original, r->id_text);
+    size_t n = id_headers(r, headers);
+    headers[n++] = (struct http_header){SLICE_LIT("content-type"), r->content_type};
+    if (r->is_replay)
+        headers[n++] = (struct http_header){SLICE_LIT("idempotent-replayed"), SLICE_LIT("true")};
     if (category != ERR_CATEGORY_NONE)
         n += reply_error_retry_header(category, r->retry_after_s, r->retry_after, &headers[n]);
     if (category == ERR_CATEGORY_METHOD_NOT_ALLOWED)
         headers[n++] = (struct http_header){SLICE_LIT("allow"), slice_str(detail)};
-    r->bytes_out = (int64_t)r->out.len;
     r->is_answered = true;
-    finish_request(r, category, status);
-    exchange_respond(r->exchange, (int)status, headers, n, buf_slice(&r->out));
+    exchange_respond(r->exchange, (int)r->status, headers, n, buf_slice(&r->out));
 }
 
 /* Clients of either family find the id where they look for it. */

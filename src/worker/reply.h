@@ -13,6 +13,7 @@
 
 struct buf;
 struct request;
+struct timer;
 
 /* A new attempt's answer: nothing of an earlier one is left. */
 void reply_reset(struct request *request);
@@ -42,11 +43,18 @@ int reply_read_whole(struct request *request, struct reply_facts *facts) MUST_CH
 void reply_send(struct request *request, unsigned status, struct slice content_type,
                 enum err_category category, const char *detail);
 
+/* What comes next is the last event: held back where answers are, until their rows are durable. */
+void reply_hold_tail(struct request *request);
+/* They are (durable.c). Last thing a function does. */
+void reply_release(struct request *request);
+
 /* Something may be sent: now at the end of the loop's turn (worker.c), or when the socket takes it.
  */
 void reply_wake(struct request *request);
 void reply_flush(struct request *request);
 void reply_on_writable(void *data);
+/* Heartbeats; the end of a complete stream whose upstream lingers; the end of patience. */
+void reply_on_timer(struct timer *timer);
 void reply_dispose(struct request *request);
 
 #endif

@@ -35,6 +35,7 @@ reply_error_event(struct request *r, enum err_category category, const char *det
     dialect_error_message(category, detail, &message);
     if (!r->has_stream) /* only heartbeats so far */
         reply_reset(r);
+    reply_hold_tail(r);
     r->dialect->write_error_event(&r->stream, category, buf_slice(&message), reply_out(r));
     buf_pool_give(&r->worker->bufs, &message);
     reply_end_stream(r, category);

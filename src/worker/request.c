@@ -9,12 +9,15 @@
 
 #include "admit.h"
 #include "finish.h"
+#include "gone.h"
+#include "once.h"
 #include "pick.h"
 #include "redact.h"
 #include "relay.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/mem.h"
 #include "relayos/policy/auth.h"
+#include "relayos/policy/price.h"
 
 #include "reply.h"
 #include "reply_error.h"
@@ -29,6 +32,7 @@ static void dispatch(struct request *r, int find_err);
 static const struct dialect *caller_dialect(const struct request *r);
 static bool run_step(struct request *r, enum request_step step, step_function *run);
 static int auth(struct request *r, struct refusal_reason *why);
+static int check_key(struct worker *worker, const struct http_request *http, int64_t now_real_us);
 static int decode(struct request *r, struct refusal_reason *why);
 static int scope(struct request *r, struct refusal_reason *why);
 static int route(struct request *r, struct refusal_reason *why);
@@ -67,7 +71,7 @@ take_spare(struct worker *worker)
     link_remove(link);
     worker->n_spare_requests--;
     struct request *r = (struct request *)((char *)link - offsetof(struct request, in_requests));
-    memset(r, 0, sizeof(*r));
+    memset(r, 0, offsetof(struct request, facts.text));
     return r;
 }
 
@@ -136,17 +140,27 @@ request_infer(struct request *r)
         enum request_step step;
         step_function *run;
     } steps[] = {
-        {REQUEST_DECODE, decode},      {REQUEST_SCOPE, scope}, {REQUEST_RATE, admit_rate},
-        {REQUEST_ADMIT, admit_flight}, {REQUEST_ROUTE, route},
+        {REQUEST_DECODE, decode},   {REQUEST_SCOPE, scope},        {REQUEST_ONCE, once_check},
+        {REQUEST_RATE, admit_rate}, {REQUEST_ADMIT, admit_flight},
     };
 
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
         if (!run_step(r, steps[i].step, steps[i].run))
             return;
-    relay_start(r);
+    if (r->worker->durability == DURABILITY_STRICT)
+        durable_ask(r);
+    else
+        request_call(r);
 }
 
-/* False: the step refused, the caller has been told, r may be gone. */
+void
+request_call(struct request *r)
+{
+    if (run_step(r, REQUEST_ROUTE, route))
+        relay_start(r);
+}
+
+/* False: the step refused, or has answered itself (1); the caller has been told, r may be gone. */
 static bool
 run_step(struct request *r, enum request_step step, step_function *run)
 {
@@ -155,7 +169,7 @@ run_step(struct request *r, enum request_step step, step_function *run)
     why->detail[0] = why->param[0] = '\0';
     request_step(r, step);
     int err = run(r, why);
-    if (err != 0)
+    if (err < 0)
         request_fail(r, err, why->detail, why->param);
     return err == 0;
 }
@@ -179,12 +193,32 @@ auth(struct request *r, struct refusal_reason *why)
 int
 request_read_key(struct request *r)
 {
-    struct slice token =
-        auth_token(http_header_find(&r->http, "authorization"),
-                   http_header_find(&r->http, "x-api-key"), http_header_find(&r->http, "api-key"));
+    return check_key(r->worker, &r->http, r->accepted_real_us);
+}
 
-    return auth_check(r->worker->segment, r->worker->pepper, token, r->accepted_real_us,
-                      &r->worker->scratch.key);
+static int
+check_key(struct worker *worker, const struct http_request *http, int64_t now_real_us)
+{
+    const struct slice none = {NULL, 0};
+    struct slice token = auth_token(http_header_find(http, "authorization"), none, none);
+
+    if (token.len == 0) /* few say it in another place: the rest is looked for only then */
+        token = auth_token(none, http_header_find(http, "x-api-key"),
+                           http_header_find(http, "api-key"));
+    static_assert(sizeof(struct auth_memo) <= SERVER_MEMO_SIZE, "it lies in the connection");
+    return auth_check(worker->segment, worker->pepper, http->memo, token, now_real_us,
+                      &worker->scratch.key);
+}
+
+/* Whoever gets false has the same request run without its body, which says why. */
+bool
+request_wants_body(struct worker *worker, const struct http_request *head)
+{
+    const struct endpoint *endpoint;
+    struct slice rest;
+
+    return endpoint_find(head->method, head->path, &endpoint, &rest) == 0 &&
+           endpoint->access != ENDPOINT_OPEN && check_key(worker, head, clock_real_us()) == 0;
 }
 
 static int
@@ -192,6 +226,8 @@ decode(struct request *r, struct refusal_reason *why)
 {
     struct slice encoding = slice_trim(http_header_find(&r->http, "content-encoding"));
 
+    if (r->http.is_body_withheld) /* the key is good: there was no room for it */
+        return ERR_OVERLOADED;
     if (encoding.len > 0 && !slice_eq_nocase(encoding, SLICE_LIT("identity")))
         return ERR_UNSUPPORTED_ENCODING;
     return r->dialect->read_request((enum operation)r->endpoint->operation, r->http.body, &r->facts,
@@ -201,27 +237,29 @@ decode(struct request *r, struct refusal_reason *why)
 static int
 scope(struct request *r, struct refusal_reason *why)
 {
-    return request_find_model(r, r->facts.model, &r->worker->scratch.model, why);
+    struct worker_scratch *scratch = &r->worker->scratch;
+    struct model_record *model = &scratch->model;
+    int err = request_find_model(r, r->facts.model, model, &scratch->model_epoch, why);
+
+    if (err == 0 && model->price_until_us != 0 && r->accepted_real_us >= model->price_until_us)
+        price_copy(&model->price,
+                   price_at(&model->price, model->price_changes, r->accepted_real_us));
+    return err;
 }
 
 int
 request_find_model(struct request *r, struct slice name, struct model_record *out,
-                   struct refusal_reason *why)
+                   uint64_t *out_epoch, struct refusal_reason *why)
 {
     char shown[LIMIT_MODEL_NAME];
-    uint64_t epoch;
+    bool is_there = catalog_find_model(r->worker->catalog, name, out, out_epoch) == 0;
 
+    if (is_there && key_view_may_use(&r->worker->scratch.key, out->id))
+        return 0;
     redact_copy(shown, sizeof(shown), name);
     snprintf(why->param, sizeof(why->param), "model");
-    if (catalog_find_model(r->worker->catalog, name, out, &epoch) != 0) {
-        snprintf(why->detail, sizeof(why->detail), "The model %s", shown);
-        return ERR_NOT_FOUND;
-    }
-    if (!key_view_may_use(&r->worker->scratch.key, out->id)) {
-        snprintf(why->detail, sizeof(why->detail), "%s", shown);
-        return ERR_MODEL_NOT_ALLOWED;
-    }
-    return 0;
+    snprintf(why->detail, sizeof(why->detail), is_there ? "%s" : "The model %s", shown);
+    return is_there ? ERR_MODEL_NOT_ALLOWED : ERR_NOT_FOUND;
 }
 
 static int
@@ -272,6 +310,10 @@ request_fail(struct request *r, int err, const char *detail, const char *param)
 {
     enum err_category category = err_category_of(err);
 
+    if (r->is_gone) {
+        gone_end(r);
+        return;
+    }
     /* Once content or a heartbeat is out, or content is about to go out, the status is 200. */
     if (r->is_started || r->step == REQUEST_STREAM)
         reply_error_event(r, category, detail);
@@ -279,15 +321,27 @@ request_fail(struct request *r, int err, const char *detail, const char *param)
         reply_error_respond(r, category, detail, param);
 }
 
-/* The exchange is over, by whatever way: nothing of the request is left after this. */
+/* The exchange is over, by whatever way: nothing of the request is left after this, but for one
+ * whose answer is read to its end. */
 static void
 on_end(void *data, bool is_complete)
 {
     struct request *r = request_from(data);
 
     (void)is_complete; /* what was handed to the kernel is settled already */
-    if (r->step != REQUEST_FINISH)
+    if (r->step != REQUEST_FINISH) {
+        if (gone_begin(r))
+            return;
         finish_request(r, ERR_CATEGORY_CLIENT_CLOSED, FINISH_STATUS_CLIENT_CLOSED);
+    }
+    request_dispose(r);
+}
+
+void
+request_dispose(struct request *r)
+{
+    assert(r->step == REQUEST_FINISH);
+    link_remove(&r->in_requests); /* of those that wait for the ledger */
     relay_dispose(r);
     reply_dispose(r);
     give_spare(r);

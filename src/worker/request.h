@@ -23,30 +23,8 @@
 #include "relayos/net/server.h"
 #include "relayos/net/upstream.h"
 #include "relayos/shm/flight.h"
+#include "request_step.h"
 #include "worker.h"
-
-/*
- * STEP(name, NAME): forward only, but for relay -> route (the next attempt); finish from anywhere.
- * The framing guard comes before them all, in net/.
- */
-#define REQUEST_STEPS(STEP)                                                                        \
-    STEP(endpoint, ENDPOINT) /* which row of the table */                                          \
-    STEP(auth, AUTH)         /* whose key */                                                       \
-    STEP(decode, DECODE)     /* is it valid, what does policy need of it */                        \
-    STEP(scope, SCOPE)       /* may the key use the model */                                       \
-    STEP(rate, RATE)         /* requests and tokens a minute */                                    \
-    STEP(admit, ADMIT)       /* a flight, and quota held on it */                                  \
-    STEP(route, ROUTE)       /* where to */                                                        \
-    STEP(relay, RELAY)       /* one attempt, nothing of the answer sent yet */                     \
-    STEP(stream, STREAM)     /* content is on its way to the caller: no way back */                \
-    STEP(finish, FINISH)     /* priced, settled, logged */
-
-enum request_step {
-#define STEP(name, NAME) REQUEST_##NAME,
-    REQUEST_STEPS(STEP)
-#undef STEP
-        REQUEST_N_STEPS
-};
 
 #define REQUEST_MAGIC 0x72657173u
 
@@ -58,8 +36,8 @@ struct request {
     const struct endpoint *endpoint; /* NULL: a path we do not know */
     const struct dialect *dialect;   /* the caller's */
     struct http_request http;
-    struct slice path_rest; /* what "{id}" of the path stands for */
-    struct link in_requests, in_unsent;
+    struct slice path_rest;             /* what "{id}" of the path stands for */
+    struct link in_requests, in_unsent; /* while nothing runs, or is sent: durable.c */
     struct timer timer; /* heartbeats of a stream; after its terminal event, the upstream's end */
 
     /* Who and when. */
@@ -69,14 +47,17 @@ struct request {
     int64_t accepted_real_us, key_checked_us;
     uint64_t key_id, owner_hash;
 
+    uint32_t once_entry; /* claimed entry + 1, 0 = none (once.c) */
+    uint64_t once_owner;
+
     /* What was reserved. */
     struct flight *flight;        /* NULL before ADMIT and after FINISH */
     struct flight_record *record; /* of the flight */
-    int64_t tokens_per_minute, requests_per_minute;
-    uint32_t key_row;
-
-    /* What is asked. */
-    struct request_facts facts;
+    int64_t tokens_per_minute, requests_per_minute, held_tokens;
+    uint32_t key_row, held_units; /* bits by enum limit_unit */
+    uint32_t settling_n;
+    struct flight *settling; /* with the ledger, and what is left to send waits for it */
+    int64_t held_us;         /* since then (durable.c) */
 
     /* The attempt at hand (relay.c). */
     struct upstream_call *call;
@@ -96,19 +77,36 @@ struct request {
     int64_t unmetered_bytes; /* content since the last usage: what an estimate must cover */
     int64_t written_us;      /* last write to the caller */
     int64_t bytes_out;
+    int64_t gone_bytes; /* read since the caller has gone */
+    size_t tail_at;     /* with is_tail_held: where in out the last event begins */
+    struct slice content_type;
+    struct uuid original; /* with is_replay: whose answer it is */
+    unsigned status;
     char retry_after[4];
-    enum err_category end_category; /* with is_ending: how it ends */
+    enum err_category end_category; /* how it ends, or ended */
     bool has_stream : 1;            /* stream and sse are initialised */
     bool is_started : 1;            /* the head is committed: status 200, an event stream */
     bool is_flowing : 1;            /* out may be sent: content was seen, or an error ends it */
     bool is_ending : 1;             /* out holds the last bytes */
     bool is_paused : 1;             /* the upstream, because out is too full */
     bool is_answered : 1;           /* the last bytes were handed over */
+    bool is_tail_held : 1;          /* until the row is durable (power) */
+    bool is_replay : 1;             /* of another request's answer (once.c) */
+    bool is_gone : 1;               /* the caller, and the exchange with it (gone.c) */
+
+    /* What is asked. Last: its text is not cleared between two requests. */
+    struct request_facts facts;
 };
 
 /* A request is whole: run it. */
 void request_start(struct worker *worker, struct exchange *exchange,
                    const struct http_request *http);
+
+/* A head announces a body that is still to come: a good key and a path that takes it? */
+bool request_wants_body(struct worker *worker, const struct http_request *head);
+
+/* It is finished: its memory goes. */
+void request_dispose(struct request *request);
 
 /* At the worker's end. */
 void request_free_spares(struct worker *worker);
@@ -126,6 +124,10 @@ void request_stage_at(struct request *request, enum flight_stage stage, int64_t 
  */
 void request_fail(struct request *request, int err, const char *detail, const char *param);
 
+/* Admitted, and noted if that is asked for: choose a route and call it. Last thing a function does.
+ */
+void request_call(struct request *request);
+
 /* Handler of the rows that ask a model: the steps from decode on. */
 void request_infer(struct request *request);
 
@@ -133,7 +135,7 @@ void request_infer(struct request *request);
 int request_read_key(struct request *request) MUST_CHECK;
 /* Find a model by name and check the key's scope; *why is the detail of a refusal. */
 int request_find_model(struct request *request, struct slice name, struct model_record *out,
-                       struct refusal_reason *why) MUST_CHECK;
+                       uint64_t *out_epoch, struct refusal_reason *why) MUST_CHECK;
 
 static inline struct request *
 request_from(void *data)

@@ -10,6 +10,7 @@
 
 #include <sys/random.h>
 
+#include "cut.h"
 #include "drain.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/fdio.h"
@@ -28,9 +29,11 @@ static int open_server(struct worker *w, struct errmsg *why);
 static void tell_ready(const struct heritage *heritage);
 static void serve(struct worker *w);
 static void tear_down(struct worker *w);
+static bool on_head(void *ctx, const struct http_request *head);
 static void on_request(void *ctx, struct exchange *exchange, const struct http_request *http);
 static void on_refused(void *ctx, enum err_category category, const char *detail,
                        const char *client_address, struct buf *out_body, struct slice *out_headers);
+static void log_refused(struct worker *w, const struct refusal_record *record, const char *id);
 static void on_turn(void *ctx);
 static void on_beat(struct timer *timer);
 static void publish(struct worker *w);
@@ -90,11 +93,15 @@ set_up(struct worker *w, const struct heritage *heritage, struct errmsg *why)
         return ERR_IO;
     w->pepper = hash_hmac_new(heritage->pepper);
     w->seal = seal_new(heritage->pepper);
+    w->n_cuts = segment_n_cuts(w->segment);
     w->desk = flight_desk_open(w->segment, w->slot);
     w->loop = loop_new();
     w->upstream_pool = upstream_pool_new(w->loop);
     loop_on_turn(w->loop, on_turn, w);
-    if (drain_watch_signals(w, why) != 0 || open_server(w, why) != 0)
+    durable_open(w);
+    /* The server's self-test runs the loop: a signal must not find half a worker. It waits,
+     * blocked. */
+    if (open_server(w, why) != 0 || drain_watch_signals(w, why) != 0)
         return ERR_IO;
     on_beat(&w->heartbeat);
     return 0;
@@ -106,8 +113,12 @@ open_server(struct worker *w, struct errmsg *why)
     const struct conf *conf = w->conf;
     const struct server_conf server_conf = {
         .loop = w->loop,
-        .handler = {.ctx = w, .on_request = on_request, .on_refused = on_refused},
+        .handler = {.ctx = w,
+                    .on_head = on_head,
+                    .on_request = on_request,
+                    .on_refused = on_refused},
         .max_body_bytes = (size_t)conf->max_body_bytes,
+        .max_body_memory = (size_t)conf->max_body_memory,
         .max_connections = (uint32_t)conf->max_connections,
         .header_timeout_us = conf->header_timeout_us,
         .body_timeout_us = conf->body_timeout_us,
@@ -148,6 +159,7 @@ tear_down(struct worker *w)
     upstream_pool_free(&w->upstream_pool);
     flight_desk_close(&w->desk);
     timer_unset(w->loop, &w->heartbeat);
+    timer_unset(w->loop, &w->look);
     timer_unset(w->loop, &w->drain_deadline);
     loop_free(&w->loop);
     access_log_close(&w->access_log);
@@ -159,6 +171,12 @@ tear_down(struct worker *w)
 }
 
 /* ---- requests ---- */
+
+static bool
+on_head(void *ctx, const struct http_request *head)
+{
+    return request_wants_body(worker_from(ctx), head);
+}
 
 static void
 on_request(void *ctx, struct exchange *exchange, const struct http_request *http)
@@ -186,6 +204,7 @@ on_refused(void *ctx, enum err_category category, const char *detail, const char
     snprintf(record.client_address, sizeof(record.client_address), "%s", client_address);
     refusal_push(w->segment, w->slot, &record);
     worker_count(w, PROC_COUNTER_BAD_FRAMING, 1);
+    log_refused(w, &record, id);
 
     buf_pool_take(&w->bufs, &message, BUF_POOL_KEEP_SIZE);
     dialect_error_message(category, detail, &message);
@@ -199,16 +218,38 @@ on_refused(void *ctx, enum err_category category, const char *detail, const char
 }
 
 static void
+log_refused(struct worker *w, const struct refusal_record *record, const char *id)
+{
+    const struct access_line line = {
+        .accepted_real_us = record->accepted_real_us,
+        .request_id = id,
+        .endpoint = "none",
+        .category = err_category_name((enum err_category)record->category),
+        .model = "",
+        .user_agent = "",
+        .client_address = record->client_address,
+        .status = record->status,
+        .provenance = "none",
+    };
+
+    access_log_add(&w->access_log, &line, loop_now_us(w->loop));
+}
+
+static void
 on_turn(void *ctx)
 {
     struct worker *w = worker_from(ctx);
     struct link *link;
 
+    cut_turn(w);
     /* One write per stream and turn, whatever came in it. */
     while ((link = link_first(&w->unsent)) != NULL)
         reply_flush(request_from((char *)link - offsetof(struct request, in_unsent)));
+    if (w->has_news)
+        durable_nudge(w);
     access_log_turn(&w->access_log, loop_now_us(w->loop));
-    if (w->is_draining && server_n_connections(w->server) == 0)
+    if (w->is_draining && server_n_connections(w->server) == 0 &&
+        link_first(&w->requests) == NULL) /* some go on without their callers */
         w->is_over = true;
 }
 
@@ -231,12 +272,15 @@ publish(struct worker *w)
 {
     struct worker_published *old = &w->published;
     struct worker_published now = {.n_accepted = server_n_accepted(w->server),
-                                   .n_connections = server_n_connections(w->server)};
+                                   .n_connections = server_n_connections(w->server),
+                                   .n_body_bytes = server_n_body_bytes(w->server)};
 
     upstream_pool_view(w->upstream_pool, &now.pool);
     worker_count(w, PROC_COUNTER_CONNECTIONS, (int64_t)(now.n_accepted - old->n_accepted));
     worker_count(w, PROC_COUNTER_CONNECTIONS_OPEN,
                  (int64_t)now.n_connections - (int64_t)old->n_connections);
+    worker_count(w, PROC_COUNTER_BODY_BYTES,
+                 (int64_t)now.n_body_bytes - (int64_t)old->n_body_bytes);
     worker_count(w, PROC_COUNTER_UPSTREAM_CALLS, (int64_t)(now.pool.n_calls - old->pool.n_calls));
     worker_count(w, PROC_COUNTER_UPSTREAM_REUSED,
                  (int64_t)(now.pool.n_reused - old->pool.n_reused));

@@ -13,8 +13,10 @@
 
 #include "access_log.h"
 #include "buf_pool.h"
+#include "durable.h"
 #include "link.h"
 #include "pick.h"
+#include "relayos/base/period.h"
 #include "relayos/codec/seal.h"
 #include "relayos/heritage.h"
 #include "relayos/net/loop.h"
@@ -32,9 +34,9 @@
  * synchronous, so one copy per worker is enough.
  */
 struct worker_scratch {
-
     struct key_view key;
     struct model_record model;
+    uint64_t model_epoch; /* of the catalog that it was found in */
     struct estimate estimate;
     struct pick pick;
     struct refusal_reason why;
@@ -44,6 +46,7 @@ struct worker_scratch {
 struct worker_published {
     uint64_t n_accepted;
     uint32_t n_connections;
+    size_t n_body_bytes;
     struct upstream_pool_view pool;
 };
 
@@ -64,12 +67,20 @@ struct worker {
     struct access_log access_log;
     struct buf_pool bufs;
     struct worker_scratch scratch;
-    uint64_t random; /* state of worker_random() */
+    uint32_t n_cuts;   /* of the segment, as seen last */
+    struct period day; /* the last one that a request was accepted on */
+    uint64_t random;   /* state of worker_random() */
 
     struct link spare_requests; /* by in_requests too */
     uint32_t n_spare_requests;
     struct link requests; /* struct request.in_requests: all that are not finished */
     struct link unsent;   /* struct request.in_unsent: streams with something to send this turn */
+
+    enum durability durability;
+    bool has_news;                 /* for the ledger, this turn: durable.c */
+    struct link unsettled, asking; /* struct request.in_requests, .in_unsent: durable.c */
+    struct timer look;
+    int64_t said_unheld_us;
 
     struct timer heartbeat;
     struct timer drain_deadline;

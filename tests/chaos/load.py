@@ -8,7 +8,8 @@ import socket
 import threading
 
 HEAD = ("POST {path} HTTP/1.1\r\nHost: chaos\r\nAuthorization: Bearer {key}\r\n"
-        "Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n{more}\r\n")
+        "Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n"
+        "{more}\r\n")
 
 
 def chat(model, text, is_stream):
@@ -78,6 +79,8 @@ class Load:
             text = "x" * rng.randrange(1, 200)
             if is_stream and rng.random() < 0.3:
                 text += " !mock:chunks=8,pace=5"
+            elif rng.random() < 0.05:
+                text += " !mock:status=500"
             once = f"Idempotency-Key: {rng.getrandbits(64)}\r\n" if rng.random() < 0.3 else ""
             answer = ask(self.port, rng.choice(self.keys), kind, model, text, is_stream, once)
             if answer is None:

@@ -34,9 +34,15 @@ log: {{file: {dir}/relayosd.log, level: info}}
 upstreams:
   mock: {{url: "http://127.0.0.1:{mock_port}/v1", protocols: [openai_chat, openai_responses], auth: mock}}
   mock-a: {{url: "http://127.0.0.1:{mock_port}/v1", protocols: [anthropic_messages], auth: mock}}
+  brief: {{url: "http://127.0.0.1:{mock_port}/v1", protocols: [openai_chat, openai_responses], auth: mock,
+          first_byte_timeout: 300ms, idle_timeout: 300ms}}
+  brief-a: {{url: "http://127.0.0.1:{mock_port}/v1", protocols: [anthropic_messages], auth: mock,
+            first_byte_timeout: 300ms, idle_timeout: 300ms}}
 models:
   paid: {{price: {{input: 2.00, cache_read: 0.50, output: 8.00}}, context_tokens: 100000,
          routes: [{{upstream: mock, model: gpt-4.1-mini}}, {{upstream: mock-a, model: claude-sonnet-4}}]}}
+  brief: {{price: {{input: 2.00, cache_read: 0.50, output: 8.00}}, context_tokens: 100000,
+          routes: [{{upstream: brief, model: gpt-4.1-mini}}, {{upstream: brief-a, model: claude-sonnet-4}}]}}
   flat: {{price: {{input: 0, output: 0, request: 0.01}}, context_tokens: 100000,
          routes: [{{upstream: mock, model: gpt-4.1-mini}}]}}
 """
@@ -110,6 +116,14 @@ class Stage:
                 if title.startswith(f"relayosd: {role}"):
                     found.append(pid)
         return found
+
+    @staticmethod
+    def stopped():
+        """Processes of the gateway that a signal has stopped."""
+        for pid in descendants(os.getpid()):
+            with contextlib.suppress(OSError):
+                if open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] == "T":
+                    yield pid
 
     def kill(self, pid, signo=signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):

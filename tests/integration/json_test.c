@@ -13,6 +13,7 @@
 #include "calls.h"
 #include "gateway.h"
 #include "http.h"
+#include "memory.h"
 
 #define MESSAGES "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]"
 
@@ -100,18 +101,28 @@ Test(json, what_is_not_json_is_400_and_goes_nowhere, .timeout = 100)
 
 Test(json, monsters_are_refused_quickly_and_in_bounded_memory, .timeout = 100)
 {
-    struct gateway *gateway = gateway_start(NULL);
+    static const struct gateway_options options = {.workers = 1};
+    struct gateway *gateway = gateway_start(&options);
     char *key = gateway_key(gateway, "");
+    /* From small to large: the peak of memory never comes down. */
     char *bodies[] = {repeated("{\"model\":\"flat\",\"a\":", "[", 100000, ""),
                       repeated("{\"model\":\"flat\",\"a\":", "{\"a\":", 100000, "1"),
                       repeated("{\"model\":\"flat\"", ",\"k\":1", 1000000, "}"),
                       repeated("{\"model\":\"flat\",\"a\":[", "1,", 5000000, "}"),
+                      repeated("{\"model\":\"flat\",\"a\":\"", "\xff", 20000000, "\"}"),
                       repeated("{\"model\":\"flat\",\"a\":", "9", 30000000, "x}")};
+    pid_t pid;
 
+    cr_assert_eq(gateway_pids(gateway, "worker", &pid, 1), 1);
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        int64_t before = memory_resident(pid), size = (int64_t)strlen(bodies[i]);
         struct http_reply *reply = post(gateway, key, bodies[i], strlen(bodies[i]));
+        int64_t grown = memory_peak(pid) - before;
 
         cr_expect_eq(reply->status, 400, "monster %zu: %d", i, reply->status);
+        if (MEMORY_IS_TELLING)
+            cr_expect_lt(grown, 2 * size + MEMORY_SLACK, "monster %zu of %ld bytes: %ld more", i,
+                         (long)size, (long)grown);
         http_reply_free(&reply);
         free(bodies[i]);
     }

@@ -3,6 +3,7 @@
  * What must be nowhere: marks of the route in anything a caller sees (SE-06), callers' keys and the
  * upstream credential in anything that is stored or logged (SE-01, SE-05).
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,17 @@ Test(leak, keys_and_credentials_are_stored_and_logged_nowhere, .timeout = 120)
         http_call(gateway->port, call->path, NULL, "Authorization: Bearer\r\n", "{}");
 
     http_reply_free(&reply);
+    /* A secret where names belong: of a call that is refused, and of one that is served. */
+    for (int i = 0; i < 2; i++) {
+        char *body = call_body(call, i == 0 ? "sk-stray0secret" : NULL, false, "hi");
+
+        reply = http_call(gateway->port, call->path, key,
+                          "User-Agent: tool sk-stray0secret\r\nX-Request-Id: sk-stray0secret\r\n",
+                          body);
+        cr_expect_eq(reply->status, i == 0 ? 404 : 200);
+        http_reply_free(&reply);
+        free(body);
+    }
     books_check(gateway);
     expect_nowhere(gateway, key);
     expect_nowhere(gateway, key + strlen("sk-prod-")); /* the secret part alone */
@@ -118,6 +130,10 @@ Test(leak, keys_and_credentials_are_stored_and_logged_nowhere, .timeout = 120)
                  pids[i]);
         cr_expect_neq(system(command), 0, "the credential is on a command line");
     }
+    /* Only now is all written: lines of the access log wait a little. */
+    cr_expect_eq(gateway_end(gateway, SIGTERM), 0);
+    expect_nowhere(gateway, "stray0secret");
+    gateway_restart(gateway);
     cr_expect_eq(gateway_stop(&gateway), 0);
     free(key);
 }

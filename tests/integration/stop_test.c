@@ -56,6 +56,43 @@ Test(stop, term_ends_streams_within_its_timeout_and_settles_them_all, .timeout =
     check_stop(SIGTERM, "hi !mock:stall=3", false);
 }
 
+/* The provider is in full flow: were its call not cancelled first, more content would follow. */
+Test(stop, a_drain_at_its_end_cancels_the_call_before_it_tells_the_caller, .timeout = 100)
+{
+    static const struct gateway_options options = {.settings = "stop_timeout: 1s\n"};
+    static const enum operation operations[] = {OPERATION_CHAT, OPERATION_RESPONSE,
+                                                OPERATION_MESSAGE};
+    struct gateway *gateway = gateway_start(&options);
+    char *key = gateway_key(gateway, "");
+    int fds[3];
+
+    for (int i = 0; i < 3; i++) {
+        fds[i] = call_begin(gateway, call_of(operations[i]), key, true,
+                            "!mock:chunks=100000,pace=1,size=4000000");
+        struct http_reply *reply = http_read_until(fds[i], "lorem");
+
+        cr_assert_eq(reply->status, 200);
+        http_reply_free(&reply);
+    }
+    cr_expect_eq(gateway_end(gateway, SIGTERM), 0);
+    cr_expect_eq(gateway_mock_count(gateway, "cancelled"), 3);
+    for (int i = 0; i < 3; i++) {
+        char *rest = http_drain(fds[i], "never said");
+        const char *error = strstr(rest, "interrupted");
+
+        cr_expect_not_null(error, "no error event");
+        cr_expect(error != NULL && strstr(error, "lorem") == NULL, "content after it: %s", error);
+        free(rest);
+        http_close(fds[i], false);
+    }
+    gateway_restart(gateway);
+    books_check(gateway);
+    cr_expect_eq(books_query(gateway, "SELECT count(*) FROM attempt WHERE outcome = 'cancelled'"),
+                 3);
+    cr_expect_eq(gateway_stop(&gateway), 0);
+    free(key);
+}
+
 Test(stop, quit_lets_streams_come_to_their_end, .timeout = 100)
 {
     check_stop(SIGQUIT, "hi !mock:chunks=10,pace=200", true);

@@ -12,6 +12,7 @@
 #include <sqlite3.h>
 
 #include "json.h"
+#include "relayos/base/period.h"
 
 static bool books_are_still(const struct gateway *gateway, void *data);
 static void books_check_key(const struct gateway *gateway, const cJSON *key);
@@ -22,10 +23,10 @@ books_check(const struct gateway *gateway)
     cr_assert(gateway_wait(gateway, books_are_still, NULL),
               "10 s after the last request something is still in flight, unsettled or reserved");
     cr_expect_eq(books_query(gateway,
-                             "SELECT count(*) FROM (SELECT key_id, period_id, model,"
+                             "SELECT count(*) FROM (SELECT key_id, day, model,"
                              " sum(charge_nusd) AS charge, sum(output) AS output FROM ledger"
                              " GROUP BY 1, 2, 3) AS l LEFT JOIN usage AS u USING"
-                             " (key_id, period_id, model)"
+                             " (key_id, day, model)"
                              " WHERE u.charge_nusd IS NOT l.charge OR"
                              " u.output IS NOT l.output"),
                  0, "the usage table is not the sum of the ledger");
@@ -60,21 +61,25 @@ static void
 books_check_key(const struct gateway *gateway, const cJSON *key)
 {
     const cJSON *limit;
-    char sql[256];
+    char sql[400];
 
     cJSON_ArrayForEach(limit, json_at(key, "limits"))
     {
         if (strcmp(json_text(limit, "unit"), "concurrent") == 0)
             continue;
-        bool is_month = strcmp(json_text(limit, "period"), "month") == 0;
+        uint32_t id = (uint32_t)json_int(limit, "period_id");
+        struct period period = {.last_day = PERIOD_DAY_MAX};
+        const char *model = cJSON_GetStringValue(json_at(limit, "model"));
 
+        if (id != 0)
+            period = period_of_day(period_kind_of(id), period_first_day(id));
         snprintf(
             sql, sizeof sql,
             "SELECT coalesce(sum(%s), 0) FROM ledger WHERE key_id IN (SELECT id FROM keys WHERE"
             " group_id = (SELECT group_id FROM keys WHERE id = %" PRId64 ")) AND"
-            " (%d OR period_id = %" PRId64 ")",
+            " day BETWEEN %u AND %u AND model LIKE '%s'",
             strcmp(json_text(limit, "unit"), "usd") == 0 ? "charge_nusd" : "quota_tokens",
-            json_int(key, "id"), !is_month, json_int(limit, "period_id"));
+            json_int(key, "id"), period.first_day, period.last_day, model == NULL ? "%" : model);
         cr_expect_eq(books_query(gateway, sql), json_int(limit, "used"),
                      "%s: used is %" PRId64 ", its ledger rows say %" PRId64,
                      json_text(key, "name"), json_int(limit, "used"), books_query(gateway, sql));

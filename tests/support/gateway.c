@@ -186,7 +186,7 @@ gateway_spawn(struct gateway *gateway)
     gateway->pid = gateway_fork(fd);
     if (gateway->pid == 0) {
         setenv("GATEWAY_CREDENTIAL", GATEWAY_CREDENTIAL, 1);
-        execl(program, "relayosd", "-c", gateway->config, NULL);
+        execl(program, "relayosd", "-c", gateway->config, gateway->option, NULL);
         _exit(127);
     }
     close(fd);
@@ -209,6 +209,13 @@ gateway_is_ready(const struct gateway *gateway, void *data)
     bool is_ready = reply->status == 200;
 
     http_reply_free(&reply);
+    if (!is_ready)
+        return false;
+    /* Workers of a dead master answer too: is it this one? */
+    cJSON *status = gateway_ctl(gateway, "status");
+
+    is_ready = status != NULL && json_int(status, "pid") == gateway->pid;
+    cJSON_Delete(status);
     return is_ready;
 }
 

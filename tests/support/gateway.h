@@ -40,6 +40,7 @@ struct gateway {
     int port, mock_port;
     pid_t pid, mock_pid;
     unsigned n_keys;
+    const char *option; /* one more for relayosd's next start, or NULL */
 };
 
 struct gateway *gateway_start(const struct gateway_options *options);

@@ -11,6 +11,7 @@
 
 static const char *const answer_models[] = {"gpt-4.1-mini", "gemini-2.5-pro", "claude-sonnet-4"};
 
+static bool answer_is_part(const char *key);
 static bool answer_fault(const struct ask *ask, struct script *script);
 static void answer_models_list(const struct ask *ask, struct script *script);
 static void answer_one_model(const struct ask *ask, const char *id, struct text *out);
@@ -118,18 +119,32 @@ answer_piece(const struct ask *ask, size_t n, struct text *out)
 void
 answer_count(const struct ask *ask, const char *key, int64_t n, struct text *out)
 {
-    const char *bad = ask->fault.bad_usage;
+    static const struct {
+        const char *name, *value;
+    } bad[] = {{"negative", "-5"},      {"huge", "99999999999999999999"},
+               {"text", "\"many\""},    {"float", "1.5"},
+               {"null", "null"},        {"2^63", "9223372036854775808"},
+               {"1e300", "1e300"},      {"list", "[7]"},
+               {"object", "{\"n\":7}"}, {"true", "true"}};
 
-    if (strcmp(bad, "negative") == 0)
-        text_fmt(out, "\"%s\":-5", key);
-    else if (strcmp(bad, "huge") == 0)
-        text_fmt(out, "\"%s\":99999999999999999999", key);
-    else if (strcmp(bad, "text") == 0)
-        text_fmt(out, "\"%s\":\"many\"", key);
-    else if (strcmp(bad, "float") == 0)
-        text_fmt(out, "\"%s\":1.5", key);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        if (strcmp(ask->fault.bad_usage, bad[i].name) == 0) {
+            text_fmt(out, "\"%s\":%s", key, bad[i].value);
+            return;
+        }
+    }
+    if (strcmp(ask->fault.bad_usage, "twice") == 0)
+        text_fmt(out, "\"%s\":%" PRId64 ",\"%s\":7", key, n, key);
+    else if (strcmp(ask->fault.bad_usage, "parts") == 0 && answer_is_part(key))
+        text_fmt(out, "\"%s\":%" PRId64, key, n + 1000000);
     else
         text_fmt(out, "\"%s\":%" PRId64, key, n);
+}
+
+static bool
+answer_is_part(const char *key)
+{
+    return strcmp(key, "cached_tokens") == 0 || strcmp(key, "reasoning_tokens") == 0;
 }
 
 void

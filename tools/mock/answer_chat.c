@@ -51,7 +51,7 @@ chat_plain(const struct ask *ask, struct script *script)
         text_str(&body, ",\"usage\":");
         chat_usage(ask, &body);
     }
-    text_str(&body, ",\"service_tier\":\"default\"}");
+    text_fmt(&body, ",\"service_tier\":\"%s\"}", ask->fault.flex >= 0 ? "flex" : "default");
     script_body(script, 200, "application/json", &body);
     text_free(&body);
 }

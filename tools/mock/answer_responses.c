@@ -98,7 +98,7 @@ responses_object(const struct ask *ask, const char *status, bool is_final, struc
     responses_echo(ask, "top_p", "1.0", out);
     responses_echo(ask, "truncation", "\"disabled\"", out);
     responses_echo(ask, "metadata", "{}", out);
-    text_str(out, ",\"service_tier\":\"default\",\"usage\":");
+    text_fmt(out, ",\"service_tier\":\"%s\",\"usage\":", ask->fault.flex >= 0 ? "flex" : "default");
     if (is_final && ask->fault.no_usage < 0)
         responses_usage(ask, out);
     else

@@ -23,9 +23,10 @@
  *   chunked, until-eof  a plain body without Content-Length
  *   drop                the connection closes after the answer without having said so
  *   redirect, gzip, bad-head, big-head   answers that no gateway should pass on
- *   no-usage, bad-usage=negative|huge|text|float
+ *   no-usage, bad-usage=negative|huge|text|float|null|2^63|1e300|list|object|true|twice|parts
  *   in=N out=N cached=N cache-write=N reasoning=N      the usage reported
  *   chunks=N, size=BYTES  pieces and length of the text; tools=N calls that many tools
+ *   flex                was served in that service tier (chat, Responses)
  */
 #ifndef MOCK_FAULT_H
 #define MOCK_FAULT_H
@@ -65,7 +66,8 @@
     FAULT("reasoning", reasoning)                                                                  \
     FAULT("chunks", chunks)                                                                        \
     FAULT("size", size)                                                                            \
-    FAULT("tools", tools)
+    FAULT("tools", tools)                                                                          \
+    FAULT("flex", flex)
 
 struct fault {
 #define FAULT(name, member) long member;

@@ -4,7 +4,8 @@
  *
  * In a normal build they are nothing. In one with -DRELAYOS_CRASH_POINTS the process kills itself
  * (SIGKILL) when it comes to the point whose name stands in the file that RELAYOS_CRASH_FILE names;
- * the file is removed first, so that exactly one process dies of it. `make chaos` visits them all.
+ * the file is removed first, so that exactly one process dies of it. With a '=' before the name it
+ * stops (SIGSTOP) instead, and comes late. `make chaos-points` visits them all.
  */
 #ifndef RELAYOS_BASE_CRASH_H
 #define RELAYOS_BASE_CRASH_H

@@ -12,8 +12,8 @@
 #include "relayos/base/err.h"
 #include "relayos/base/errmsg.h"
 
-/* Bind and listen, non-blocking; port 0 takes a free one, see *out_port. ERR_IO says what to do
- * ("address in use: ..."). host is a numeric address or a name resolved once. */
+/* Bind and listen, non-blocking; port 0 takes a free one, see *out_port. ERR_EXISTS: another socket
+ * listens there; ERR_IO; both say what to do. host is a numeric address or a name resolved once. */
 int listener_open(const char *host, uint16_t port, int *out_fd, uint16_t *out_port,
                   struct errmsg *why) MUST_CHECK;
 

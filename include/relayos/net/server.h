@@ -8,7 +8,7 @@
  * Process:   worker (and later console).
  * Ownership: an exchange lives from on_request to on_end, which is called exactly once in every
  *            ending (response complete, client gone, aborted); nothing of it may be used after.
- *            Slices of the request are good until then. exchange_alloc() memory goes with it.
+ *            Slices of the request are good until then.
  * Back-pressure: one write is in flight at a time; on_writable says when the next may come.
  */
 #ifndef RELAYOS_NET_SERVER_H
@@ -33,6 +33,7 @@ struct http_header {
     struct slice value;
 };
 
+#define SERVER_MEMO_SIZE 128
 /* A request as it came, framing proven. */
 struct http_request {
     struct slice method;
@@ -44,9 +45,10 @@ struct http_request {
     size_t n_headers;
     char client_address[48]; /* numeric, without port */
     int64_t accepted_us;     /* clock_mono_us when its last byte was read */
+    void *memo; /* SERVER_MEMO_SIZE bytes that the handler keeps from one request of the connection
+                   to the next: zero at first, wiped when it closes; or NULL */
     bool is_tls;
-    bool
-        is_body_withheld; /* it had a body that was not read; the connection ends with the answer */
+    bool is_body_withheld; /* a body that was not read; the connection ends with the answer */
 };
 
 struct server_handler {
@@ -84,13 +86,11 @@ struct server_conf {
     size_t n_listeners;
 };
 
-/* Events of one exchange, set by the handler with exchange_bind(). */
-struct exchange_events {
+struct exchange_events { /* of one exchange, set by the handler with exchange_bind() */
     /* The write before is with the kernel; another may come. */
     void (*on_writable)(void *data);
-    /* Once, at the very end; is_complete: every byte was handed to the kernel and the response was
-     * ended by us. false: the client went away (a half-close counts as that), stalled past the
-     * limit, or we aborted. */
+    /* Once, at the very end; is_complete: every byte is with the kernel and we ended the response.
+     * false: the client went away (or half-closed), stalled past the limit, or we aborted. */
     void (*on_end)(void *data, bool is_complete);
 };
 
@@ -109,13 +109,15 @@ size_t server_n_body_bytes(const struct server *server);
 uint64_t server_n_refused(const struct server *server);
 
 /* Header by lower-case name, empty slice if absent (the first one if repeated). */
-struct slice http_header_find(const struct http_request *request, const char *name);
+struct slice http_header_find_name(const struct http_request *request, struct slice name);
+static inline struct slice
+http_header_find(const struct http_request *request, const char *name)
+{
+    return http_header_find_name(request, slice_str(name)); /* a literal costs no strlen */
+}
 size_t http_header_count(const struct http_request *request, const char *name);
 
 void exchange_bind(struct exchange *exchange, const struct exchange_events *events, void *data);
-/* Zeroed memory freed with the exchange (after on_end). */
-void *exchange_alloc(struct exchange *exchange, size_t size);
-
 /*
  * The request's bytes are no longer needed: its slices, body included, are void from now on. A held
  * stream that calls this keeps no input buffer (8 KiB at least, the whole body at most). Not before

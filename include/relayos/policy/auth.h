@@ -13,14 +13,26 @@
 
 #include "relayos/base/hash.h"
 #include "relayos/base/slice.h"
+#include "relayos/policy/key_secret.h"
 #include "relayos/shm/key_table.h"
 
 /* The key text out of the three header values (empty = absent); empty slice if there is none. */
 struct slice auth_token(struct slice authorization, struct slice x_api_key, struct slice api_key);
 
+/*
+ * The good key that a connection said last, and its digest: who says the same one again does not
+ * pay for the HMAC again. All zero at first. It holds a secret: whoever keeps it wipes it.
+ */
+struct auth_memo {
+    size_t len;
+    char token[KEY_SECRET_MAX];
+    uint8_t digest[KEY_DIGEST_SIZE];
+};
+
 /* Copy of the key's view, checked at now (real time). On ERR_INVALID_KEY of a known key (expired,
- * disabled, revoked) out->key_id says whose it was, else it is 0: for the trace alone. */
-int auth_check(const struct segment *segment, struct hash_hmac *pepper, struct slice token,
-               int64_t now_real_us, struct key_view *out) MUST_CHECK;
+ * disabled, revoked) out->key_id says whose it was, else it is 0: for the trace alone. memo may be
+ * NULL. The key itself is looked up every time: what is revoked is revoked at once. */
+int auth_check(const struct segment *segment, struct hash_hmac *pepper, struct auth_memo *memo,
+               struct slice token, int64_t now_real_us, struct key_view *out) MUST_CHECK;
 
 #endif

@@ -144,6 +144,23 @@ Test(secret, processes_that_start_at_once_agree_on_one)
     secret_free(&secret);
 }
 
+Test(secret, one_bit_anywhere_makes_a_difference)
+{
+    char a[40], b[40];
+
+    for (size_t len = 0; len <= sizeof a; len++) {
+        memset(a, 'x', sizeof a);
+        memset(b, 'x', sizeof b);
+        memset(b + len, 'y', sizeof b - len);
+        cr_assert(secret_equal(a, b, len));
+        for (size_t bit = 0; bit < 8 * len; bit++) {
+            b[bit / 8] ^= (char)(1 << bit % 8);
+            cr_assert_not(secret_equal(a, b, len), "bit %zu of %zu bytes", bit, len);
+            b[bit / 8] = 'x';
+        }
+    }
+}
+
 Test(secret, comparison_and_wiping)
 {
     char bytes[] = "abc";

@@ -94,16 +94,20 @@ Test(text_code, hex_takes_exactly_its_length)
 
 Test(text_code, hex_of_each_byte_at_each_place_is_what_printf_says)
 {
-    uint8_t bytes[7];
-    char ours[14], theirs[15];
+    uint8_t bytes[39];
+    char ours[78], theirs[79];
 
     for (int value = 0; value < 256; value++) {
-        for (int i = 0; i < 7; i++) {
+        for (int i = 0; i < 39; i++) {
             bytes[i] = (uint8_t)(value + i * 37);
             snprintf(theirs + 2 * i, 3, "%02x", bytes[i]);
         }
-        text_hex(bytes, 7, ours);
-        cr_assert_eq(memcmp(ours, theirs, 14), 0, "from %d", value);
+        for (size_t len = 0; len <= 39; len++) {
+            memset(ours, 'x', sizeof(ours));
+            text_hex(bytes, len, ours);
+            cr_assert_eq(memcmp(ours, theirs, 2 * len), 0, "%zu bytes from %d", len, value);
+            cr_assert(len == 39 || ours[2 * len] == 'x');
+        }
     }
 }
 

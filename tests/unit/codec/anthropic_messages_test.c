@@ -77,7 +77,7 @@ Test(anthropic_messages, later_figures_overwrite)
     cr_expect_eq(usage->count[USAGE_CACHE_WRITE_1H], 20);
     cr_expect_eq(usage->count[USAGE_OUTPUT], 9);
     cr_expect_eq(usage->count[USAGE_SERVER_TOOL], 2);
-    cr_expect_eq(usage->tier_permille, 500);
+    cr_expect_eq(usage->service_tier, USAGE_TIER_BATCH);
     cr_expect_not(usage->is_invalid);
     run_end(&run);
 }

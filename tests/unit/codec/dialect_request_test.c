@@ -214,6 +214,23 @@ Test(dialect_request, a_second_model_cannot_hide)
     EXPECT_REFUSALS(rows);
 }
 
+/* Go's JSON, for one, folds these two onto K and S. */
+Test(dialect_request, a_name_with_letters_beyond_ascii_hides_no_miscased_one)
+{
+    static const struct refusal rows[] = {
+        {OPERATION_CHAT,
+         "{\"model\":\"a\"," MESSAGES ",\"max_to\xE2\x84\xAA"
+         "ens\":1000000}",
+         ERR_INVALID_REQUEST, ""},
+        {OPERATION_CHAT, "{\"model\":\"a\"," MESSAGES ",\"\xC5\xBFtream\":true}",
+         ERR_INVALID_REQUEST, ""},
+        {OPERATION_CHAT, "{\"model\":\"a\"," MESSAGES ",\"model\xC5\xBF\":[\"b\"]}",
+         ERR_INVALID_REQUEST, ""},
+    };
+
+    EXPECT_REFUSALS(rows);
+}
+
 /* Null is as good as absent, so a known name passes; with one letter in the wrong case it does not.
  */
 static void

@@ -170,6 +170,39 @@ Test(dialect_usage, a_counter_said_twice_spoils_the_object_it_is_in)
     }
 }
 
+/* From any member on, round and round, and with space or without. */
+Test(dialect_usage, neither_order_nor_space_matters)
+{
+    static const char *const members[] = {
+        "\"prompt_tokens\":100", "\"completion_tokens\":50", "\"total_tokens\":150",
+        "\"prompt_tokens_details\":{\"cached_tokens\":10,\"audio_tokens\":3,"
+        "\"cache_write_tokens\":7}",
+        "\"completion_tokens_details\":{\"audio_tokens\":5,\"reasoning_tokens\":20}"};
+    const size_t n = sizeof(members) / sizeof(members[0]);
+
+    for (size_t first = 0; first < 2 * n; first++) {
+        char text[512], *at = text;
+
+        for (size_t i = 0; i < n; i++) {
+            *at++ = i == 0 ? '{' : ',';
+            for (const char *p = members[(first + i) % n]; *p != '\0'; p++) {
+                *at++ = *p;
+                if (*p == ':' && first >= n)
+                    *at++ = ' ';
+            }
+        }
+        memcpy(at, "}", 2);
+        struct usage usage = read_usage(OPERATION_CHAT, text);
+        const int64_t *count = usage.count;
+        cr_assert(!usage.is_invalid && count[USAGE_INPUT] == 80 && count[USAGE_OUTPUT] == 45, "%s",
+                  text);
+        cr_assert(count[USAGE_CACHE_READ] == 10 && count[USAGE_INPUT_AUDIO] == 3 &&
+                      count[USAGE_CACHE_WRITE_5M] == 7 && count[USAGE_OUTPUT_AUDIO] == 5 &&
+                      usage.reasoning_tokens == 20,
+                  "%s", text);
+    }
+}
+
 Test(dialect_usage, the_same_name_in_two_objects_is_not_said_twice)
 {
     struct usage usage =
@@ -187,6 +220,26 @@ Test(dialect_usage, the_same_name_in_two_objects_is_not_said_twice)
     cr_expect_eq(usage.count[USAGE_OUTPUT], 6);
     cr_expect_eq(usage.count[USAGE_OUTPUT_AUDIO], 2);
     cr_expect_eq(usage.count[USAGE_OUTPUT_IMAGE], 1);
+}
+
+/* The walk looks for what usually comes next: behind an inner object that is none of its members.
+ */
+Test(dialect_usage, a_detail_outside_its_object_is_no_detail)
+{
+    static const char *const texts[] = {
+        "{\"prompt_tokens\":10,\"prompt_tokens_details\":{\"x\":1},\"y\":0,\"cached_tokens\":4}",
+        "{\"prompt_tokens\":10,\"prompt_tokens_details\":{},\"y\":{},\"cached_tokens\":4}",
+        "{\"prompt_tokens\":10,\"prompt_tokens_details\":{\"audio_tokens\":0},\"y\":null,"
+        "\"cache_write_tokens\":4}",
+    };
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct usage usage = read_usage(OPERATION_CHAT, texts[i]);
+
+        cr_expect_eq(usage.count[USAGE_INPUT], 10, "%s", texts[i]);
+        cr_expect_eq(usage.count[USAGE_CACHE_READ], 0, "%s", texts[i]);
+        cr_expect_eq(usage.count[USAGE_CACHE_WRITE_5M], 0, "%s", texts[i]);
+    }
 }
 
 Test(dialect_usage, details_of_a_total_that_is_not_there_are_not_read)

@@ -154,3 +154,52 @@ Test(json_walk, no_text_makes_it_look_beyond_the_end)
     }
     buf_fini(&text);
 }
+
+/* What count takes, next would have given, and both go on from the same place. */
+static bool
+is_count_right(struct json_walk walk, const char *name)
+{
+    struct json_walk counted = walk;
+    struct json_member member, after, want;
+    int64_t count, value;
+
+    if (!json_walk_count(&counted, slice_str(name), &count))
+        return counted.p == walk.p && counted.depth == walk.depth;
+    if (!json_walk_next(&walk, &member) || !json_key_is(&member, name) ||
+        member.type != JSON_NUMBER || json_int(member.value, &value) != 0)
+        return false;
+    bool is_end = !json_walk_next(&walk, &want);
+    return value == count && is_end == !json_walk_next(&counted, &after) &&
+           counted.depth == walk.depth && (is_end || slice_eq(after.key, want.key));
+}
+
+/* Any byte of the text another, any length of it: what is not valid is no excuse to look too far.
+ */
+Test(json_walk, a_count_is_the_member_that_comes_next)
+{
+    static const char text[] = "{\"n\":123456789012345678,\"n\":-7,\"n\":1234567890123456789,"
+                               "\"n\": 5,\"nn\":6,\"n\":{\"n\":0},\"n\":1.5,\"n\":2}";
+    static const char others[] = "\"\\{}[],:0n ";
+    size_t n_taken = 0;
+
+    for (size_t len = 0; len < sizeof(text); len++) {
+        char *bytes = malloc(len); /* to the byte: a sanitizer sees a read behind it */
+        struct json_walk walk;
+        struct json_member member;
+        int64_t count;
+
+        for (size_t k = 0; k < len * sizeof(others); k++) {
+            memcpy(bytes, text, len);
+            bytes[k / sizeof(others)] = others[k % sizeof(others)];
+            for (walk = json_walk_in(slice_of(bytes, len));;) {
+                struct json_walk copy = walk;
+                cr_assert(is_count_right(walk, "n"), "%.*s", (int)len, bytes);
+                n_taken += json_walk_count(&copy, SLICE_LIT("n"), &count);
+                if (!json_walk_next(&walk, &member))
+                    break;
+            }
+        }
+        free(bytes);
+    }
+    cr_assert_gt(n_taken, 1000);
+}

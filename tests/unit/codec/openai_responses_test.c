@@ -83,7 +83,7 @@ Test(openai_responses, usage_comes_with_the_end)
     cr_expect_eq(usage->reasoning_tokens, 4);
     cr_expect_eq(usage->count[USAGE_SERVER_TOOL], 1);
     cr_expect_eq(usage->count[USAGE_REQUEST], 1);
-    cr_expect_eq(usage->tier_permille, 500);
+    cr_expect_eq(usage->service_tier, USAGE_TIER_FLEX);
     run_end(&run);
 }
 

@@ -5,7 +5,7 @@
 
 #include "args.h"
 
-#define ALLOWED "name=NAME quota=AMOUNT|none once"
+#define ALLOWED "name=NAME quota=AMOUNT|none... once"
 #define PARSE(out, why, ...)                                                                       \
     args_parse((int)(sizeof((char *[]){__VA_ARGS__}) / sizeof(char *)), (char *[]){__VA_ARGS__},   \
                ALLOWED, out, why)
@@ -22,6 +22,17 @@ Test(args, values_stand_after_the_option_or_after_equals)
     cr_assert_str_eq(args_get(&args, "quota"), "5usd");
     cr_assert(args_has(&args, "once"));
     cr_assert_null(args_get(&args, "owner"));
+}
+
+Test(args, an_option_of_many_values_keeps_their_order)
+{
+    struct args args;
+    struct errmsg why;
+
+    cr_assert_eq(PARSE(&args, &why, "--quota", "1usd", "--name", "a", "--quota=2usd"), 0);
+    cr_assert_str_eq(args_get_nth(&args, "quota", 0), "1usd");
+    cr_assert_str_eq(args_get_nth(&args, "quota", 1), "2usd");
+    cr_assert_null(args_get_nth(&args, "quota", 2));
 }
 
 Test(args, a_value_may_begin_with_dashes)

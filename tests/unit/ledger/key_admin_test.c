@@ -7,7 +7,7 @@
 static int
 check(struct fixture *fixture, const char *secret, struct key_view *view)
 {
-    return auth_check(fixture->heritage.segment, fixture->ledger.pepper, slice_str(secret),
+    return auth_check(fixture->heritage.segment, fixture->ledger.pepper, NULL, slice_str(secret),
                       clock_real_us(), view);
 }
 
@@ -175,7 +175,7 @@ Test(key_admin, arguments_that_cannot_be_are_refused_with_the_reason)
         {"a\x1b[2J", NULL, 0, NULL, "control characters"},
         {"a", "tool", 0, "emacs", "none of cursor"},
         {"a", "quota_nusd", -1, NULL, "quota_nusd"},
-        {"a", "quota_period", 0, "week", "quota_period"},
+        {"a", "quota_period", 0, "year", "quota_period"},
         {"a", "expires_us", 5, NULL, "past"},
         {"a", "max_concurrent", INT64_MAX, NULL, "max_concurrent"},
         {"a", "requests_per_minute", 0, "many", "requests_per_minute"},

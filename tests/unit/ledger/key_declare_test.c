@@ -146,3 +146,38 @@ Test(key_declare, the_same_digest_twice_is_refused)
     cr_expect_eq(fixture_failure(&fixture, "same digest"), ERR_CONFLICT);
     fixture_fini(&fixture);
 }
+
+Test(key_declare, the_order_of_quotas_in_the_file_says_nothing)
+{
+    static const char *const periods[] = {"week", "day", "month", "total"};
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    for (int turn = 0; turn < 3; turn++) { /* twice the same, then another amount */
+        struct frame_out *args = fixture_command(&fixture, "key.sync");
+        uint8_t digest[KEY_DIGEST_SIZE] = {1};
+
+        frame_array(args, "keys");
+        frame_map(args, NULL);
+        frame_bin(args, "digest", digest, sizeof(digest));
+        frame_cstr(args, "name", "one");
+        frame_int(args, "flags", KEY_ALL_MODELS | KEY_STRICT);
+        frame_array(args, "quotas");
+        for (int i = 0; i < 4; i++) {
+            frame_map(args, NULL);
+            frame_cstr(args, "unit", "tokens");
+            frame_int(args, "amount", turn == 2 ? 7 : 5);
+            frame_cstr(args, "period", periods[(i + turn) % 4]);
+            frame_end(args);
+        }
+        frame_end(args);
+        frame_end(args);
+        frame_end(args);
+        expect_counts(&fixture, turn == 0, turn == 2, 0);
+    }
+    const struct frame_value *key =
+        frame_get(fixture_key_command(&fixture, "key.show", "one"), "key");
+    cr_expect_eq(frame_length(frame_get(key, "limits")), 4);
+    cr_expect(frame_get_bool(key, "strict", false));
+    fixture_fini(&fixture);
+}

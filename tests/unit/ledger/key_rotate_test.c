@@ -8,7 +8,7 @@ check(struct fixture *fixture, const char *secret)
 {
     struct key_view view;
 
-    return auth_check(fixture->heritage.segment, fixture->ledger.pepper, slice_str(secret),
+    return auth_check(fixture->heritage.segment, fixture->ledger.pepper, NULL, slice_str(secret),
                       clock_real_us(), &view);
 }
 
@@ -112,5 +112,37 @@ Test(key_rotate, a_key_is_rotated_once)
     frame_cstr(args, "key", "ci"); /* by name: the newest */
     frame_int(args, "overlap_us", -1);
     cr_expect_eq(fixture_failure(&fixture, "overlap"), ERR_SYNTAX);
+    fixture_fini(&fixture);
+}
+
+/* Its row counts on what the chain may use, whichever ledger writes it. */
+Test(key_rotate, a_request_of_a_retired_key_is_charged_to_its_chain_after_a_restart)
+{
+    struct fixture fixture;
+    char secret[KEY_SECRET_MAX];
+
+    fixture_init(&fixture);
+    (void)fixture_key(&fixture, "ci", 1000, secret);
+    uint64_t old = rotate(&fixture, "ci", 0, secret); /* in the middle of its chain */
+    struct flight *done = fixture_flight(&fixture, old, 100),
+                  *open = fixture_flight(&fixture, old, 100);
+    cr_assert_eq(fixture_hold(&fixture, done), 0);
+    cr_assert_eq(fixture_hold(&fixture, open), 0);
+    flight_dispatch(done);
+    flight_dispatch(open);
+    uint64_t new = rotate(&fixture, "ci", 0, secret);
+    clock_fake_set(2000000, FIXTURE_NOW_US + 1);
+    (void)fixture_command(&fixture, "checkpoint"); /* the old one is revoked */
+    (void)fixture_result(&fixture);
+    cr_assert_eq(fixture.ledger.book.n_published, 1);
+
+    fixture_kill_ledger(&fixture);
+    fixture_done(&fixture, done, 60);
+    fixture_start_ledger(&fixture);
+    cr_expect_eq(fixture_quota(&fixture, new, 0).used, 60);
+    fixture_done(&fixture, open, 70);
+    cr_expect_eq(fixture_settle(&fixture), 1);
+    cr_expect_eq(fixture_quota(&fixture, new, 0).used, 130);
+    cr_expect_eq(fixture_quota(&fixture, new, 0).reserved, 0);
     fixture_fini(&fixture);
 }

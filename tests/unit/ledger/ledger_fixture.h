@@ -20,9 +20,9 @@ fixture_view(struct fixture *fixture, uint64_t key_id, struct key_view *out)
     cr_assert_lt(row, n, "key %llu is not published", (unsigned long long)key_id);
 }
 
-/* A flight of that key that reserves amount on each of its limits; INTENT if `holds` is false. */
+/* A flight of that key to that model, that is to reserve amount on each limit that counts it. */
 static inline struct flight *
-fixture_flight(struct fixture *fixture, uint64_t key_id, int64_t amount)
+fixture_flight_to(struct fixture *fixture, uint64_t key_id, int64_t amount, const char *model)
 {
     struct flight *flight;
     struct key_view view;
@@ -36,23 +36,34 @@ fixture_flight(struct fixture *fixture, uint64_t key_id, int64_t amount)
     record->key_id = key_id;
     record->key_row = view.row;
     record->stage_us[FLIGHT_STAGE_ACCEPTED] = clock_mono_us();
-    record->period_id = FIXTURE_MONTH;
-    snprintf(record->model, sizeof(record->model), "claude-sonnet-4");
+    record->day_id = period_at(PERIOD_DAY, record->accepted_real_us).id;
+    snprintf(record->model, sizeof(record->model), "%s", model);
+    cr_assert_eq(
+        catalog_model_id(fixture->heritage.catalog, slice_str(record->model), &record->model_id),
+        0);
     for (uint8_t i = 0; i < view.n_limits; i++) {
         const struct key_limit_cells *limit = &view.limits[i];
         int which = clock_real_us() >= limit->boundary_us;
 
+        if (limit->model_id != QUOTA_ALL_MODELS && limit->model_id != record->model_id)
+            continue;
         record->holds[record->n_holds++] =
             (struct flight_hold){.cell_idx = limit->cell_idx[which],
                                  .generation = limit->cell_generation[which],
                                  .amount = limit->unit == LIMIT_UNIT_CONCURRENT ? 1 : amount};
-        if (limit->period_id[which] != 0)
-            record->period_id = limit->period_id[which];
+        if (record->day_id < period_first_day(limit->period_id[which]))
+            record->day_id = period_first_day(limit->period_id[which]); /* a clock set back */
     }
     record->reserved_nusd = amount;
     record->price.nusd[USAGE_OUTPUT] = 1000000; /* 1 nano-USD a token */
     record->cost.nusd[USAGE_OUTPUT] = 500000;
     return flight;
+}
+
+static inline struct flight *
+fixture_flight(struct fixture *fixture, uint64_t key_id, int64_t amount)
+{
+    return fixture_flight_to(fixture, key_id, amount, "claude-sonnet-4");
 }
 
 static inline int
@@ -81,6 +92,20 @@ fixture_done(struct fixture *fixture, struct flight *flight, int64_t tokens)
 }
 
 /* A whole request: false if the quota refused it. */
+static inline bool
+fixture_request_to(struct fixture *fixture, uint64_t key_id, int64_t amount, const char *model)
+{
+    struct flight *flight = fixture_flight_to(fixture, key_id, amount, model);
+
+    if (fixture_hold(fixture, flight) != 0) {
+        flight_put_back(fixture->desk, flight);
+        return false;
+    }
+    flight_dispatch(flight);
+    fixture_done(fixture, flight, amount);
+    return true;
+}
+
 static inline bool
 fixture_request(struct fixture *fixture, uint64_t key_id, int64_t reserved, int64_t tokens)
 {

@@ -60,7 +60,7 @@ static inline void
 fixture_fini(struct fixture *fixture)
 {
     static const char *const names[] = {"relayos.db", "relayos.db-wal", "relayos.db-shm",
-                                        "relayos.lock"};
+                                        "relayos.db-seq", "relayos.lock"};
     struct secret *pepper = (struct secret *)fixture->heritage.pepper;
     char path[128];
 

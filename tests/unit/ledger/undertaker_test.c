@@ -70,6 +70,49 @@ Test(undertaker, ends_each_flight_by_what_is_known_of_it)
     }
 }
 
+/* An attempt that was given up has its cost; what it used is not the caller's to pay. */
+Test(undertaker, charges_the_attempt_that_ran_and_keeps_the_costs_of_all)
+{
+    static const struct {
+        enum attempt_outcome last;
+        int64_t charge, cost;
+        const char *provenance;
+    } cases[] = {{ATTEMPT_RUNNING, 70, 9 + 35, "reported"},
+                 {ATTEMPT_OK, 70, 9 + 35, "reported"},
+                 {ATTEMPT_FAILED, 0, 9 + 5, "indeterminate"},
+                 {ATTEMPT_UNCERTAIN, 0, 9 + 5, "indeterminate"}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fixture fixture;
+
+        fixture_init(&fixture);
+        uint64_t key = fixture_key(&fixture, "a", 1000, NULL);
+        struct flight *flight = fly(&fixture, key, &rows[2]);
+        struct flight_record *record = flight_record(flight);
+        struct uuid id = record->request_id;
+
+        memset(record->attempts, 0, 2 * sizeof(record->attempts[0]));
+        record->attempts[0].outcome = ATTEMPT_FAILED;
+        record->attempts[0].provenance = USAGE_REPORTED;
+        record->attempts[0].cost_nusd = 9;
+        record->attempts[1].outcome = (uint8_t)cases[i].last;
+        record->attempts[1].cost_nusd = cases[i].last >= ATTEMPT_FAILED ? 5 : 0;
+        record->n_attempts = 2;
+        fixture_kill_worker(&fixture);
+        (void)undertake(&fixture);
+
+        char text[TEXT_UUID_SIZE];
+        text_uuid_format(id, text);
+        frame_str(fixture_command(&fixture, "request.show"), "request_id",
+                  slice_of(text, sizeof(text)));
+        const struct frame_value *request = frame_get(fixture_result(&fixture), "request");
+        cr_expect_eq(frame_get_int(request, "charge_nusd", -1), cases[i].charge, "case %zu", i);
+        cr_expect_eq(frame_get_int(request, "cost_nusd", -1), cases[i].cost, "case %zu", i);
+        cr_expect(fixture_str_is(request, "provenance", cases[i].provenance), "case %zu", i);
+        fixture_fini(&fixture);
+    }
+}
+
 Test(undertaker, leaves_a_finished_flight_to_settlement)
 {
     struct fixture fixture;

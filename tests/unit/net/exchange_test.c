@@ -48,6 +48,28 @@ Test(exchange, a_body_waits_for_100_continue_when_the_client_does)
     fixture_stop(&fixture);
 }
 
+/* It is the last answer, but no reset takes it back from a client that has more to say. */
+Test(exchange, what_is_sent_behind_a_chunked_body_is_not_answered_and_resets_nothing)
+{
+    struct fixture fixture = fixture_start(patient(), 0);
+    char answer[1024], *more = calloc(1, MIB);
+    int fd = peer_connect(fixture.port);
+
+    peer_send(fd, B("POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n"
+                    "5\r\nhello\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n" H "\r\n"));
+    cr_expect(reaches(&fixture.tally->n_ended, 1));
+    size_t n_sent = 0;
+    while (n_sent < MIB && send(fd, more, 65536, MSG_NOSIGNAL) == 65536)
+        n_sent += 65536;
+    cr_expect_eq(n_sent, MIB, "%zu: %s", n_sent, strerror(errno));
+    cr_expect(peer_read_until(fd, "hello", answer, sizeof answer));
+    cr_expect_eq(recv(fd, answer, sizeof answer, 0), 0, "%s", strerror(errno));
+    cr_expect_eq(fixture.tally->n_smuggled, 0);
+    close(fd);
+    free(more);
+    fixture_stop(&fixture);
+}
+
 Test(exchange, a_body_of_32_MiB_is_kept_in_memory)
 {
     struct server_conf conf = patient();

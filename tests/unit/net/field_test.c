@@ -115,6 +115,37 @@ Test(field, headers_are_taken_one_by_one_up_to_the_empty_line)
     free(bytes);
 }
 
+/* With any room for fields, any length of it, and a fault in any line. */
+Test(field, many_headers_are_read_as_one_by_one)
+{
+    static const char *const texts[] = {"a: 1\r\nBb:2\r\nc-c: \r\n\r\nrest",
+                                        "a: 1\r\nb b:2\r\n\r\n", "a: 1\r\nb:2\n\r\n", "\r\n"};
+
+    for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++) {
+        for (size_t len = 0; len <= strlen(texts[t]); len++) {
+            for (size_t max = 0; max < 5; max++) {
+                char *bytes = copy_of(texts[t], len);
+                struct slice many = slice_of(bytes, len), single = many;
+                struct http_header headers[5], header;
+                const char *reason = NULL, *want_reason = NULL;
+                enum field_state want;
+                size_t n, n_want = 0;
+                enum field_state state = field_read(&many, headers, max, &n, &reason);
+                while ((want = field_next(&single, &header, &want_reason)) == FIELD_OK &&
+                       n_want < max) {
+                    cr_assert_lt(n_want, n);
+                    cr_assert(slice_eq(headers[n_want].name, header.name));
+                    cr_assert(slice_eq(headers[n_want].value, header.value));
+                    n_want++;
+                }
+                cr_assert(state == want && n == n_want && reason == want_reason);
+                cr_assert(many.ptr == single.ptr && many.len == single.len);
+                free(bytes);
+            }
+        }
+    }
+}
+
 Test(field, what_is_wrong_with_a_line_is_said)
 {
     static const struct {

@@ -16,6 +16,7 @@
 
 #include "peer.h"
 #include "relayos/base/clock.h"
+#include "relayos/base/mem.h"
 #include "relayos/net/listener.h"
 #include "relayos/net/server.h"
 
@@ -56,6 +57,7 @@ on_writable(void *data)
     if (work->is_short) {
         work->is_short = false;
         exchange_write(work->exchange, SLICE_LIT("two, of nineteen..."), true);
+        return; /* it may be gone */
     }
     if (work->left == 0)
         return;
@@ -67,7 +69,7 @@ on_writable(void *data)
 static inline void
 on_end(void *data, bool is_complete)
 {
-    (void)data;
+    free(data);
     tally->n_complete += is_complete;
     tally->n_ended++;
 }
@@ -87,7 +89,7 @@ on_request(void *ctx, struct exchange *exchange, const struct http_request *requ
 {
     static const struct exchange_events events = {on_writable, on_end};
     static const struct http_header header = {SLICE_LIT("content-type"), SLICE_LIT("text/plain")};
-    struct work *work = exchange_alloc(exchange, sizeof *work);
+    struct work *work = mem_zalloc(sizeof *work);
 
     (void)ctx;
     work->exchange = exchange;

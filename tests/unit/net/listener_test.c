@@ -31,7 +31,7 @@ Test(listener, an_address_in_use_says_so)
     struct errmsg why = {0};
 
     cr_assert_eq(listener_open("127.0.0.1", 0, &fd, &port, NULL), 0);
-    cr_assert_eq(listener_open("127.0.0.1", port, &other, &port, &why), ERR_IO);
+    cr_assert_eq(listener_open("127.0.0.1", port, &other, &port, &why), ERR_EXISTS);
     cr_expect_not_null(strstr(why.text, "Address already in use"), "%s", why.text);
     close(fd);
 }

@@ -1,6 +1,7 @@
 #include <criterion/criterion.h>
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "relayos/policy/auth.h"
@@ -50,7 +51,7 @@ check(uint32_t flags, int64_t expires_us, struct key_view *out)
     struct key_view view = {.key_id = 7, .flags = flags, .expires_us = expires_us};
 
     cr_assert_eq(key_table_publish(segment, digest, &view), 0);
-    return auth_check(segment, hmac, slice_str(key), NOW, out);
+    return auth_check(segment, hmac, NULL, slice_str(key), NOW, out);
 }
 
 Test(auth, a_published_key_is_found_by_its_text)
@@ -73,18 +74,43 @@ Test(auth, disabled_revoked_and_expired_keys_get_one_answer_and_a_name_for_the_t
     cr_assert_eq(check(KEY_REVOKED, 0, &view), ERR_INVALID_KEY);
 }
 
+Test(auth, a_key_said_again_is_the_same_key_and_no_other)
+{
+    struct auth_memo memo = {0};
+    struct key_view view;
+    char other[KEY_SECRET_MAX];
+
+    cr_assert_eq(check(0, 0, &view), 0);
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(auth_check(segment, hmac, &memo, slice_str(key), NOW, &view), 0);
+        cr_assert_eq(view.key_id, 7);
+    }
+    /* The digest is what is remembered: with another one the same text is another key. */
+    memset(memo.digest, 0, sizeof(memo.digest));
+    cr_assert_eq(auth_check(segment, hmac, &memo, slice_str(key), NOW, &view), ERR_INVALID_KEY);
+    cr_assert_eq(auth_check(segment, hmac, &memo, slice_str(key), NOW, &view), 0);
+
+    memcpy(other, key, sizeof(other));
+    other[strlen(other) - 1] ^= 1;
+    cr_assert_eq(auth_check(segment, hmac, &memo, slice_str(other), NOW, &view), ERR_INVALID_KEY);
+    cr_assert_eq(view.key_id, 0);
+    cr_assert_eq(auth_check(segment, hmac, &memo, slice_str(key), NOW, &view), 0);
+    key_table_set_flags(segment, view.row, KEY_REVOKED);
+    cr_assert_eq(auth_check(segment, hmac, &memo, slice_str(key), NOW, &view), ERR_INVALID_KEY);
+}
+
 Test(auth, unknown_and_malformed_keys_have_no_name)
 {
     struct key_view view = {.key_id = 99};
     char other[KEY_SECRET_MAX];
 
     key_secret_make("test", other);
-    cr_assert_eq(auth_check(segment, hmac, slice_str(other), NOW, &view), ERR_INVALID_KEY);
+    cr_assert_eq(auth_check(segment, hmac, NULL, slice_str(other), NOW, &view), ERR_INVALID_KEY);
     cr_assert_eq(view.key_id, 0);
     view.key_id = 99;
-    cr_assert_eq(auth_check(segment, hmac, SLICE_LIT("sk-x"), NOW, &view), ERR_INVALID_KEY);
+    cr_assert_eq(auth_check(segment, hmac, NULL, SLICE_LIT("sk-x"), NOW, &view), ERR_INVALID_KEY);
     cr_assert_eq(view.key_id, 0);
-    cr_assert_eq(auth_check(segment, hmac, SLICE_LIT(""), NOW, &view), ERR_INVALID_KEY);
+    cr_assert_eq(auth_check(segment, hmac, NULL, SLICE_LIT(""), NOW, &view), ERR_INVALID_KEY);
 }
 
 Test(auth, the_token_is_taken_from_the_first_header_that_has_one)

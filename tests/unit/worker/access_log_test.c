@@ -7,11 +7,12 @@
 #include "access_log.h"
 
 static const struct access_line plain = {.accepted_real_us = INT64_C(1795633231123000),
+                                         .request_id = "019abcde-f012-7456-89ab-cdef98765432",
                                          .key_id = 7,
                                          .endpoint = "chat_completions",
                                          .category = "none",
-                                         .model = {"gpt-4.1-mini", 12},
-                                         .user_agent = {"curl/8", 6},
+                                         .model = "gpt-4.1-mini",
+                                         .user_agent = "curl/8",
                                          .client_address = "127.0.0.1",
                                          .status = 200,
                                          .n_attempts = 1,
@@ -43,21 +44,29 @@ Test(access_log, a_line_is_logfmt_with_all_that_happened)
     cr_assert_str_eq(
         format(&plain),
         "time=2026-11-25T19:00:31.123Z event=request "
-        "request_id=00000000-0000-0000-0000-000000000000 key=7 endpoint=chat_completions "
+        "request_id=019abcde-f012-7456-89ab-cdef98765432 key=7 endpoint=chat_completions "
         "model=\"gpt-4.1-mini\" status=200 category=none stream=0 attempts=1 bytes_in=100 "
         "bytes_out=200 first_token_us=300 total_us=400 input_tokens=5 output_tokens=6 "
         "charge_nusd=700 provenance=reported client=\"127.0.0.1\" user_agent=\"curl/8\"\n");
 }
 
-Test(access_log, foreign_text_can_neither_end_the_line_nor_show_a_key)
+Test(access_log, a_request_over_a_shadow_quota_says_so)
 {
     struct access_line line = plain;
 
-    line.model = SLICE_LIT("x\" status=500\nevent=fake");
-    line.user_agent = SLICE_LIT("tool sk-prod-secret \\");
+    line.is_over_quota = true;
+    cr_assert_not_null(strstr(format(&line), " provenance=reported over_quota=1 client="));
+}
+
+Test(access_log, foreign_text_can_not_end_its_quotes_or_the_line)
+{
+    struct access_line line = plain;
+
+    line.model = "x\" status=500\nevent=fake";
+    line.user_agent = "tool \x7f \\";
     const char *text = format(&line);
     cr_assert_not_null(strstr(text, "model=\"x? status=500?event=fake\""));
-    cr_assert_not_null(strstr(text, "user_agent=\"tool *** ?\""));
+    cr_assert_not_null(strstr(text, "user_agent=\"tool ? ?\""));
     cr_assert_eq(strchr(text, '\n'), text + strlen(text) - 1);
 }
 
@@ -66,10 +75,8 @@ Test(access_log, the_longest_line_fits_behind_a_full_block)
     static char longest[4096];
     struct access_line line = plain;
 
-    memset(longest, 'a', sizeof(longest));
-    for (size_t i = 9; i < sizeof(longest); i += 10)
-        longest[i] = '-';
-    line.model = line.user_agent = slice_of(longest, sizeof(longest));
+    memset(longest, 'a', sizeof(longest) - 1);
+    line.model = line.user_agent = longest;
     line.bytes_in = line.bytes_out = line.first_token_us = line.total_us = INT64_MIN;
     line.input_tokens = line.output_tokens = line.charge_nusd = INT64_MIN;
     line.client_address = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255";

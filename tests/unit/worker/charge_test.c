@@ -138,3 +138,66 @@ Test(charge, embeddings_have_no_estimated_output)
 
     cr_assert_eq(out.nusd, 1001);
 }
+
+Test(charge, the_factor_that_was_charged_is_kept_with_the_usage)
+{
+    struct usage flex = reported;
+    flex.service_tier = USAGE_TIER_FLEX;
+    struct charge out = decide((struct charge_facts){.usage = &flex, .is_complete = true});
+
+    cr_assert_eq(out.usage.tier_permille, 500);
+    cr_assert_eq(out.nusd, 508); /* 507.5 */
+}
+
+/* ---- what the operator owes ---- */
+
+static struct charge
+cost(struct charge_facts facts)
+{
+    struct charge out;
+
+    charge_cost(&facts, &price, &out);
+    return out;
+}
+
+Test(charge, an_attempt_that_reported_usage_costs_it_though_nobody_is_charged)
+{
+    struct charge_facts facts = {.usage = &reported};
+
+    cr_assert_not(decide(facts).is_charged);
+    cr_assert_eq(cost(facts).nusd, 1015);
+    cr_assert_eq(cost(facts).provenance, USAGE_REPORTED);
+    facts.may_have_run = true;
+    cr_assert_eq(cost(facts).nusd, 1015);
+}
+
+Test(charge, an_attempt_that_reported_nothing_costs_nothing_that_is_known)
+{
+    struct charge_facts facts = {.usage = &silent, .body_bytes = 400};
+
+    cr_assert_eq(cost(facts).nusd, 0);
+    cr_assert_eq(cost(facts).provenance, USAGE_NONE);
+    facts.may_have_run = true;
+    cr_assert_eq(cost(facts).nusd, 0);
+    cr_assert_eq(cost(facts).provenance, USAGE_INDETERMINATE);
+}
+
+Test(charge, a_cut_attempt_costs_what_it_streamed)
+{
+    struct charge out = cost((struct charge_facts){
+        .usage = &reported, .has_content = true, .may_have_run = true, .unmetered_bytes = 40});
+
+    cr_assert_eq(out.provenance, USAGE_ESTIMATED);
+    cr_assert_eq(out.nusd, 1025);
+}
+
+Test(charge, nonsense_costs_the_operator_nothing_below_zero)
+{
+    struct usage invalid = reported;
+    invalid.is_invalid = 1;
+    invalid.count[USAGE_OUTPUT] = INT64_MIN;
+    struct charge out = cost((struct charge_facts){.usage = &invalid, .reserved_nusd = 7});
+
+    cr_assert_eq(out.provenance, USAGE_INVALID);
+    cr_assert_eq(out.nusd, 1010, "and it is not capped by what the caller had reserved");
+}
