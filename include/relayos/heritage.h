@@ -24,12 +24,12 @@ struct heritage {
     uint32_t generation;               /* ... with this generation (shm/proc_slot.h) */
     int ready_fd;                      /* write one byte when ready to serve, then close */
     int control_fd;                    /* ledger: stream socket to the master (frame.h); else -1 */
-    int nudge_fd; /* eventfd: a worker writes when its outbox is a quarter full,
-                     the ledger reads; shared by all */
-    bool is_repair; /* ledger: make the usage sums anew from the rows before anything else */
+    int nudge_fd;        /* eventfd: a worker writes when its outbox is a quarter full,
+                            the ledger reads; shared by all */
+    bool is_repair;      /* ledger: make the usage sums anew from the rows before anything else */
     const int *wake_fds; /* eventfd by worker slot: that worker reads, the ledger writes when it has
                             committed something that the worker waits for; NULL = none */
-    bool is_test; /* test build: named crash points may be armed */
+    bool is_test;        /* test build: named crash points may be armed */
 };
 
 /*

@@ -151,11 +151,8 @@ dialect_usage_clear(struct usage *usage)
 bool
 dialect_usage_read(enum operation operation, struct slice value, struct usage *usage)
 {
-    struct report report;
+    struct report report = {.is_clean = true};
 
-    report.is_said = report.is_valid = report.is_nonsense = 0; /* what is not valid has no count */
-    report.is_twice = false;
-    report.is_clean = true;
     usage->is_reported = true;
     usage->count[USAGE_REQUEST] = 1;
     if (value.ptr[0] == '{')

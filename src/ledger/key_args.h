@@ -16,6 +16,8 @@ struct ledger;
 /* The key that "key" names by id, exact name or last four characters. ERR_MISSING, ERR_CONFLICT. */
 int key_args_find(struct ledger *ledger, const struct frame_value *args, struct key_record *out,
                   struct errmsg *why) MUST_CHECK;
+/* A tool by its name; ERR_SYNTAX with those there are. */
+int key_args_tool(struct slice name, uint8_t *out, struct errmsg *why) MUST_CHECK;
 /* Its id; 0 if args name none. */
 int key_args_find_id(struct ledger *ledger, const struct frame_value *args, uint64_t *out,
                      struct errmsg *why) MUST_CHECK;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "request_query.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "key_args.h"
@@ -99,8 +100,9 @@ check_words(const struct store_trace_filter *filter, struct errmsg *why)
         return ERR_SYNTAX;
     }
     if (provenance.len != 0 && store_name_find(STORE_NAME_PROVENANCE, provenance, &value) != 0) {
-        errmsg_set(why, "provenance \"%.*s\" is none of reported, estimated, none, indeterminate, "
-                        "invalid",
+        errmsg_set(why,
+                   "provenance \"%.*s\" is none of reported, estimated, none, indeterminate, "
+                   "invalid",
                    (int)(provenance.len < 64 ? provenance.len : 64), provenance.ptr);
         return ERR_SYNTAX;
     }

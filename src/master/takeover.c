@@ -75,10 +75,11 @@ takeover_open_segment(struct master *master, struct errmsg *why)
     if (rc == 0)
         return inherit_segment(master, why);
     size_t len = strlen(why->text);
-    snprintf(why->text + len, sizeof(why->text) - len,
-             ". What is in it is settled by the relayosd that made it: start that one, and stop it. "
-             "If there is none, remove it; requests in it that were not settled will not be "
-             "charged");
+    snprintf(
+        why->text + len, sizeof(why->text) - len,
+        ". What is in it is settled by the relayosd that made it: start that one, and stop it. "
+        "If there is none, remove it; requests in it that were not settled will not be "
+        "charged");
     return rc;
 }
 

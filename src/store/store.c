@@ -13,6 +13,7 @@
 #include "db.h"
 #include "high_water.h"
 #include "relayos/base/fdio.h"
+#include "relayos/base/log.h"
 #include "relayos/base/mem.h"
 #include "relayos/model/usage.h" /* for statements.def */
 #include "trace_key.h"
@@ -214,6 +215,11 @@ migrate(struct store *store, struct errmsg *why)
     int64_t version;
     int rc = query_int(store, "PRAGMA user_version", &version);
 
+    if (rc == 0 && version > 0 && version < store_newest_schema())
+        log_warn("store.migration",
+                 "file=%s from=%lld to=%lld action=\"a start waits for it; a backup is what takes "
+                 "it back\"",
+                 store->path, (long long)version, (long long)store_newest_schema());
     for (size_t i = 0; rc == 0 && i < N_MIGRATIONS; i++) {
         if (migrations[i].number > version)
             rc = migrate_one(store, &migrations[i]);

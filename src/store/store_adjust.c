@@ -23,6 +23,7 @@ static int check_sums(struct store *store, const struct store_adjustment *adjust
                       struct errmsg *why);
 static int read_amounts(struct db_cursor *cursor, struct amounts *out);
 static bool falls_below_zero(const struct amounts *there, const struct store_adjustment *added);
+static bool grows_too_large(const struct amounts *there, const struct store_adjustment *added);
 static int write_row(struct store *store, const struct store_adjustment *adjustment,
                      struct errmsg *why);
 static int write_note(struct store *store, const struct store_adjustment *adjustment);
@@ -73,7 +74,7 @@ check_given(const struct store_adjustment *adjustment, struct errmsg *why)
     }
     if (!is_sane(adjustment->charge_nusd) || !is_sane(adjustment->cost_nusd) ||
         !is_sane(adjustment->quota_tokens)) {
-        errmsg_set(why, "an amount is too large");
+        errmsg_set(why, "an amount is too large: 1,000,000 USD at most, or 10^15 tokens");
         return ERR_SYNTAX;
     }
     if (adjustment->charge_nusd == 0 && adjustment->cost_nusd == 0 &&
@@ -169,9 +170,13 @@ check_sums(struct store *store, const struct store_adjustment *adjustment, struc
     db_bind_text(&day, adjustment->model);
     if ((rc = read_amounts(&day, &there)) != 0)
         return rc;
-    if (!falls_below_zero(&there, adjustment))
+    if (falls_below_zero(&there, adjustment)) {
+        errmsg_set(why, "the key's sum of that day and model would fall below zero");
+        return ERR_CONFLICT;
+    }
+    if (!grows_too_large(&there, adjustment))
         return 0;
-    errmsg_set(why, "the key's sum of that day and model would fall below zero");
+    errmsg_set(why, "the key's sum of that day and model would be too large");
     return ERR_CONFLICT;
 }
 
@@ -189,11 +194,20 @@ read_amounts(struct db_cursor *cursor, struct amounts *out)
     return 0;
 }
 
+/* Subtract rather than add: nothing here can overflow. */
 static bool
 falls_below_zero(const struct amounts *there, const struct store_adjustment *added)
 {
-    return there->charge_nusd + added->charge_nusd < 0 || there->cost_nusd + added->cost_nusd < 0 ||
-           there->quota_tokens + added->quota_tokens < 0;
+    return there->charge_nusd < -added->charge_nusd || there->cost_nusd < -added->cost_nusd ||
+           there->quota_tokens < -added->quota_tokens;
+}
+
+static bool
+grows_too_large(const struct amounts *there, const struct store_adjustment *added)
+{
+    return there->charge_nusd > STORE_ADJUST_SUM_MAX - added->charge_nusd ||
+           there->cost_nusd > STORE_ADJUST_SUM_MAX - added->cost_nusd ||
+           there->quota_tokens > STORE_ADJUST_SUM_MAX - added->quota_tokens;
 }
 
 static int

@@ -153,4 +153,5 @@ drain_end_all(struct worker *w)
         finish_request(r, ERR_CATEGORY_CLIENT_CLOSED, FINISH_STATUS_CLIENT_CLOSED);
         exchange_abort(r->exchange);
     }
+    durable_end_all(w);
 }

@@ -68,6 +68,19 @@ durable_wait(struct request *r)
 }
 
 void
+durable_end_all(struct worker *w)
+{
+    struct link *link;
+
+    while ((link = link_first(&w->unsettled)) != NULL) {
+        struct request *r = request_from((char *)link - offsetof(struct request, in_requests));
+
+        link_remove(&r->in_requests);
+        exchange_abort(r->exchange);
+    }
+}
+
+void
 durable_ask(struct request *r)
 {
     assert(r->step == REQUEST_ADMIT);

@@ -25,6 +25,9 @@ void durable_hand_over(struct request *request, struct flight *flight);
 /* Until then its last bytes are held back; reply_release() lets them go. */
 void durable_wait(struct request *request);
 
+/* At the worker's end: what waits still is not answered any more. */
+void durable_end_all(struct worker *worker);
+
 /* strict: note the call that an admitted request is about to make, then request_call(). */
 void durable_ask(struct request *request);
 

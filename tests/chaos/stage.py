@@ -147,8 +147,12 @@ class Stage:
             memory[at:at + len(QUOTA_MAGIC)] = b"\xaa" * len(QUOTA_MAGIC)
 
     def ctl(self, *words):
-        done = subprocess.run([f"{self.build}/relayosctl", "-s", self.path("run/control.sock"),
-                               "--json", *words], capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run([f"{self.build}/relayosctl", "-s", self.path("run/control.sock"),
+                                   "--json", *words], capture_output=True, text=True, check=False,
+                                  timeout=20 if words != ("status",) else 3)
+        except subprocess.TimeoutExpired:
+            raise StageError(f"relayosctl {' '.join(words)}: no answer") from None
         if done.returncode != 0:
             raise StageError(f"relayosctl {' '.join(words)}: {done.stderr.strip()}")
         return json.loads(done.stdout)

@@ -339,3 +339,76 @@ Test(durable, a_replay_has_its_row_too, .timeout = 60)
     free(body);
     free(key);
 }
+
+/* A stop does not wait for a ledger that is stuck: the caller is cut off, and charged. */
+Test(durable, a_worker_ends_with_answers_that_wait, .timeout = 60)
+{
+    const struct gateway_options options = {.settings =
+                                                "ledger: {durability: power}\nstop_timeout: 1s\n"};
+    struct gateway *gateway = gateway_start(&options);
+    char *key = gateway_key(gateway, "");
+    pid_t ledger = ledger_of(gateway);
+    int64_t n = 2;
+
+    kill(ledger, SIGSTOP);
+    int whole = call_begin(gateway, call_of(OPERATION_CHAT), key, false, "hi");
+    int stream = call_begin(gateway, call_of(OPERATION_CHAT), key, true, "hi");
+    cr_assert(gateway_wait(gateway, mock_has_finished, &n));
+    kill(gateway->pid, SIGTERM);
+    struct http_reply *reply = http_read(whole);
+    char *streamed = http_drain(stream, "[DONE]");
+    cr_expect_eq(reply->status, 0);
+    cr_expect_null(strstr(streamed, "[DONE]"), "%s", streamed);
+    kill(ledger, SIGCONT);
+    cr_expect_eq(gateway_end(gateway, SIGTERM), 0);
+    cr_expect_eq(books_query(gateway, "SELECT count(*) FROM ledger WHERE charge_nusd > 0"), 2);
+    http_reply_free(&reply);
+    free(streamed);
+    http_close(whole, false);
+    http_close(stream, false);
+    gateway_restart(gateway);
+    books_check(gateway);
+    cr_expect_eq(gateway_stop(&gateway), 0);
+    free(key);
+}
+
+static bool
+ledger_is_missed(const struct gateway *gateway, void *data)
+{
+    char command[256];
+
+    (void)data;
+    snprintf(command, sizeof command, "grep -q 'error.*child.silent role=ledger' %s", gateway->log);
+    return system(command) == 0;
+}
+
+/* CK-07, LI-07: in each mode what does not fit is refused with a word of when, and nothing is lost.
+ */
+Test(durable, a_full_outbox_refuses_with_retry_after_and_an_alarm, .timeout = 100)
+{
+    struct gateway *gateway = start("process");
+    char *key = gateway_key(gateway, ""), value[16];
+    pid_t ledger = ledger_of(gateway);
+    struct http_reply *reply;
+    int64_t n = 0;
+
+    kill(ledger, SIGSTOP);
+    for (;; n++) {
+        reply = call_make(gateway, call_of(OPERATION_CHAT), key, false, "hi");
+        if (reply->status != 200 || n == 5000)
+            break;
+        http_reply_free(&reply);
+    }
+    cr_expect_eq(reply->status, 503);
+    cr_expect_not_null(strstr(reply->body, "ledger_unavailable"), "%s", reply->body);
+    cr_expect(http_header(reply, "retry-after", value, sizeof value) && atoi(value) >= 1);
+    http_reply_free(&reply);
+    cr_expect(gateway_wait(gateway, ledger_is_missed, NULL), "nobody is told");
+    kill(ledger, SIGCONT);
+    cr_expect_eq(gateway_end(gateway, SIGTERM), 0);
+    cr_expect_eq(books_query(gateway, "SELECT count(*) FROM ledger WHERE charge_nusd > 0"), n);
+    gateway_restart(gateway);
+    books_check(gateway);
+    cr_expect_eq(gateway_stop(&gateway), 0);
+    free(key);
+}

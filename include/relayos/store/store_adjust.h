@@ -19,7 +19,10 @@
 #include "relayos/base/text.h"
 #include "relayos/store/store.h"
 
-#define STORE_ADJUST_AMOUNT_MAX (INT64_C(1) << 60)
+/* 1,000,000 USD or as many tokens at a time; and what a key's day may come to: sums over days and
+ * keys, which SQLite would not store past 63 bits, stay far from it. */
+#define STORE_ADJUST_AMOUNT_MAX INT64_C(1000000000000000)
+#define STORE_ADJUST_SUM_MAX    (INT64_C(1) << 56)
 
 struct store_adjustment {
     struct uuid request_id; /* of the correction itself: a new one; the same again is ERR_EXISTS */

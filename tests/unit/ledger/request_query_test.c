@@ -127,3 +127,22 @@ Test(request_query, the_report_by_model_and_by_key)
     cr_expect_eq(fixture_failure(&fixture, "not kept"), ERR_SYNTAX);
     fixture_fini(&fixture);
 }
+
+/* "There are none" would be a lie about words that nobody knows. */
+Test(request_query, a_filter_that_names_nothing_is_refused)
+{
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    frame_cstr(fixture_command(&fixture, "request.list"), "status", "bogus");
+    fixture_failure(&fixture, "neither ok nor failed");
+    frame_cstr(fixture_command(&fixture, "request.list"), "provenance", "bogus");
+    fixture_failure(&fixture, "none of reported");
+    frame_cstr(fixture_command(&fixture, "request.list"), "status", "quota_exceeded");
+    (void)fixture_result(&fixture);
+    frame_cstr(fixture_command(&fixture, "key.list"), "state", "bogus");
+    fixture_failure(&fixture, "none of active");
+    frame_cstr(fixture_command(&fixture, "key.list"), "tool", "bogus");
+    fixture_failure(&fixture, "none of cursor");
+    fixture_fini(&fixture);
+}

@@ -156,6 +156,33 @@ Test(store_adjust, what_makes_no_sense_is_refused_with_a_reason)
     fixture_fini(&fixture);
 }
 
+/* A slip of the hand, again and again, must not bring sums to where the next row cannot be added.
+ */
+Test(store_adjust, sums_stay_far_from_what_cannot_be_stored)
+{
+    struct store_adjustment large = make_adjustment(STORE_ADJUST_AMOUNT_MAX + 1);
+    struct fixture fixture;
+    struct errmsg why;
+    int rc = 0;
+
+    fixture_init(&fixture);
+    make_key(&fixture);
+    large.key_id = 1;
+    large.day = 20260505;
+    cr_expect_eq(adjust(&fixture, &large, &why), ERR_SYNTAX);
+    for (int i = 0; rc == 0 && i < 200; i++) {
+        large = make_adjustment(STORE_ADJUST_AMOUNT_MAX);
+        large.key_id = 1;
+        large.day = 20260505;
+        large.cost_nusd = large.quota_tokens = STORE_ADJUST_AMOUNT_MAX;
+        rc = adjust(&fixture, &large, &why);
+    }
+    cr_expect_eq(rc, ERR_CONFLICT, "%s", why.text);
+    cr_expect_leq(fixture_query(&fixture, "SELECT sum(charge_nusd) FROM usage"),
+                  STORE_ADJUST_SUM_MAX);
+    fixture_fini(&fixture);
+}
+
 static uint32_t
 draw(uint32_t *state, uint32_t below)
 {
