@@ -52,7 +52,7 @@ CPPFLAGS_net := -DH2O_USE_LIBUV=0
 libs_of = $(sort $(LIBS_$(1)) $(foreach u,$(USES_$(1)),$(LIBS_$(u)))) -lcrypto -lm -lpthread
 ars_of  = $(patsubst %,$(BUILD)/lib%.a,$(1) $(USES_$(1)))
 
-.PHONY: all run check check-build check-unit check-integration check-clients check-asan chaos chaos-points chaos-faults chaos-mutants traffic \
+.PHONY: all run check check-build check-unit check-integration check-clients check-asan chaos chaos-points chaos-faults chaos-mutants traffic wire \
         sim prove prove-short lint lint-light fuzz \
         fuzz-build bench bench-settle bench-syscalls install clean format deps deps-test deps-prove deps-deep
 .SECONDARY:
@@ -202,6 +202,7 @@ SEEDS     ?= 2
 POINTS    ?= --short
 FAULTS    ?=
 TRAFFIC   ?= --keys 1000 --calls 6000
+WIRE      ?=
 SIM_SEEDS ?= 5
 SIM_STEPS ?= 1000000
 CRASH_BUILD := $(BUILD)/crash
@@ -220,6 +221,8 @@ $(BUILD)/fault_shim.so: tests/chaos/fault_shim.c
 	@$(CC) $(filter-out -fPIE,$(CFLAGS)) -D_GNU_SOURCE -fPIC -shared -o $@ $< -ldl
 traffic: all
 	@tests/chaos/traffic $(BUILD) $(TRAFFIC)
+wire: all
+	@tests/chaos/wire $(BUILD) $(WIRE)
 chaos-mutants:
 	@tests/chaos/mutants . $(BUILD)/mutants
 # The simulator has a store of its own; what else the ledger's archive wants of one is never called.
@@ -233,10 +236,11 @@ sim:
 	@$(CRASH_MAKE) $(CRASH_BUILD)/accounting_sim
 	@tests/sim/run $(CRASH_BUILD)/accounting_sim $(SIM_SEEDS) $(SIM_STEPS)
 prove-short: deps-prove
-	@$(MAKE) --no-print-directory -j1 chaos chaos-points chaos-faults traffic sim
+	@$(MAKE) --no-print-directory -j1 chaos chaos-points chaos-faults traffic wire sim
 prove: deps-prove
 	@$(MAKE) --no-print-directory -j1 SEEDS=200 POINTS= FAULTS=--long SIM_SEEDS=100 SIM_STEPS=10000000 \
-	    TRAFFIC="--keys 10000 --calls 100000" sim chaos chaos-points chaos-faults traffic chaos-mutants
+	    TRAFFIC="--keys 10000 --calls 100000" WIRE="--seconds 1800" \
+	    sim chaos chaos-points chaos-faults traffic wire chaos-mutants
 
 bench: all deps-deep $(BUILD)/loadgen
 	@tools/bench/run $(BUILD)

@@ -6,11 +6,13 @@
 
 static void print_row(const struct frame_value *row, bool is_by_model, struct print_table *table);
 
+static int read_period(const char *text, int64_t *out, struct errmsg *why);
+
 int
 usage_write(const struct args *args, struct frame_out *out, struct errmsg *why)
 {
     int64_t period = 0;
-    int rc = args_has(args, "period") ? value_count(args_get(args, "period"), &period, why) : 0;
+    int rc = args_has(args, "period") ? read_period(args_get(args, "period"), &period, why) : 0;
 
     if (args_has(args, "key"))
         frame_cstr(out, "key", args_get(args, "key"));
@@ -18,6 +20,24 @@ usage_write(const struct args *args, struct frame_out *out, struct errmsg *why)
         frame_cstr(out, "by", args_get(args, "by"));
     frame_int(out, "period", period);
     return rc;
+}
+
+/* 202611 or 2026-11; 20261126 or 2026-11-26. What is a month or a day, the ledger knows. */
+static int
+read_period(const char *text, int64_t *out, struct errmsg *why)
+{
+    char digits[16];
+    size_t len = 0;
+
+    for (size_t i = 0; text[i] != '\0' && len + 1 < sizeof(digits); i++) {
+        if (text[i] != '-' || (i != 4 && i != 7))
+            digits[len++] = text[i];
+    }
+    digits[len] = '\0';
+    if (value_count(digits, out, why) == 0)
+        return 0;
+    errmsg_set(why, "\"%s\" is not a period: write 202611 for a month, 20261126 for a day", text);
+    return ERR_SYNTAX;
 }
 
 void

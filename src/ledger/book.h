@@ -57,7 +57,8 @@ struct book {
     bool is_rolling;                    /* those with a limit whose period has ended, or all, */
     uint64_t walk_after;                /* from this id on; of a roll: entry */
     uint32_t n_short;                   /* found no room in this walk; in the last one: */
-    bool is_short;                      /* some did */
+    bool is_short;                      /* some did, */
+    int64_t short_us;                   /* then */
     bool has_new_room;                  /* a cell was closed since that was looked at */
     struct store_key_page keys;         /* those that come next in a walk, */
     size_t keys_at;                     /* from this one on, */
@@ -90,7 +91,7 @@ void book_roll_begin(struct book *book);
 /* Go on for about budget_us; INT64_MAX = to the end. */
 int book_walk(struct ledger *ledger, int64_t budget_us) MUST_CHECK;
 /* Once a tick: begin a walk if the last one was short of cells and some have been closed. */
-void book_walk_again_if_short(struct book *book);
+void book_walk_again_if_short(struct book *book, int64_t now_us);
 void book_walk_forget_page(struct book *book);
 
 /* After a takeover, once all keys are published: cells and keys that the store does not back. */

@@ -11,7 +11,8 @@
 #include "relayos/base/log.h"
 #include "relayos/store/store_key.h"
 
-#define PAGE_KEYS 512 /* that a walk reads at a time, with what they have used */
+#define PAGE_KEYS     512               /* that a walk reads at a time, with what they have used */
+#define SHORT_WAIT_US INT64_C(10000000) /* before what found no room is tried again */
 
 static void note_short(struct book *book, uint64_t key_id);
 static void end_walk(struct book *book);
@@ -87,14 +88,17 @@ end_walk(struct book *book)
     if (book->n_short > 1)
         log_error("key.unpublished", "keys=%u of which the first was named", book->n_short);
     book->is_short = book->n_short > 0;
+    book->short_us = clock_mono_us();
     book->n_short = 0;
 }
 
 void
-book_walk_again_if_short(struct book *book)
+book_walk_again_if_short(struct book *book, int64_t now_us)
 {
-    if (book->is_short && book->has_new_room && !book->is_walking)
-        book_walk_begin(book);
+    if (!book->is_short || !book->has_new_room || book->is_walking ||
+        now_us - book->short_us < SHORT_WAIT_US)
+        return;
+    book_walk_begin(book);
     book->has_new_room = false;
 }
 

@@ -10,6 +10,7 @@
 #include "relayos/base/clock.h"
 #include "relayos/base/crash.h"
 #include "relayos/base/log.h"
+#include "relayos/base/text.h"
 #include "relayos/policy/key_secret.h"
 #include "relayos/store/store_key.h"
 
@@ -19,6 +20,7 @@
 
 typedef void change(struct key_record *key);
 
+static int check_name(const struct frame_value *args, struct errmsg *why);
 static int insert(struct ledger *ledger, struct key_record *key, struct errmsg *why);
 static int explain_name(struct ledger *ledger, const struct key_record *key, int rc,
                         struct errmsg *why);
@@ -47,6 +49,8 @@ key_admin_create(struct ledger *ledger, const struct frame_value *args, struct f
     char secret[KEY_SECRET_MAX];
     int rc = key_args_apply(ledger, args, &key, why);
 
+    if (rc == 0)
+        rc = check_name(args, why);
     key.created_us = key.updated_us = clock_real_us();
     if (rc == 0 && key.expires_us != 0 && key.expires_us <= key.created_us) {
         errmsg_set(why, "expires: that is in the past");
@@ -64,6 +68,18 @@ key_admin_create(struct ledger *ledger, const struct frame_value *args, struct f
     }
     store_key_fini(&key);
     return rc;
+}
+
+/* A number names the key of that id: `key revoke 5` must not have two meanings. */
+static int
+check_name(const struct frame_value *args, struct errmsg *why)
+{
+    int64_t id;
+
+    if (text_int_parse(frame_get_str(args, "name"), &id) != 0)
+        return 0;
+    errmsg_set(why, "name: not a number alone, which would mean the key of that id");
+    return ERR_SYNTAX;
 }
 
 void
@@ -253,7 +269,8 @@ update_found(struct ledger *ledger, const struct frame_value *args, const struct
 {
     int rc = key_admin_check_writable(ledger, key, why);
 
-    if (rc != 0 || (rc = key_args_apply(ledger, args, key, why)) != 0)
+    if (rc != 0 || (rc = key_args_apply(ledger, args, key, why)) != 0 ||
+        (rc = check_name(args, why)) != 0)
         return rc;
     key->updated_us = clock_real_us();
     if ((rc = write_update(ledger, key, why)) != 0)

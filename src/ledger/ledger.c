@@ -324,7 +324,7 @@ ledger_tick(struct ledger *ledger, int64_t now_us)
     if (ledger->store != NULL)
         checkpoint_unasked(ledger, now_us);
     book_sweep(ledger);
-    book_walk_again_if_short(&ledger->book);
+    book_walk_again_if_short(&ledger->book, now_us);
     backup_tick(ledger, now_us);
     set_admission(ledger);
 }

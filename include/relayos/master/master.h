@@ -23,7 +23,7 @@ struct master_options {
     struct conf *conf;                /* checked; taken over */
     const struct mock_provider *mock; /* running beside us, or NULL */
     bool prints_quickstart;
-    bool is_repair; /* the first ledger repairs what can be repaired */
+    bool is_repair;  /* the first ledger repairs what can be repaired */
     int launcher_fd; /* daemon: gets the launcher's exit status as one byte; else -1 */
     master_role_main *worker, *ledger;
 };

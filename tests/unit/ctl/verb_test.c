@@ -96,6 +96,7 @@ Test(verb, arguments_become_the_members_of_commands_def)
                    "{\"since_us\":1793491200000000,\"status\":\"failed\"}");
     assert_written("request show x", "{\"request_id\":\"x\"}");
     assert_written("usage --by model --period 202611", "{\"by\":\"model\",\"period\":202611}");
+    assert_written("usage --period 2026-11-26", "{\"period\":20261126}");
     assert_written("reload", "{}");
 }
 
@@ -111,7 +112,7 @@ Test(verb, what_cannot_be_meant_is_refused_before_it_is_sent)
     assert_refused("key revoke a --cut=1", "no value");
     assert_refused("key create --name a --rpm -1", "--rpm");
     assert_refused("key create --name a --secret sk-x", "no --secret");
-    assert_refused("usage --period lately", "whole number");
+    assert_refused("usage --period lately", "not a period");
 }
 
 Test(verb, no_option_takes_a_secret)

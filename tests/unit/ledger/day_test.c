@@ -160,10 +160,11 @@ Test(day, turns_without_a_cell_to_spare)
 
         cr_assert_eq(fixture_hold(&fixture, late), 0, "day %d", day);
         flight_dispatch(late);
-        clock_fake_set(clock_mono_us() + 5000000, FIXTURE_NOW_US + day * INT64_C(86400000000));
+        clock_fake_set(clock_mono_us() + 20000000, FIXTURE_NOW_US + day * INT64_C(86400000000));
         tick(&fixture);
         fixture_done(&fixture, late, 10);
         cr_expect_eq(fixture_settle(&fixture), 1);
+        clock_fake_set(clock_mono_us() + 20000000, clock_real_us() + 20000000);
         tick(&fixture);
         tick(&fixture);
         for (int i = 0; i < N_KEYS; i++) {
@@ -172,5 +173,43 @@ Test(day, turns_without_a_cell_to_spare)
         }
         cr_expect_eq(fixture_settle(&fixture), N_KEYS);
     }
+    fixture_fini(&fixture);
+}
+
+/* A key that found no room at the start is published once another has given cells back. */
+Test(day, a_key_without_room_is_tried_again_when_there_is_some)
+{
+    struct segment_capacity capacity = {.n_workers = 2,
+                                        .flights_per_worker = 64,
+                                        .keys = 16,
+                                        .routes = 8,
+                                        .upstreams = 4,
+                                        .quota_cells = 4,
+                                        .refusals_per_worker = 16};
+    struct fixture fixture;
+
+    fixture_init_sized(&fixture, &capacity);
+    cr_assert_not_null(freopen("/dev/null", "w", stderr));
+    (void)fixture_key(&fixture, "a", 1000, NULL);
+    uint64_t second = fixture_key(&fixture, "b", 1000, NULL);
+    fixture_kill_ledger(&fixture);
+    (void)segment_unlink(fixture.segment_name);
+    capacity.quota_cells = 3;
+    struct errmsg why;
+    flight_desk_close(&fixture.desk);
+    cr_assert_eq(segment_create(fixture.segment_name, &capacity, &fixture.heritage.segment, &why),
+                 0);
+    fixture.segments[fixture.n_segments++] = fixture.heritage.segment;
+    fixture_start_ledger(&fixture);
+    fixture_start_worker(&fixture);
+    cr_expect_eq(fixture.ledger.book.n_published, 1);
+
+    (void)fixture_key_command(&fixture, "key.revoke", "a");
+    clock_fake_set(clock_mono_us() + 20000000, FIXTURE_NOW_US + 20000000);
+    tick(&fixture);
+    tick(&fixture);
+    cr_expect_eq(fixture.ledger.book.n_published, 1);
+    cr_expect(fixture_request(&fixture, second, 600, 500));
+    cr_expect_not(fixture_request(&fixture, second, 600, 500));
     fixture_fini(&fixture);
 }

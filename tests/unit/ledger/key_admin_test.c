@@ -250,3 +250,18 @@ Test(key_admin, no_room_for_a_limit_leaves_no_key_behind)
     (void)create(&fixture, "b"); /* without a quota there is room, and the name is free */
     fixture_fini(&fixture);
 }
+
+Test(key_admin, a_name_is_never_the_id_of_another_key)
+{
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    (void)fixture_key(&fixture, "a", 1000, NULL);
+    frame_cstr(fixture_command(&fixture, "key.create"), "name", "1");
+    fixture_failure(&fixture, "not a number alone");
+    struct frame_out *args = fixture_command(&fixture, "key.update");
+    frame_cstr(args, "key", "a");
+    frame_cstr(args, "name", "2");
+    fixture_failure(&fixture, "not a number alone");
+    fixture_fini(&fixture);
+}
