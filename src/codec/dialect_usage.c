@@ -153,14 +153,16 @@ dialect_usage_read(enum operation operation, struct slice value, struct usage *u
 {
     struct report report = {.is_clean = true};
 
-    usage->is_reported = true;
     usage->count[USAGE_REQUEST] = 1;
     if (value.ptr[0] == '{')
         read_report(rows_of[operation], value, &report);
     if (value.ptr[0] != '{' || report.is_twice) {
-        usage->is_invalid = true;
+        usage->is_reported = usage->is_invalid = true;
         return false;
     }
+    /* Nothing but null, or nothing we know, is no report of zeros. */
+    if ((report.is_valid | report.is_nonsense) != 0)
+        usage->is_reported = true;
     if (rows_of[operation] == message_rows)
         read_anthropic(&report, usage);
     else

@@ -2,6 +2,7 @@
 #include "client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +14,8 @@
 #include "relayos/base/fdio.h"
 #include "relayos/base/limits.h"
 
-#define READ_SIZE 65536
+#define READ_SIZE   65536
+#define PATIENCE_MS 60000 /* the longest that relayosd works on one command is some seconds */
 
 static const char *const default_paths[] = {"./var/run/control.sock", "/run/relayos/control.sock"};
 #define N_DEFAULT_PATHS (sizeof(default_paths) / sizeof(default_paths[0]))
@@ -55,7 +57,12 @@ client_call(struct client *client, const struct frame_value **out_result)
     int rc = client->fd < 0 ? connect_socket(client) : CTL_OK;
     if (rc != CTL_OK)
         return rc;
-    if (fdio_write_all(client->fd, client->wire.ptr, client->wire.len) != 0 || receive(client) != 0)
+    rc = fdio_write_all(client->fd, client->wire.ptr, client->wire.len);
+    if (rc == 0 && (rc = receive(client)) == ERR_BUSY)
+        return client_fail(CTL_UNREACHABLE,
+                           "relayosd has not answered for %d s; is it stopped (ps), or its disk?",
+                           PATIENCE_MS / 1000);
+    if (rc != 0)
         return client_fail(CTL_UNREACHABLE, "relayosd closed the connection");
 
     const struct frame_value *root = frame_root(client->in);
@@ -119,6 +126,10 @@ receive(struct client *client)
     frame_in_free(&client->in);
     while ((rc = frame_in_take(&client->wire, &client->in)) == ERR_INCOMPLETE) {
         char *room = buf_reserve(&client->wire, READ_SIZE);
+        struct pollfd answer = {.fd = client->fd, .events = POLLIN};
+
+        if (poll(&answer, 1, PATIENCE_MS) == 0)
+            return ERR_BUSY;
         ssize_t n = room == NULL ? 0 : read(client->fd, room, READ_SIZE);
 
         if (n < 0 && errno == EINTR)

@@ -268,6 +268,20 @@ key_print_one(const struct frame_value *result, const struct args *args, struct 
     print_key(frame_get(result, "key"), out);
 }
 
+/* Who revokes a name may not think of the key before it, which works until its overlap is over. */
+void
+key_print_revoked(const struct frame_value *result, const struct args *args, struct buf *out)
+{
+    int64_t before = frame_get_int(frame_get(result, "key"), "rotated_from", 0);
+
+    key_print_one(result, args, out);
+    if (before != 0)
+        buf_printf(out,
+                   "\nThe key that it took the place of works until its overlap is over. Is it to "
+                   "end too?\n  relayosctl key show %lld\n  relayosctl key revoke %lld\n",
+                   (long long)before, (long long)before);
+}
+
 void
 key_print_list(const struct frame_value *result, const struct args *args, struct buf *out)
 {

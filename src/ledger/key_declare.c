@@ -266,11 +266,13 @@ publish_all(struct ledger *ledger, const struct declaration *declaration, struct
         if (!declaration->keys[i].is_changed)
             continue;
         int rc = book_publish(ledger, &declaration->keys[i].key);
-        if (rc == ERR_FULL)
+        if (rc == ERR_FULL) {
+            ledger->book.is_short = true; /* as if a walk had met it */
             errmsg_set(why,
                        "no room in shared memory for \"%s\"; raise capacity.keys or "
                        "capacity.quota_cells and restart",
                        declaration->keys[i].key.name);
+        }
         if (rc != 0 && first_rc == 0)
             first_rc = rc; /* the others hold all the same: a tightened limit must not wait */
     }

@@ -120,7 +120,7 @@ store_trace_refuse(struct store *store, const struct refusal_record *refusal)
     db_bind_text(&row, store_name(STORE_NAME_ENDPOINT, refusal->endpoint));
     db_bind_text(&row, store_name(STORE_NAME_PROTOCOL, refusal->protocol));
     db_bind_int(&row, false);
-    db_bind_int(&row, true);
+    db_bind_int(&row, refusal->category != ERR_CATEGORY_NONE);
     db_bind_int(&row, refusal->status);
     bind_category(&row, refusal->category);
     db_bind_int(&row, refusal->accepted_real_us);

@@ -25,7 +25,7 @@ static void settle(struct request *r, enum err_category category, unsigned statu
                    struct charge *out);
 static void correct_rate(struct request *r, const struct charge *charge);
 static void learn(struct request *r, const struct charge *charge);
-static void leave_refusal(struct request *r, enum err_category category, unsigned status);
+static void leave_trace(struct request *r, enum err_category category, unsigned status);
 static void count(struct request *r, enum err_category category);
 static void log_line(struct request *r, enum err_category category, unsigned status,
                      const struct charge *charge, int64_t now_us);
@@ -51,8 +51,8 @@ finish_request(struct request *r, enum err_category category, unsigned status)
     count(r, category);
     if (r->flight != NULL)
         settle(r, category, status, &charge);
-    else if (category != ERR_CATEGORY_NONE)
-        leave_refusal(r, category, status);
+    else
+        leave_trace(r, category, status);
     log_line(r, category, status, &charge, now_us);
     if (r->once_entry != 0)
         once_end(r, category, charge.is_charged);
@@ -148,8 +148,9 @@ nudge_ledger(struct worker *worker)
     (void)!write(worker->heritage->nudge_fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
+/* Of a call that had no flight: it was refused, or it asked nothing of a model. */
 static void
-leave_refusal(struct request *r, enum err_category category, unsigned status)
+leave_trace(struct request *r, enum err_category category, unsigned status)
 {
     struct refusal_record record = {
         .request_id = r->id,

@@ -131,6 +131,26 @@ Test(trace, a_failed_or_refused_call_shows_how_far_it_came, .timeout = 120)
     cr_expect_eq(gateway_stop(&gateway), 0);
 }
 
+Test(trace, a_call_that_asks_nothing_of_a_model_has_one_too, .timeout = 60)
+{
+    struct gateway *gateway = gateway_start(NULL);
+    char *key = gateway_key(gateway, "");
+    int fd = http_connect(gateway->port);
+
+    cr_assert(http_request(fd, "/v1/models", key, NULL, NULL));
+    struct http_reply *reply = http_read(fd);
+    cJSON *trace = trace_of(gateway, reply);
+
+    cr_expect_eq(reply->status, 200);
+    cr_expect_eq(json_int(trace, "request.status"), 200);
+    cr_expect_not(json_is_true(trace, "request.is_refusal"));
+    cJSON_Delete(trace);
+    http_reply_free(&reply);
+    http_close(fd, false);
+    cr_expect_eq(gateway_stop(&gateway), 0);
+    free(key);
+}
+
 Test(trace, a_running_call_is_seen_in_top, .timeout = 60)
 {
     struct gateway *gateway = gateway_start(NULL);

@@ -74,18 +74,25 @@ Test(dialect_usage, nonsense_is_invalid_and_never_a_credit)
     }
 }
 
-Test(dialect_usage, null_missing_and_zero_are_no_nonsense)
+Test(dialect_usage, null_and_missing_are_no_report_and_zero_is_one)
 {
-    static const char *const texts[] = {"{}",
-                                        "{\"prompt_tokens\":null}",
-                                        "{\"prompt_tokens\":0}",
-                                        "{\"prompt_tokens\":5,\"prompt_tokens_details\":null}",
-                                        "{\"prompt_tokens\":1099511627776}",
-                                        "{\"anything\":\"else\"}"};
+    static const struct {
+        const char *text;
+        bool is_reported;
+    } rows[] = {
+        {"{}", false},
+        {"{\"prompt_tokens\":null}", false},
+        {"{\"prompt_tokens\":null,\"completion_tokens\":null}", false},
+        {"{\"anything\":\"else\"}", false},
+        {"{\"prompt_tokens\":0}", true},
+        {"{\"prompt_tokens\":5,\"prompt_tokens_details\":null}", true},
+        {"{\"prompt_tokens\":1099511627776}", true},
+    };
 
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        struct usage usage = read_usage(OPERATION_CHAT, texts[i]);
-        cr_expect(usage.is_reported && !usage.is_invalid && is_in_range(&usage), "%s", texts[i]);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct usage usage = read_usage(OPERATION_CHAT, rows[i].text);
+        cr_expect_eq(usage.is_reported, rows[i].is_reported, "%s", rows[i].text);
+        cr_expect(!usage.is_invalid && is_in_range(&usage), "%s", rows[i].text);
     }
 }
 
