@@ -21,8 +21,14 @@ day_restore(struct ledger *ledger)
         return rc;
     if (seen != 0 && !period_day_is_valid(seen))
         return ERR_STORE;
-    if (seen > now) {
-        log_warn("ledger.clock", "day=%lld is behind us but the clock says %u; it stays %lld",
+    if (seen > now && ledger->heritage->is_repair) {
+        log_warn("ledger.clock",
+                 "day=%lld was written by a clock that went wrong; --repair makes it %u",
+                 (long long)seen, now);
+    } else if (seen > now) {
+        log_warn("ledger.clock",
+                 "day=%lld is behind us but the clock says %u; it stays %lld. Is that "
+                 "day still to come, start once with relayosd --repair",
                  (long long)seen, now, (long long)seen);
         now = (uint32_t)seen;
     }

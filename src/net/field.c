@@ -90,8 +90,8 @@ next(struct slice *rest, struct http_header *out, const char **reason)
 }
 
 /*
- * Over small letters and dashes, which most names consist of. lower_token() would get there too, but
- * writes: a load that overlaps bytes just written waits for them, and the value is loaded next.
+ * Over small letters and dashes, which most names consist of. lower_token() would get there too,
+ * but writes: a load that overlaps bytes just written waits for them, and the value is loaded next.
  */
 static inline const char *
 small_end(const char *at, const char *end)

@@ -2,8 +2,8 @@
  *
  * price - usage x price, exact until the one rounding at the end.
  *
- * Largest sum: 11 buckets x 2^40 units x 2^40 nano-USD x 10^6 (single units on the scale of
- * millions) x a factor below 2^16 < 2^121: 128 bits hold it.
+ * Largest sum: 11 buckets x 2^32 units x 2^40 nano-USD x 10^6 (single units on the scale of
+ * millions) x a factor below 2^16 < 2^113: 128 bits hold it.
  */
 #include "relayos/policy/price.h"
 

@@ -23,7 +23,7 @@
 #define LIMIT_UPSTREAM_HEAD 32768 /* an upstream's response head */
 #define LIMIT_SSE_EVENT     (10 * 1024 * 1024)
 #define LIMIT_CONTROL_FRAME (64 * 1024 * 1024) /* 100,000 declared keys in one key.sync */
-#define LIMIT_TOKENS        (INT64_C(1) << 40) /* a usage counter past this is invalid */
+#define LIMIT_TOKENS        (INT64_C(1) << 32) /* a usage counter past this is invalid */
 #define LIMIT_PRICE_TIERS   3                  /* of a price, by prompt length */
 #define LIMIT_PRICE_CHANGES 3                  /* of a price, in time */
 #define LIMIT_PRICE_NUSD    (INT64_C(1) << 40) /* nano-USD per million units */

@@ -86,7 +86,7 @@ Test(dialect_usage, null_and_missing_are_no_report_and_zero_is_one)
         {"{\"anything\":\"else\"}", false},
         {"{\"prompt_tokens\":0}", true},
         {"{\"prompt_tokens\":5,\"prompt_tokens_details\":null}", true},
-        {"{\"prompt_tokens\":1099511627776}", true},
+        {"{\"prompt_tokens\":4294967296}", true},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

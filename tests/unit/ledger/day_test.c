@@ -67,6 +67,25 @@ Test(day, never_goes_backwards)
 
 /* LI-12: whatever is open when the month turns is charged to the month, week and day it was
  * admitted in; the new ones start at nothing; the old cells drain and close. */
+Test(day, a_repair_takes_back_a_day_that_is_still_to_come)
+{
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    clock_fake_set(5000000, DECEMBER_US + 1); /* a clock that went wrong ... */
+    tick(&fixture);
+    clock_fake_set(6000000, FIXTURE_NOW_US); /* ... and was mended */
+    fixture_restart_ledger(&fixture);
+    cr_expect_eq(fixture.ledger.book.day, 20251201);
+    fixture.heritage.is_repair = true;
+    fixture_restart_ledger(&fixture);
+    cr_expect_eq(fixture.ledger.book.day, 20251125);
+    fixture.heritage.is_repair = false;
+    fixture_restart_ledger(&fixture);
+    cr_expect_eq(fixture.ledger.book.day, 20251125);
+    fixture_fini(&fixture);
+}
+
 Test(day, a_month_turns_with_streams_open, .timeout = 60)
 {
     enum { N_OPEN = 50, N_EARLY = 20, EACH = 10 };
