@@ -65,11 +65,16 @@ read_event(struct reply_stream *stream, const struct sse_event *event, struct bu
 
     struct rewrite rewrite = dialect_rewrite_of(stream, event->data, &edits);
     dialect_rewrite_begin(&rewrite, &stream->kept);
-    if (json_string_is(name, "message_start"))
-        err = read_message(stream, json_find(&object, "message"), &rewrite, facts);
-    else
+    /* It belongs to the start; wherever it stands, it must not tell whose it is. */
+    const struct json_member *message = json_find(&object, "message");
+    bool is_start = json_string_is(name, "message_start");
+    if (message != NULL && message->type == JSON_OBJECT)
+        err = read_message(stream, message, &rewrite, facts);
+    else if (is_start)
+        err = ERR_UPSTREAM_ERROR;
+    if (!is_start)
         text = dialect_measure(object.text, facts);
-    if (json_string_is(name, "content_block_delta"))
+    if (json_string_is(name, "content_block_delta") && message == NULL)
         dialect_repeat_expect(&rewrite, &object, text);
     if (json_string_is(name, "message_delta"))
         read_usage(stream, &object, facts);
@@ -91,7 +96,7 @@ read_message(struct reply_stream *stream, const struct json_member *message,
     struct json_object object;
     struct json_error error;
 
-    if (message == NULL || json_scan_object(message->value, &object, &error) != 0)
+    if (json_scan_object(message->value, &object, &error) != 0)
         return ERR_UPSTREAM_ERROR;
     read_usage(stream, &object, facts);
     return dialect_rewrite_object(rewrite, &object);

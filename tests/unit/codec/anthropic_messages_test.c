@@ -55,6 +55,27 @@ Test(anthropic_messages, a_stream_passes_byte_for_byte_but_for_id_and_model)
     "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"          \
     "\"end_turn\"},\"usage\":" usage "}\n\n"
 
+Test(anthropic_messages, a_message_out_of_its_place_tells_nothing_either)
+{
+    static const char *const text =
+        START("{\"input_tokens\":1}") "event: content_block_delta\ndata: "
+                                      "{\"type\":\"content_block_delta\",\"index\":0,"
+                                      "\"delta\":{\"type\":\"text_delta\",\"text\":\"a\"},"
+                                      "\"message\":{\"id\":\"canary\","
+                                      "\"model\":\"canary\"}}\n\n"
+                                      "event: content_block_delta\ndata: "
+                                      "{\"type\":\"content_block_delta\",\"index\":0,"
+                                      "\"delta\":{\"type\":\"text_delta\",\"text\":\"b\"},"
+                                      "\"message\":{\"id\":\"canary\","
+                                      "\"model\":\"canary\"}}\n\n";
+    struct stream_run run = run_stream(OPERATION_MESSAGE, false, text);
+
+    cr_expect_eq(run.err, 0);
+    cr_expect_null(memmem(run.out.ptr, run.out.len, "canary", 6));
+    cr_expect_not_null(memmem(run.out.ptr, run.out.len, "\"b\"", 3));
+    run_end(&run);
+}
+
 Test(anthropic_messages, later_figures_overwrite)
 {
     struct stream_run run =
