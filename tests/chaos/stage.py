@@ -162,7 +162,7 @@ class Stage:
             return self.ctl(*words)
         return None
 
-    def wait(self, what, is_so, seconds=30):
+    def wait(self, what, is_so, seconds=60):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if is_so():
