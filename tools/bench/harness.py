@@ -52,10 +52,11 @@ def wait_file(path, process):
 class Bench:
     """Everything that runs, in one temporary folder; use as a context manager."""
 
-    def __init__(self, build, workers=2, n_keys=1, n_models=1):
+    def __init__(self, build, workers=2, n_keys=1, n_models=1, access_log=False):
         self.build = os.path.abspath(build)
         self.dir = tempfile.mkdtemp(prefix="relayos-bench.")
         self.workers, self.n_keys, self.n_models = workers, n_keys, n_models
+        self.access_log = access_log  # of both
         self.processes = []
 
     def __enter__(self):
@@ -99,7 +100,8 @@ class Bench:
 worker_processes {self.workers};
 events {{ worker_connections 8000; }}
 http {{
-    access_log off; client_body_temp_path {self.path('body')}; proxy_temp_path {self.path('proxy')};
+    access_log {f"{self.path('nginx-access.log')} combined buffer=64k flush=1s" if self.access_log else "off"};
+    client_body_temp_path {self.path('body')}; proxy_temp_path {self.path('proxy')};
     client_max_body_size 32m; client_body_buffer_size 64k; keepalive_requests 1000000000;
     upstream mock {{ server 127.0.0.1:{self.mock_port}; keepalive 256; keepalive_requests 1000000000; }}
     server {{
@@ -122,7 +124,7 @@ run_dir: {self.path('run')}
 data_dir: {self.path('data')}
 instance: bench{self.port}
 workers: {self.workers}
-log: {{file: {self.path('relayosd.log')}, level: info, access: true, access_file: {self.path('access.log')}}}
+log: {{file: {self.path('relayosd.log')}, level: info, access: {str(self.access_log).lower()}, access_file: {self.path('access.log')}}}
 capacity: {{keys: {max(1024, self.n_keys + 16)}, flights: 32768, quota_cells: {max(65536, 3 * self.n_keys)}}}
 {f"keys_file: {self.path('keys.yaml')}" if self.n_keys > 1 else ""}
 upstreams:
