@@ -212,6 +212,10 @@ dispatch_frame(struct ledger *ledger, const struct frame_value *request, struct 
         command_reply_error(out, id, rc, &why, wire);
         return;
     }
+    /* Who asks is told of what has just ended, too. */
+    if (command_info(command)->right == COMMAND_READ && ledger->store != NULL &&
+        ledger_outbox(ledger) > 0)
+        settle_try(ledger);
     command_reply_begin(out, id);
     rc = handlers[command](ledger, frame_get(request, "args"), out, &why);
     if (rc == 0) {
