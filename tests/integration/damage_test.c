@@ -152,6 +152,8 @@ scribble_on_flights(const struct segment *segment)
         struct flight_record *record = (void *)(model - offsetof(struct flight_record, model));
 
         at = model + 13;
+        if ((uintptr_t)record % _Alignof(struct flight_record) != 0)
+            continue; /* the name in another place */
         if (record->is_stream == 1 && record->request_id.bytes[6] >> 4 == 7) {
             record->n_holds = 4711;
             record->charge_nusd = -1;
