@@ -215,8 +215,15 @@ def cpu_us(pid):
 
 
 def private_bytes(pid):
-    text = open(f"/proc/{pid}/smaps_rollup").read()
-    return sum(int(kb) * 1024 for kb in re.findall(r"^Private_\w+:\s+(\d+) kB", text, re.M))
+    """Without the shared segment: its memory is allocated at the start, and counts as private as
+    long as nobody else has looked at it."""
+    total, is_ours = 0, False
+    for line in open(f"/proc/{pid}/smaps"):
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            is_ours = "/dev/shm/" not in line
+        elif is_ours and line.startswith("Private_"):
+            total += int(line.split()[1]) * 1024
+    return total
 
 
 def median(values):
