@@ -6,6 +6,7 @@
 
 #include "db.h"
 #include "relayos/store/store_ledger.h"
+#include "relayos/store/store_row.h"
 
 #define META_BEFORE "archived_before"
 #define META_SEQ    "archived_seq" /* all rows up to it have been looked at */
@@ -14,7 +15,6 @@
  * before archived_before alone. Kept apart from those that run each day. */
 static const char drop_sql[] = "DELETE FROM ledger WHERE seq > ?1 AND seq <= ?2 AND day < ?3";
 
-static int last_seq(struct store *store, int64_t *out);
 static int drop_window(struct store *store, int64_t after, int64_t until, int64_t before_day);
 
 uint32_t
@@ -66,7 +66,7 @@ store_archive_drop(struct store *store, size_t n, size_t *out_n, bool *out_is_do
     if (rc == 0)
         rc = store_get_meta(store, META_SEQ, 0, &after);
     if (rc == 0)
-        rc = last_seq(store, &last);
+        rc = store_row_last_seq(store, &last);
     if (rc != 0)
         return rc;
     until = last - 1 - after > (int64_t)n ? after + (int64_t)n : last - 1;
@@ -82,19 +82,6 @@ store_archive_drop(struct store *store, size_t n, size_t *out_n, bool *out_is_do
         return rc;
     *out_n = n_dropped;
     *out_is_done = until == last - 1;
-    return 0;
-}
-
-static int
-last_seq(struct store *store, int64_t *out)
-{
-    struct db_cursor last = db_start(store, STATEMENT_LEDGER_LAST);
-    int rc = db_step(&last);
-
-    if (rc <= 0)
-        return rc < 0 ? rc : ERR_STORE;
-    *out = db_read_int(&last);
-    db_finish(&last);
     return 0;
 }
 

@@ -14,7 +14,6 @@
 static void read_row(struct db_cursor *cursor, struct store_row *out);
 static int begin(struct store *store, const struct store_row_filter *filter,
                  struct store_row_cursor *cursor);
-static int last_seq(struct store *store, int64_t *out);
 
 int
 store_row_get(struct store *store, struct uuid request_id, struct store_row *out)
@@ -71,7 +70,7 @@ store_row_next(struct store *store, const struct store_row_filter *filter,
     int rc = cursor->after == 0 ? begin(store, filter, cursor) : 0;
 
     if (rc == 0)
-        rc = last_seq(store, &last);
+        rc = store_row_last_seq(store, &last);
     if (rc != 0)
         return rc;
     int64_t until = last - cursor->after > WINDOW_ROWS ? cursor->after + WINDOW_ROWS : last;
@@ -109,8 +108,8 @@ begin(struct store *store, const struct store_row_filter *filter, struct store_r
     return 0;
 }
 
-static int
-last_seq(struct store *store, int64_t *out)
+int
+store_row_last_seq(struct store *store, int64_t *out)
 {
     struct db_cursor last = db_start(store, STATEMENT_LEDGER_LAST);
     int rc = db_step(&last);

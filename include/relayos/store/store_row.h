@@ -48,4 +48,7 @@ int store_row_next(struct store *store, const struct store_row_filter *filter,
                    struct store_row_cursor *cursor, struct store_row *out, size_t n,
                    size_t *out_n) MUST_CHECK;
 
+/* The number of the newest ledger row, 0 if there is none. */
+int store_row_last_seq(struct store *store, int64_t *out) MUST_CHECK;
+
 #endif

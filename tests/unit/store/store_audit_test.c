@@ -1,46 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 #include "relayos/store/store_adjust.h"
-#include "relayos/store/store_audit.h"
 #include "store_fixture.h"
-
-static void
-fill(struct fixture *fixture, uint32_t n)
-{
-    struct flight_record flight;
-    enum store_insert inserted;
-
-    cr_assert_eq(store_begin(fixture->store), 0);
-    for (uint32_t i = 0; i < n; i++) {
-        fixture_flight(&flight, i);
-        cr_assert_eq(fixture_insert(fixture, &flight, &inserted), 0);
-    }
-    cr_assert_eq(store_commit(fixture->store), 0);
-}
-
-static struct store_audit
-audit(struct store *store)
-{
-    struct store_audit report;
-    struct errmsg why = {""};
-
-    cr_assert_eq(store_audit_run(store, 0, &report, &why), 0, "%s", why.text);
-    return report;
-}
-
-static void
-change(struct fixture *fixture, const char *sql)
-{
-    cr_assert_eq(sqlite3_exec(fixture->store->handle, sql, NULL, NULL, NULL), SQLITE_OK, "%s",
-                 sqlite3_errmsg(fixture->store->handle));
-}
 
 Test(store_audit, says_what_was_compared)
 {
     struct fixture fixture;
 
     fixture_init(&fixture);
-    fill(&fixture, 30);
-    struct store_audit report = audit(fixture.store);
+    fixture_fill(&fixture, 30);
+    struct store_audit report = fixture_audit(fixture.store);
 
     cr_expect_eq(report.n_rows, 30);
     cr_expect_eq(report.n_sums, 15, "of 5 keys and 3 models");
@@ -55,9 +23,10 @@ Test(store_audit, names_each_sum_that_differs_with_both_figures)
     struct fixture fixture;
 
     fixture_init(&fixture);
-    fill(&fixture, 30);
-    change(&fixture, "UPDATE usage SET output = output + 5 WHERE key_id = 2 AND model = 'model-1'");
-    struct store_audit report = audit(fixture.store);
+    fixture_fill(&fixture, 30);
+    fixture_change(&fixture,
+                   "UPDATE usage SET output = output + 5 WHERE key_id = 2 AND model = 'model-1'");
+    struct store_audit report = fixture_audit(fixture.store);
 
     cr_assert_eq(report.n_differences, 1);
     cr_expect_eq(report.n_mendable, 1);
@@ -67,21 +36,22 @@ Test(store_audit, names_each_sum_that_differs_with_both_figures)
     cr_expect_str_eq(report.shown[0].what, "output");
     cr_expect_eq(report.shown[0].sums - report.shown[0].rows, 5);
 
-    change(&fixture, "DELETE FROM usage WHERE key_id = 3;"
-                     "INSERT INTO usage SELECT 99, day, model, n_requests, n_failed, input,"
-                     " cache_read, cache_write, output, reasoning, quota_tokens, charge_nusd,"
-                     " cost_nusd, last_us FROM usage WHERE key_id = 1");
-    report = audit(fixture.store);
+    fixture_change(&fixture,
+                   "DELETE FROM usage WHERE key_id = 3;"
+                   "INSERT INTO usage SELECT 99, day, model, n_requests, n_failed, input,"
+                   " cache_read, cache_write, output, reasoning, quota_tokens, charge_nusd,"
+                   " cost_nusd, last_us FROM usage WHERE key_id = 1");
+    report = fixture_audit(fixture.store);
     cr_expect_eq(report.n_differences, 1 + 3 + 3);
-    change(&fixture, "UPDATE usage SET charge_nusd = 0; UPDATE day_total SET n_rows = 0");
-    report = audit(fixture.store);
+    fixture_change(&fixture, "UPDATE usage SET charge_nusd = 0; UPDATE day_total SET n_rows = 0");
+    report = fixture_audit(fixture.store);
     cr_expect_eq(report.n_shown, report.n_differences);
     cr_expect_eq(report.shown[report.n_shown - 1].kind, STORE_AUDIT_DAY);
 
     cr_assert_eq(store_begin(fixture.store), 0);
     cr_assert_eq(store_ledger_rebuild(fixture.store), 0);
     cr_assert_eq(store_commit(fixture.store), 0);
-    cr_expect_eq(audit(fixture.store).n_differences, 0);
+    cr_expect_eq(fixture_audit(fixture.store).n_differences, 0);
     fixture_fini(&fixture);
 }
 
@@ -91,7 +61,7 @@ Test(store_audit, sees_that_a_row_is_gone_and_what_is_wrong_with_a_correction)
     struct errmsg why;
 
     fixture_init(&fixture);
-    fill(&fixture, 10);
+    fixture_fill(&fixture, 10);
     struct flight_record flight;
     fixture_flight(&flight, 50);
     enum store_insert inserted;
@@ -105,8 +75,8 @@ Test(store_audit, sees_that_a_row_is_gone_and_what_is_wrong_with_a_correction)
                                      .reason = SLICE_LIT("late")};
     cr_assert_eq(store_adjust(fixture.store, &debit, &why), 0, "%s", why.text);
     cr_assert_eq(store_commit(fixture.store), 0);
-    cr_expect_eq(audit(fixture.store).n_corrections, 1);
-    cr_expect_eq(audit(fixture.store).n_differences, 0);
+    cr_expect_eq(fixture_audit(fixture.store).n_corrections, 1);
+    cr_expect_eq(fixture_audit(fixture.store).n_differences, 0);
 
     struct store_row rows[4];
     size_t n;
@@ -115,12 +85,12 @@ Test(store_audit, sees_that_a_row_is_gone_and_what_is_wrong_with_a_correction)
     cr_expect_eq(rows[0].charge_nusd, 77);
     cr_expect_str_eq(rows[0].reason, "late");
 
-    change(&fixture, "DELETE FROM adjustment");
-    cr_expect_eq(audit(fixture.store).shown[0].kind, STORE_AUDIT_CORRECTION);
-    cr_expect_str_eq(audit(fixture.store).shown[0].what, "nobody is named who made it");
-    change(&fixture,
-           "DROP TRIGGER ledger_is_never_deleted_from; DELETE FROM ledger WHERE seq = 11");
-    struct store_audit report = audit(fixture.store);
+    fixture_change(&fixture, "DELETE FROM adjustment");
+    cr_expect_eq(fixture_audit(fixture.store).shown[0].kind, STORE_AUDIT_CORRECTION);
+    cr_expect_str_eq(fixture_audit(fixture.store).shown[0].what, "nobody is named who made it");
+    fixture_change(&fixture,
+                   "DROP TRIGGER ledger_is_never_deleted_from; DELETE FROM ledger WHERE seq = 11");
+    struct store_audit report = fixture_audit(fixture.store);
     bool has_gap = false;
     for (size_t i = 0; i < report.n_shown; i++)
         has_gap |= report.shown[i].kind == STORE_AUDIT_GAP && report.shown[i].rows == 11 &&

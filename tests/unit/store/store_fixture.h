@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "db.h"
+#include "relayos/store/store_audit.h"
 #include "relayos/store/store_key.h"
 #include "relayos/store/store_ledger.h"
 #include "relayos/store/store_trace.h"
@@ -111,6 +112,39 @@ fixture_insert(struct fixture *fixture, const struct flight_record *flight, enum
                                           .now_us = 1001000};
 
     return store_ledger_insert(fixture->store, &settlement, out);
+}
+
+/* Rows 0 to n - 1, in one batch. */
+static inline void
+fixture_fill(struct fixture *fixture, uint32_t n)
+{
+    struct flight_record flight;
+    enum store_insert inserted;
+
+    cr_assert_eq(store_begin(fixture->store), 0);
+    for (uint32_t i = 0; i < n; i++) {
+        fixture_flight(&flight, i);
+        cr_assert_eq(fixture_insert(fixture, &flight, &inserted), 0);
+    }
+    cr_assert_eq(store_commit(fixture->store), 0);
+}
+
+static inline struct store_audit
+fixture_audit(struct store *store)
+{
+    struct store_audit report;
+    struct errmsg why = {""};
+
+    cr_assert_eq(store_audit_run(store, 0, &report, &why), 0, "%s", why.text);
+    return report;
+}
+
+/* Behind the store's back. */
+static inline void
+fixture_change(struct fixture *fixture, const char *sql)
+{
+    cr_assert_eq(sqlite3_exec(fixture->store->handle, sql, NULL, NULL, NULL), SQLITE_OK, "%s",
+                 sqlite3_errmsg(fixture->store->handle));
 }
 
 #endif
