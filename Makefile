@@ -1,7 +1,7 @@
 # RelayOS. Targets are explained in README.md; `make run` and `make check` are all a newcomer needs.
 #
 # Layers (an include may only point down; tools/check-layers and the -I paths below enforce it):
-#   L4 relayosd.c ctl   L3 master worker ledger   L2 net policy control   L1 codec conf shm store   L0 base
+#   L4 relayosd.c ctl   L3 master worker ledger prober   L2 net policy control   L1 codec conf shm store   L0 base
 
 BUILD      ?= build
 PREFIX     ?= /usr/local
@@ -26,7 +26,7 @@ CPPFLAGS += -D_GNU_SOURCE -DRELAYOS_VERSION='"$(VERSION)"' -Iinclude
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(SANITIZE)
 
 # What each layer may see of the others (for linking its tests), and its own libraries.
-LAYERS       := base codec conf shm store net policy control master worker ledger ctl
+LAYERS       := base codec conf shm store net policy control master worker ledger prober ctl
 USES_base    :=
 USES_codec   := base
 USES_conf    := base
@@ -38,6 +38,7 @@ USES_control := base
 USES_master  := control net conf shm base
 USES_worker  := net policy codec conf shm base
 USES_ledger  := store control policy codec conf shm base
+USES_prober  := net control codec conf shm base
 USES_ctl     := store control policy codec conf shm base
 LIBS_base    := -lcrypto
 LIBS_codec   := -lcrypto
@@ -53,8 +54,8 @@ libs_of = $(sort $(LIBS_$(1)) $(foreach u,$(USES_$(1)),$(LIBS_$(u)))) -lcrypto -
 ars_of  = $(patsubst %,$(BUILD)/lib%.a,$(1) $(USES_$(1)))
 
 .PHONY: all run check check-build check-unit check-integration check-clients check-asan chaos chaos-points chaos-faults chaos-mutants traffic wire \
-        sim prove prove-short lint lint-light fuzz \
-        fuzz-build bench bench-settle bench-syscalls install clean format deps deps-test deps-prove deps-deep
+        sim heal prove prove-short lint lint-light fuzz \
+        fuzz-build bench bench-settle bench-pick bench-syscalls install clean format deps deps-test deps-prove deps-deep
 .SECONDARY:
 all: $(BUILD)/relayosd $(BUILD)/relayosctl $(BUILD)/mockprovider
 
@@ -79,7 +80,7 @@ $(BUILD)/tests/unit/$(1)/%_test: tests/unit/$(1)/%_test.c $$(call ars_of,$(1)) $
 endef
 $(foreach layer,$(LAYERS),$(eval $(call LAYER_RULES,$(layer))))
 
-DAEMON_LAYERS := master worker ledger net policy control codec conf shm store base
+DAEMON_LAYERS := master worker ledger prober net policy control codec conf shm store base
 DAEMON_LIBS   := -lh2o-evloop -lssl -lcrypto -lsqlite3 -lyaml -lmsgpackc -lm -lpthread
 $(BUILD)/relayosd: src/relayosd.c $(DAEMON_LAYERS:%=$(BUILD)/lib%.a)
 	@echo "  LD $@"
@@ -101,6 +102,12 @@ $(BUILD)/bench_settle: tools/bench/settle/settle.c $(call ars_of,store)
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	@$(CC) $(CFLAGS) $(CPPFLAGS) -o $@ $< $(LDFLAGS) $(call ars_of,store) $(call libs_of,store)
+
+$(BUILD)/bench_pick: tools/bench/pick/pick.c $(call ars_of,policy)
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@$(CC) $(CFLAGS) $(CPPFLAGS) -o $@ $< $(LDFLAGS) -Wl,--start-group $(call ars_of,policy) \
+	    -Wl,--end-group $(call libs_of,policy)
 
 run: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all
@@ -203,6 +210,7 @@ POINTS    ?= --short
 FAULTS    ?=
 TRAFFIC   ?= --keys 1000 --calls 6000
 WIRE      ?=
+HEAL      ?=
 SIM_SEEDS ?= 5
 SIM_STEPS ?= 1000000
 CRASH_BUILD := $(BUILD)/crash
@@ -223,6 +231,8 @@ traffic: all
 	@tests/chaos/traffic $(BUILD) $(TRAFFIC)
 wire: all
 	@tests/chaos/wire $(BUILD) $(WIRE)
+heal: all
+	@tests/heal/run $(BUILD) $(HEAL)
 chaos-mutants:
 	@tests/chaos/mutants . $(BUILD)/mutants
 # The simulator has a store of its own; what else the ledger's archive wants of one is never called.
@@ -236,11 +246,11 @@ sim:
 	@$(CRASH_MAKE) $(CRASH_BUILD)/accounting_sim
 	@tests/sim/run $(CRASH_BUILD)/accounting_sim $(SIM_SEEDS) $(SIM_STEPS)
 prove-short: deps-prove
-	@$(MAKE) --no-print-directory -j1 chaos chaos-points chaos-faults traffic wire sim
+	@$(MAKE) --no-print-directory -j1 chaos chaos-points chaos-faults traffic wire heal sim
 prove: deps-prove
 	@$(MAKE) --no-print-directory -j1 SEEDS=200 POINTS= FAULTS=--long SIM_SEEDS=100 SIM_STEPS=10000000 \
 	    TRAFFIC="--keys 10000 --calls 100000" WIRE="--seconds 1800" \
-	    sim chaos chaos-points chaos-faults traffic wire chaos-mutants
+	    HEAL="--seconds 60" sim chaos chaos-points chaos-faults traffic wire heal chaos-mutants
 
 bench: all deps-deep $(BUILD)/loadgen
 	@tools/bench/run $(BUILD)
@@ -248,6 +258,8 @@ bench: all deps-deep $(BUILD)/loadgen
 SETTLE_DIR ?= $(BUILD)
 bench-settle: deps $(BUILD)/bench_settle
 	@$(BUILD)/bench_settle $(SETTLE_DIR)
+bench-pick: deps $(BUILD)/bench_pick
+	@$(BUILD)/bench_pick
 bench-syscalls: all deps-deep $(BUILD)/loadgen
 	@tools/bench/syscalls $(BUILD)
 

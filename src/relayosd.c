@@ -25,6 +25,7 @@ struct options {
 /* What each child is; the master calls them after fork. */
 static master_role_main *const role_worker = worker_main;
 static master_role_main *const role_ledger = ledger_main;
+static master_role_main *const role_prober = prober_main;
 
 static void parse_options(int argc, char **argv, struct options *out);
 static void usage(FILE *out);
@@ -69,6 +70,7 @@ main(int argc, char **argv)
         .launcher_fd = launcher_fd,
         .worker = role_worker,
         .ledger = role_ledger,
+        .prober = role_prober,
     });
     if (mock.pid != 0)
         mock_provider_stop(&mock);

@@ -23,7 +23,7 @@ struct heritage {
     uint32_t slot;                     /* process slot to claim ... */
     uint32_t generation;               /* ... with this generation (shm/proc_slot.h) */
     int ready_fd;                      /* write one byte when ready to serve, then close */
-    int control_fd;                    /* ledger: stream socket to the master (frame.h); else -1 */
+    int control_fd;                    /* ledger, prober: stream socket to the master (frame.h) */
     int nudge_fd;        /* eventfd: a worker writes when its outbox is a quarter full,
                             the ledger reads; shared by all */
     bool is_repair;      /* ledger: make the usage sums anew from the rows before anything else */
@@ -41,13 +41,15 @@ struct heritage {
  * handlers and then unblock). What the master sends:
  *   worker  TERM, QUIT  stop accepting, finish what runs within stop_timeout (TERM) or
  *                       drain_timeout (QUIT), exit 0; the master kills what does not
- *   both    USR1        reopen logs
+ *   prober  TERM        exit 0 at once
+ *   all     USR1        reopen logs
  * A master that takes over the workers of a dead one sends them QUIT once its own serve.
  * The ledger ends by the `stop` command; TERM asks the same of it when there is no master. INT and
- * HUP are not for children. The end of the control socket is no reason to end: accounting goes on
- * without a master.
+ * HUP are not for children. The end of the control socket is no reason for the ledger to end:
+ * accounting goes on without a master. For the prober it is one: the next master starts its own.
  */
 int worker_main(const struct heritage *heritage);
 int ledger_main(const struct heritage *heritage);
+int prober_main(const struct heritage *heritage);
 
 #endif

@@ -26,55 +26,89 @@ struct complaint {
 struct verdict {
     const char *word;
     enum err_category category;
+    uint16_t refusal; /* of UPSTREAM_UNAVAILABLE: the status that says the same */
 };
 
 /* Words that mean the same under any status. */
 static const struct verdict certain[] = {
-    {"context_length_exceeded", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED},
-    {"model_context_window_exceeded", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED},
-    {"content_policy_violation", ERR_CATEGORY_CONTENT_REFUSED},
-    {"content_filter", ERR_CATEGORY_CONTENT_REFUSED},
-    {"moderation_blocked", ERR_CATEGORY_CONTENT_REFUSED},
-    {"invalid_prompt", ERR_CATEGORY_CONTENT_REFUSED},
-    {"unsupported_parameter", ERR_CATEGORY_UNSUPPORTED_PARAMETER},
-    {"unsupported_value", ERR_CATEGORY_UNSUPPORTED_PARAMETER},
-    {"insufficient_quota", ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
-    {"billing_error", ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
-    {"billing_hard_limit_reached", ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
-    {"invalid_api_key", ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
-    {"API_KEY_INVALID", ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
-    {"authentication_error", ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
-    {"permission_error", ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
-    {"model_not_found", ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
+    {"context_length_exceeded", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED, 0},
+    {"model_context_window_exceeded", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED, 0},
+    {"exceed_context_size_error", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED, 0},
+    {"content_policy_violation", ERR_CATEGORY_CONTENT_REFUSED, 0},
+    {"content_filter", ERR_CATEGORY_CONTENT_REFUSED, 0},
+    {"moderation_blocked", ERR_CATEGORY_CONTENT_REFUSED, 0},
+    {"invalid_prompt", ERR_CATEGORY_CONTENT_REFUSED, 0},
+    {"PROHIBITED_CONTENT", ERR_CATEGORY_CONTENT_REFUSED, 0},
+    {"SAFETY", ERR_CATEGORY_CONTENT_REFUSED, 0},
+    {"unsupported_parameter", ERR_CATEGORY_UNSUPPORTED_PARAMETER, 0},
+    {"unsupported_value", ERR_CATEGORY_UNSUPPORTED_PARAMETER, 0},
+    {"insufficient_quota", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 402},
+    {"billing_error", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 402},
+    {"billing_hard_limit_reached", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 402},
+    {"billing_not_active", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 402},
+    {"account_deactivated", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 402},
+    {"invalid_api_key", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 401},
+    {"API_KEY_INVALID", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 401},
+    {"authentication_error", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 401},
+    {"permission_error", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 403},
+    {"model_not_found", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 404},
+    {"DeploymentNotFound", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 404},
 };
 
 /* Words that count when there is no status to go by: errors inside a 200 and in streams. */
 static const struct verdict likely[] = {
-    {"rate_limit_exceeded", ERR_CATEGORY_UPSTREAM_RATE_LIMITED},
-    {"rate_limit_error", ERR_CATEGORY_UPSTREAM_RATE_LIMITED},
-    {"RESOURCE_EXHAUSTED", ERR_CATEGORY_UPSTREAM_RATE_LIMITED},
-    {"not_found_error", ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
-    {"NOT_FOUND", ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
-    {"PERMISSION_DENIED", ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
-    {"UNAUTHENTICATED", ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
-    {"request_too_large", ERR_CATEGORY_REQUEST_TOO_LARGE},
-    {"timeout_error", ERR_CATEGORY_UPSTREAM_TIMEOUT},
-    {"DEADLINE_EXCEEDED", ERR_CATEGORY_UPSTREAM_TIMEOUT},
-    {"invalid_request_error", ERR_CATEGORY_INVALID_REQUEST},
-    {"INVALID_ARGUMENT", ERR_CATEGORY_INVALID_REQUEST},
+    {"rate_limit_exceeded", ERR_CATEGORY_UPSTREAM_RATE_LIMITED, 0},
+    {"rate_limit_error", ERR_CATEGORY_UPSTREAM_RATE_LIMITED, 0},
+    {"RESOURCE_EXHAUSTED", ERR_CATEGORY_UPSTREAM_RATE_LIMITED, 0},
+    {"overloaded_error", ERR_CATEGORY_OVERLOADED, 0},
+    {"server_is_overloaded", ERR_CATEGORY_OVERLOADED, 0},
+    {"slow_down", ERR_CATEGORY_OVERLOADED, 0},
+    {"UNAVAILABLE", ERR_CATEGORY_OVERLOADED, 0},
+    {"not_found_error", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 404},
+    {"NOT_FOUND", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 404},
+    {"PERMISSION_DENIED", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 403},
+    {"UNAUTHENTICATED", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 401},
+    {"request_too_large", ERR_CATEGORY_REQUEST_TOO_LARGE, 0},
+    {"timeout_error", ERR_CATEGORY_UPSTREAM_TIMEOUT, 0},
+    {"DEADLINE_EXCEEDED", ERR_CATEGORY_UPSTREAM_TIMEOUT, 0},
+    {"invalid_request_error", ERR_CATEGORY_INVALID_REQUEST, 0},
+    {"INVALID_ARGUMENT", ERR_CATEGORY_INVALID_REQUEST, 0},
 };
 
-/* In the text of a refusal (4xx, or no status), when no word of a machine told. Lower case. */
+/*
+ * In the text of a refusal (4xx, or no status), when no word of a machine told. Lower case. What a
+ * caller alone has brought about stands here above all: it must not pass for the route's fault. Of
+ * our credential (401, 402) a text speaks with its first words: what stands further on may be a
+ * piece of the request.
+ */
 static const struct verdict phrases[] = {
-    {"prompt is too long", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED},
-    {"input token count", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED},
-    {"maximum context length", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED},
-    {"context length exceeded", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED},
-    {"exceeds the context window", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED},
-    {"content policy", ERR_CATEGORY_CONTENT_REFUSED},
-    {"content management policy", ERR_CATEGORY_CONTENT_REFUSED},
-    {"credit balance is too low", ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
-    {"api key not valid", ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
+    {"prompt is too long", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED, 0}, /* Anthropic */
+    {"exceed context limit", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED, 0},
+    {"input is too long", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED, 0},
+    {"input token count", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED, 0}, /* Gemini */
+    {"maximum context length", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED,
+     0}, /* OpenAI, vLLM and others */
+    {"maximum model length", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED, 0},
+    {"maximum prompt length", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED, 0},
+    {"context length exceeded", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED, 0},
+    {"exceeds the context window", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED, 0},
+    {"exceeds the available context size", ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED, 0},
+    {"content policy", ERR_CATEGORY_CONTENT_REFUSED, 0},
+    {"content management policy", ERR_CATEGORY_CONTENT_REFUSED, 0},
+    {"content filtering policy", ERR_CATEGORY_CONTENT_REFUSED, 0},
+    {"our usage policy", ERR_CATEGORY_CONTENT_REFUSED, 0},
+    {"our safety system", ERR_CATEGORY_CONTENT_REFUSED, 0},
+    {"violates usage guidelines", ERR_CATEGORY_CONTENT_REFUSED, 0},
+    {"requires moderation", ERR_CATEGORY_CONTENT_REFUSED, 0},
+    {"item with id", ERR_CATEGORY_INVALID_REQUEST, 0}, /* Responses: state that is not there */
+    {"previous response with id", ERR_CATEGORY_INVALID_REQUEST, 0},
+    {"your credit balance is too low", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 402},
+    {"this organization has been disabled", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 402},
+    {"user location is not supported", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 403},
+    {"api key not valid", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 401},
+    {"api key expired", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 401},
+    {"is not a valid model id", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 404},
+    {"model identifier is invalid", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 404},
 };
 
 /* What a caller's request may be blamed at; anything else is no path of ours to repeat. */
@@ -134,10 +168,11 @@ static struct slice trim(struct slice text);
 static void read_word(struct slice object, const char *name, char out[WORD_SIZE]);
 static struct slice read_text(struct slice object, const char *name, struct buf *scratch);
 static struct slice decode(struct slice value, struct buf *scratch);
-static enum err_category classify(const struct complaint *complaint);
-static enum err_category by_word(const struct complaint *complaint, const struct verdict *verdicts,
-                                 size_t n);
-static enum err_category by_phrase(struct slice text);
+static struct verdict classify(const struct complaint *complaint);
+static struct verdict by_word(const struct complaint *complaint, const struct verdict *verdicts,
+                              size_t n);
+static struct verdict by_phrase(struct slice text);
+static bool is_about_credential(uint16_t refusal);
 static enum err_category by_status(int status);
 static bool is_request_path(struct slice param);
 static const char *fill_hole(enum err_category category, struct slice *before, const char **after);
@@ -153,7 +188,9 @@ dialect_read_error(int status, struct slice body, struct buf *scratch, struct re
     char *room = buf_reserve(scratch, 2 * MAX_TEXT);
     assert(room != NULL); /* DIALECT_SCRATCH */
     read_complaint(body, scratch, &complaint);
-    facts->category = classify(&complaint);
+    struct verdict verdict = classify(&complaint);
+    facts->category = verdict.category;
+    facts->refusal = verdict.refusal;
     facts->error_text = complaint.text;
     if (is_request_path(complaint.param))
         facts->error_param = complaint.param;
@@ -271,36 +308,41 @@ decode(struct slice value, struct buf *scratch)
     return slice_sub(buf_slice(scratch), from, scratch->len);
 }
 
-static enum err_category
+static struct verdict
 classify(const struct complaint *complaint)
 {
     int status = complaint->status;
-    enum err_category category = ERR_CATEGORY_NONE;
+    struct verdict verdict = {0};
 
     if (status < 500)
-        category = by_word(complaint, certain, COUNT_OF(certain));
-    if (category == ERR_CATEGORY_NONE && status < 500 && status != 429)
-        category = by_phrase(complaint->text);
-    if (category == ERR_CATEGORY_NONE && status != 0)
-        category = by_status(status);
-    if (category == ERR_CATEGORY_NONE)
-        category = by_word(complaint, likely, COUNT_OF(likely));
-    return category != ERR_CATEGORY_NONE ? category : ERR_CATEGORY_UPSTREAM_ERROR;
+        verdict = by_word(complaint, certain, COUNT_OF(certain));
+    if (verdict.word == NULL && status < 500 && status != 429)
+        verdict = by_phrase(complaint->text);
+    if (verdict.word == NULL && status != 0)
+        verdict = (struct verdict){.category = by_status(status)};
+    else if (verdict.word == NULL)
+        verdict = by_word(complaint, likely, COUNT_OF(likely));
+    if (verdict.category == ERR_CATEGORY_NONE)
+        verdict.category = ERR_CATEGORY_UPSTREAM_ERROR;
+    if (verdict.category == ERR_CATEGORY_UPSTREAM_UNAVAILABLE &&
+        (verdict.refusal == 0 || is_about_credential((uint16_t)status)))
+        verdict.refusal = (uint16_t)status;
+    return verdict;
 }
 
-static enum err_category
+static struct verdict
 by_word(const struct complaint *complaint, const struct verdict *verdicts, size_t n)
 {
     for (size_t i = 0; i < COUNT_OF(complaint->words); i++) {
         for (size_t k = 0; k < n; k++) {
             if (strcmp(complaint->words[i], verdicts[k].word) == 0)
-                return verdicts[k].category;
+                return verdicts[k];
         }
     }
-    return ERR_CATEGORY_NONE;
+    return (struct verdict){0};
 }
 
-static enum err_category
+static struct verdict
 by_phrase(struct slice text)
 {
     char lower[MAX_TEXT];
@@ -311,10 +353,18 @@ by_phrase(struct slice text)
         lower[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
     }
     for (size_t i = 0; i < COUNT_OF(phrases); i++) {
-        if (memmem(lower, text.len, phrases[i].word, strlen(phrases[i].word)) != NULL)
-            return phrases[i].category;
+        const char *at = memmem(lower, text.len, phrases[i].word, strlen(phrases[i].word));
+
+        if (at != NULL && (at == lower || !is_about_credential(phrases[i].refusal)))
+            return phrases[i];
     }
-    return ERR_CATEGORY_NONE;
+    return (struct verdict){0};
+}
+
+static bool
+is_about_credential(uint16_t refusal)
+{
+    return refusal == 401 || refusal == 402;
 }
 
 static enum err_category
@@ -335,7 +385,11 @@ by_status(int status)
     case 413:
         return ERR_CATEGORY_REQUEST_TOO_LARGE;
     case 429:
+    case 498: /* Groq: no capacity left in this tier */
         return ERR_CATEGORY_UPSTREAM_RATE_LIMITED;
+    case 503:
+    case 529:
+        return ERR_CATEGORY_OVERLOADED;
     default:
         return ERR_CATEGORY_UPSTREAM_ERROR;
     }

@@ -293,7 +293,7 @@ put_state_id(struct rewrite *rewrite, const struct json_member *member, struct s
     if (err != 0)
         return err;
     buf_append_byte(rewrite->scratch, '"');
-    err = seal_id(context->seal, context->owner_hash, context->route_id, id, rewrite->scratch);
+    err = seal_id(context->seal, context->owner_hash, context->place, id, rewrite->scratch);
     buf_append_byte(rewrite->scratch, '"');
     if (err != 0)
         return err;

@@ -12,12 +12,12 @@
 
 enum {
     NONCE_SIZE = 12,
-    ROUTE_SIZE = 4,
+    PLACE_SIZE = 4,
     TAG_SIZE = 16,
     OWNER_SIZE = 8,
     MAX_ID = 256,
     MAX_PREFIX = 16,
-    MAX_BOX = NONCE_SIZE + ROUTE_SIZE + MAX_ID + TAG_SIZE,
+    MAX_BOX = NONCE_SIZE + PLACE_SIZE + MAX_ID + TAG_SIZE,
 };
 
 struct seal {
@@ -29,7 +29,7 @@ struct seal {
 struct message {
     uint8_t bound[OWNER_SIZE + MAX_PREFIX]; /* authenticated, not sent */
     size_t bound_len;
-    uint8_t clear[ROUTE_SIZE + MAX_ID];
+    uint8_t clear[PLACE_SIZE + MAX_ID];
     size_t clear_len;
 };
 
@@ -82,7 +82,7 @@ seal_free(struct seal **seal)
 }
 
 int
-seal_id(struct seal *seal, uint64_t owner_hash, uint32_t route_id, struct slice id, struct buf *out)
+seal_id(struct seal *seal, uint64_t owner_hash, uint32_t place, struct slice id, struct buf *out)
 {
     struct slice prefix = prefix_of(id);
     struct message message;
@@ -91,10 +91,10 @@ seal_id(struct seal *seal, uint64_t owner_hash, uint32_t route_id, struct slice 
     if (id.len > MAX_ID)
         return ERR_TOO_LARGE;
     bind(&message, owner_hash, prefix);
-    memcpy(message.clear, &route_id, ROUTE_SIZE);
+    memcpy(message.clear, &place, PLACE_SIZE);
     if (id.len > 0)
-        memcpy(message.clear + ROUTE_SIZE, id.ptr, id.len);
-    message.clear_len = ROUTE_SIZE + id.len;
+        memcpy(message.clear + PLACE_SIZE, id.ptr, id.len);
+    message.clear_len = PLACE_SIZE + id.len;
     encrypt(seal, &message, box);
 
     buf_append_slice(out, prefix);
@@ -151,7 +151,7 @@ make_nonce(struct seal *seal, const struct message *message, uint8_t out[NONCE_S
 }
 
 int
-seal_open(struct seal *seal, uint64_t owner_hash, struct slice sealed, uint32_t *out_route_id,
+seal_open(struct seal *seal, uint64_t owner_hash, struct slice sealed, uint32_t *out_place,
           struct buf *out)
 {
     struct slice prefix = prefix_of(sealed);
@@ -162,14 +162,14 @@ seal_open(struct seal *seal, uint64_t owner_hash, struct slice sealed, uint32_t 
         return ERR_NOT_FOUND;
     struct slice text = slice_sub(sealed, prefix.len, sealed.len);
     long len = text_base64url_parse(text, box, sizeof(box));
-    if (len < NONCE_SIZE + ROUTE_SIZE + TAG_SIZE)
+    if (len < NONCE_SIZE + PLACE_SIZE + TAG_SIZE)
         return ERR_NOT_FOUND;
     bind(&message, owner_hash, prefix);
     int err = decrypt(seal, box, (size_t)len, &message);
     if (err != 0)
         return err;
-    memcpy(out_route_id, message.clear, ROUTE_SIZE);
-    buf_append(out, message.clear + ROUTE_SIZE, message.clear_len - ROUTE_SIZE);
+    memcpy(out_place, message.clear, PLACE_SIZE);
+    buf_append(out, message.clear + PLACE_SIZE, message.clear_len - PLACE_SIZE);
     return out->overflow ? ERR_TOO_LARGE : 0;
 }
 

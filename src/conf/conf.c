@@ -10,6 +10,7 @@
 
 #include "conf_keys.h"
 #include "conf_listen.h"
+#include "conf_model.h"
 #include "conf_upstream.h"
 #include "directive.h"
 #include "relayos/base/fdio.h"
@@ -103,13 +104,17 @@ read_conf(struct conf_reader *reader, struct slice text)
 static int
 check_limits(struct conf_reader *reader, const struct conf_node *root)
 {
-    const struct conf *conf = reader->conf;
+    struct conf *conf = reader->conf;
 
-    if (conf->max_body_memory >= conf->max_body_bytes)
-        return 0;
-    return directive_fail(reader, conf_yaml_child(root, "limits"),
-                          "'body_memory' is less than 'body': a body of that size could never be "
-                          "read");
+    if (conf->max_body_memory < conf->max_body_bytes)
+        return directive_fail(reader, conf_yaml_child(root, "limits"),
+                              "'body_memory' is less than 'body': a body of that size could never "
+                              "be read");
+    if (conf->routing.open_max_us < conf->routing.open_us)
+        return directive_fail(reader, conf_yaml_child(root, "health"),
+                              "'open_time_max' is less than 'open_time': make it as long at least");
+    return conf_upstream_check_deadlines(reader, conf_yaml_child(root, "upstream_defaults"),
+                                         &conf->first_token_timeout_us, conf->total_timeout_us);
 }
 
 static void
@@ -141,6 +146,8 @@ conf_free(struct conf **conf)
         return;
     for (size_t i = 0; i < old->n_upstreams; i++)
         conf_upstream_fini(&old->upstreams[i]);
+    for (size_t i = 0; i < old->n_models; i++)
+        conf_model_fini(&old->models[i]);
     for (size_t i = 0; i < old->n_keys; i++)
         conf_keys_fini(&old->keys[i]);
     free(old->upstreams);

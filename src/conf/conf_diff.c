@@ -26,8 +26,11 @@ static void diff_set(struct diff *diff, enum directive_set set, const char *pref
 static void note_value(struct diff *diff, const struct directive *row, const char *prefix);
 static void note(struct diff *diff, const char *section, const char *name, const char *what);
 static void diff_upstreams(struct diff *diff, const struct conf *a, const struct conf *b);
-static void diff_credential(struct diff *diff, const struct conf_upstream *a,
-                            const struct conf_upstream *b);
+static void diff_credentials(struct diff *diff, const struct conf_upstream *a,
+                             const struct conf_upstream *b);
+static const struct conf_credential *find_credential(const struct conf_upstream *upstream,
+                                                     const char *name);
+static struct slice bytes_of(const struct conf_credential *credential);
 static void diff_models(struct diff *diff, const struct conf *a, const struct conf *b);
 static void diff_routes(struct diff *diff, const struct conf_model *a, const struct conf_model *b,
                         const struct conf *conf[2]);
@@ -103,7 +106,7 @@ diff_upstreams(struct diff *diff, const struct conf *a, const struct conf *b)
         }
         snprintf(prefix, sizeof(prefix), "upstreams.%s.", old->record.name);
         diff_set(diff, DIRECTIVE_SET_UPSTREAM, prefix, (const void *[]){old, &b->upstreams[at]});
-        diff_credential(diff, old, &b->upstreams[at]);
+        diff_credentials(diff, old, &b->upstreams[at]);
     }
     for (size_t i = 0; i < b->n_upstreams; i++) {
         if (conf_upstream_find(a, b->upstreams[i].record.name) < 0)
@@ -111,14 +114,41 @@ diff_upstreams(struct diff *diff, const struct conf *a, const struct conf *b)
     }
 }
 
+/* Which there are, the row `keys` has told; here: whether their bytes have changed. */
 static void
-diff_credential(struct diff *diff, const struct conf_upstream *a, const struct conf_upstream *b)
+diff_credentials(struct diff *diff, const struct conf_upstream *a, const struct conf_upstream *b)
 {
-    struct slice old = a->credential == NULL ? slice_of(NULL, 0) : secret_expose(a->credential);
-    struct slice new = b->credential == NULL ? slice_of(NULL, 0) : secret_expose(b->credential);
+    char label[2 * LIMIT_NAME + 32];
 
-    if (!slice_eq(old, new))
-        note(diff, "upstreams.", a->record.name, "key changed");
+    for (uint32_t i = 0; i < a->n_credentials; i++) {
+        const struct conf_credential *old = &a->credentials[i];
+        const struct conf_credential *new = find_credential(b, old->record.name);
+
+        if (new == NULL || slice_eq(bytes_of(old), bytes_of(new)))
+            continue;
+        if (old->record.name[0] == '\0')
+            snprintf(label, sizeof(label), "upstreams.%s", a->record.name);
+        else
+            snprintf(label, sizeof(label), "upstreams.%s.keys[%s]", a->record.name,
+                     old->record.name);
+        note(diff, label, "", "key changed");
+    }
+}
+
+static const struct conf_credential *
+find_credential(const struct conf_upstream *upstream, const char *name)
+{
+    for (uint32_t i = 0; i < upstream->n_credentials; i++) {
+        if (strcmp(upstream->credentials[i].record.name, name) == 0)
+            return &upstream->credentials[i];
+    }
+    return NULL;
+}
+
+static struct slice
+bytes_of(const struct conf_credential *credential)
+{
+    return credential->secret == NULL ? slice_of(NULL, 0) : secret_expose(credential->secret);
 }
 
 static void

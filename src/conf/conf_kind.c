@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf_choice.h"
+#include "conf_credential.h"
+#include "conf_fallback.h"
 #include "conf_keys.h"
 #include "conf_listen.h"
 #include "conf_model.h"
@@ -33,9 +36,6 @@ static int read_chars(struct conf_reader *reader, const struct directive *row,
 static int read_number(struct conf_reader *reader, const struct directive *row,
                        const struct conf_node *node, int64_t value, void *base);
 static void format_number(const struct directive *row, int64_t value, char out[32]);
-static void store_number(const struct directive *row, int64_t value, void *base);
-static int64_t load_number(const struct directive *row, const void *base);
-static bool find_word(const char *list, const char *word);
 
 const char *
 conf_kind_scalar(struct conf_reader *reader, const struct directive *row,
@@ -208,42 +208,6 @@ const struct conf_kind conf_kind_word = {read_word, write_string};
 const struct conf_kind conf_kind_variable = {read_variable, write_string};
 const struct conf_kind conf_kind_model_name = {read_model_name, write_string};
 
-/* choice: one of the words in the row's unit, kept as text. */
-
-static int
-read_choice(struct conf_reader *reader, const struct directive *row, const struct conf_node *node,
-            void *base)
-{
-    const char *text = conf_kind_scalar(reader, row, node, "a word");
-
-    if (text == NULL)
-        return ERR_CONFIG;
-    if (!find_word(row->unit, text))
-        return directive_fail(reader, node, "'%s' must be one of: %s; not '%.64s'",
-                              directive_name(row), row->unit, text);
-    assert(strlen(text) < row->size);
-    memcpy(conf_kind_member(row, base), text, strlen(text) + 1);
-    return 0;
-}
-
-/* Whether "a | b | c" holds the word. */
-static bool
-find_word(const char *list, const char *word)
-{
-    size_t len = strlen(word);
-
-    for (const char *at = list; *at != '\0';) {
-        size_t n = strcspn(at, " |");
-
-        if (n > 0 && n == len && memcmp(at, word, n) == 0)
-            return true;
-        at += n + strspn(at + n, " |");
-    }
-    return false;
-}
-
-const struct conf_kind conf_kind_choice = {read_choice, write_string};
-
 static int
 read_bool(struct conf_reader *reader, const struct directive *row, const struct conf_node *node,
           void *base)
@@ -255,16 +219,14 @@ read_bool(struct conf_reader *reader, const struct directive *row, const struct 
     if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
         return directive_fail(reader, node, "'%s' must be true or false, not '%.64s'",
                               directive_name(row), text);
-    *(bool *)conf_kind_member(row, base) = text[0] == 't';
+    conf_kind_store(row, text[0] == 't', base);
     return 0;
 }
 
 static void
 write_bool(const struct directive *row, const void *base, struct buf *out)
 {
-    const bool *value = conf_kind_const_member(row, base);
-
-    buf_append_str(out, *value ? "true" : "false");
+    buf_append_str(out, conf_kind_load(row, base) != 0 ? "true" : "false");
 }
 
 const struct conf_kind conf_kind_bool = {read_bool, write_bool};
@@ -347,7 +309,7 @@ read_number(struct conf_reader *reader, const struct directive *row, const struc
         return directive_fail(reader, node, "'%s' must be %s to %s, not %.64s", directive_name(row),
                               low, high, node->text);
     }
-    store_number(row, value, base);
+    conf_kind_store(row, value, base);
     return 0;
 }
 
@@ -355,7 +317,7 @@ static void
 write_number(const struct directive *row, const void *base, struct buf *out)
 {
     char text[32];
-    int64_t value = load_number(row, base);
+    int64_t value = conf_kind_load(row, base);
 
     if (value < 0)
         return;
@@ -380,25 +342,29 @@ format_number(const struct directive *row, int64_t value, char out[32])
     }
 }
 
-static void
-store_number(const struct directive *row, int64_t value, void *base)
+void
+conf_kind_store(const struct directive *row, int64_t value, void *base)
 {
     void *member = conf_kind_member(row, base);
 
-    assert(row->size == 8 || row->size == 4);
+    assert(row->size == 8 || row->size == 4 || row->size == 1);
     if (row->size == 8)
         *(int64_t *)member = value;
-    else
+    else if (row->size == 4)
         *(uint32_t *)member = (uint32_t)value;
+    else
+        *(uint8_t *)member = (uint8_t)value;
 }
 
-static int64_t
-load_number(const struct directive *row, const void *base)
+int64_t
+conf_kind_load(const struct directive *row, const void *base)
 {
     const void *member = conf_kind_const_member(row, base);
 
-    assert(row->size == 8 || row->size == 4);
-    return row->size == 8 ? *(const int64_t *)member : *(const uint32_t *)member;
+    assert(row->size == 8 || row->size == 4 || row->size == 1);
+    if (row->size == 8)
+        return *(const int64_t *)member;
+    return row->size == 4 ? *(const uint32_t *)member : *(const uint8_t *)member;
 }
 
 const struct conf_kind conf_kind_count = {read_count, write_number};
@@ -421,14 +387,14 @@ read_date(struct conf_reader *reader, const struct directive *row, const struct 
         return directive_fail(reader, node,
                               "'%s' must be a date (2027-01-01, 2027-01-01T12:00:00Z), not '%.64s'",
                               directive_name(row), text);
-    store_number(row, us / row->min, base);
+    conf_kind_store(row, us / row->min, base);
     return 0;
 }
 
 static void
 write_date(const struct directive *row, const void *base, struct buf *out)
 {
-    int64_t value = load_number(row, base);
+    int64_t value = conf_kind_load(row, base);
     char text[32];
 
     if (value == 0)
@@ -512,11 +478,14 @@ const struct conf_kind conf_kind_zone = {read_zone, write_string};
 
 const struct conf_kind conf_kind_addresses = {conf_listen_read, conf_listen_write};
 const struct conf_kind conf_kind_url = {conf_url_read, write_string};
-const struct conf_kind conf_kind_protocols = {conf_upstream_read_protocols,
-                                              conf_upstream_write_protocols};
+const struct conf_kind conf_kind_choice = {conf_choice_read, conf_choice_write};
+const struct conf_kind conf_kind_choices = {conf_choice_read_list, conf_choice_write_list};
+const struct conf_kind conf_kind_credentials = {conf_credential_read_list,
+                                                conf_credential_write_list};
 const struct conf_kind conf_kind_upstream = {conf_model_read_upstream, conf_kind_write_nothing};
 const struct conf_kind conf_kind_upstreams = {conf_upstream_read_all, conf_kind_write_nothing};
 const struct conf_kind conf_kind_models = {conf_model_read_all, conf_kind_write_nothing};
+const struct conf_kind conf_kind_fallbacks = {conf_fallback_read, conf_fallback_write};
 const struct conf_kind conf_kind_routes = {conf_model_read_routes, conf_kind_write_nothing};
 const struct conf_kind conf_kind_factors = {conf_price_read_factors, conf_price_write_factors};
 const struct conf_kind conf_kind_tiers = {conf_price_read_tiers, conf_price_write_tiers};

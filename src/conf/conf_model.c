@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf_fallback.h"
 #include "conf_kind.h"
 #include "conf_price.h"
 #include "conf_upstream.h"
@@ -30,7 +31,9 @@ static int finish_routes(struct conf_reader *reader, const struct conf_node *nod
                          struct conf_model *model);
 static uint32_t hash_route(const struct conf *conf, const struct conf_model *model,
                            const struct route_record *route);
-static int check_route_ids(struct conf_reader *reader, const struct conf_node *node);
+static int check_fallbacks(struct conf_reader *reader, const struct conf_node *node);
+static size_t collect_ids(const struct conf *conf, uint32_t *ids, size_t *out_n_routes);
+static int check_ids(struct conf_reader *reader, const struct conf_node *node);
 
 int
 conf_model_read_all(struct conf_reader *reader, const struct directive *row,
@@ -49,7 +52,7 @@ conf_model_read_all(struct conf_reader *reader, const struct directive *row,
         if (read_model(reader, item, &conf->models[conf->n_models++]) != 0)
             return ERR_CONFIG;
     }
-    return check_route_ids(reader, node);
+    return check_fallbacks(reader, node) == 0 ? check_ids(reader, node) : ERR_CONFIG;
 }
 
 static int
@@ -66,6 +69,7 @@ read_model(struct conf_reader *reader, const struct conf_node *node, struct conf
     memcpy(record->name, node->key, len + 1);
     directive_defaults(DIRECTIVE_SET_MODEL, model);
     conf_price_clear(&record->price);
+    record->fallback_on = FALLBACK_OUTAGE | FALLBACK_OVERLOAD;
     if (directive_read(reader, DIRECTIVE_SET_MODEL, node, model) != 0 ||
         finish_prices(reader, node, model) != 0)
         return ERR_CONFIG;
@@ -88,6 +92,7 @@ conf_model_read_routes(struct conf_reader *reader, const struct directive *row,
     if (node->n_children > LIMIT_MODEL_ROUTES)
         return directive_fail_key(reader, node, "%u routes are more than %d", node->n_children,
                                   LIMIT_MODEL_ROUTES);
+    model->routes = mem_zalloc(node->n_children * sizeof(*model->routes));
     for (const struct conf_node *item = node->first; item != NULL; item = item->next) {
         if (read_route(reader, item, &model->routes[record->n_routes++]) != 0)
             return ERR_CONFIG;
@@ -233,29 +238,62 @@ compare_ids(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Ids are hashes: were two equal, a seal made for one route would open on the other. */
 static int
-check_route_ids(struct conf_reader *reader, const struct conf_node *node)
+check_fallbacks(struct conf_reader *reader, const struct conf_node *node)
+{
+    const struct conf_model *model = reader->conf->models;
+
+    for (const struct conf_node *item = node->first; item != NULL; item = item->next, model++) {
+        if (conf_fallback_check(reader, item, model) != 0)
+            return ERR_CONFIG;
+    }
+    return 0;
+}
+
+/* Ids are hashes: were two equal, a seal made for one route would open on the other, or what ails
+ * one credential be held against another. */
+static int
+check_ids(struct conf_reader *reader, const struct conf_node *node)
 {
     const struct conf *conf = reader->conf;
-    uint32_t *ids = mem_array(NULL, conf->n_models * LIMIT_MODEL_ROUTES, sizeof(*ids));
-    size_t n = 0, n_equal = 0;
+    size_t n_routes, n_equal = 0, n = collect_ids(conf, NULL, &n_routes);
+    uint32_t *ids = mem_array(NULL, n, sizeof(*ids));
 
-    for (size_t i = 0; i < conf->n_models; i++) {
-        for (uint32_t j = 0; j < conf->models[i].record.n_routes; j++)
-            ids[n++] = conf->models[i].routes[j].id;
-    }
+    n = collect_ids(conf, ids, &n_routes);
     qsort(ids, n, sizeof(*ids), compare_ids);
     for (size_t i = 1; i < n; i++)
         n_equal += ids[i] == ids[i - 1];
     free(ids);
-    if (n > (size_t)conf->capacity_routes)
+    if (n_routes > (size_t)conf->capacity_routes)
         return directive_fail_key(reader, node, "%zu routes are more than capacity.routes (%lld)",
-                                  n, (long long)conf->capacity_routes);
+                                  n_routes, (long long)conf->capacity_routes);
     if (n_equal > 0)
         return directive_fail_key(reader, node,
-                                  "two routes happen to have the same id: rename an upstream");
+                                  "two routes or keys happen to have the same id: rename an "
+                                  "upstream");
     return 0;
+}
+
+/* Of all routes and credentials; how many. ids may be NULL. */
+static size_t
+collect_ids(const struct conf *conf, uint32_t *ids, size_t *out_n_routes)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < conf->n_models; i++) {
+        for (uint32_t j = 0; j < conf->models[i].record.n_routes; j++, n++) {
+            if (ids != NULL)
+                ids[n] = conf->models[i].routes[j].id;
+        }
+    }
+    *out_n_routes = n;
+    for (size_t i = 0; i < conf->n_upstreams; i++) {
+        for (uint32_t j = 0; j < conf->upstreams[i].n_credentials; j++, n++) {
+            if (ids != NULL)
+                ids[n] = conf->upstreams[i].credentials[j].record.id;
+        }
+    }
+    return n;
 }
 
 const struct conf_model *
@@ -293,4 +331,11 @@ conf_model_nearest(const struct conf *conf, const char *name)
 
     free(names);
     return nearest;
+}
+
+void
+conf_model_fini(struct conf_model *model)
+{
+    free(model->routes);
+    model->routes = NULL;
 }

@@ -21,5 +21,6 @@ const struct conf_model *conf_model_named(const struct conf_reader *reader,
 /* The model of that name, or NULL; the name most like it, or NULL. */
 const struct conf_model *conf_model_find(const struct conf *conf, const char *name);
 const char *conf_model_nearest(const struct conf *conf, const char *name);
+void conf_model_fini(struct conf_model *model);
 
 #endif

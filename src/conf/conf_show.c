@@ -75,8 +75,8 @@ show_upstream(const struct conf_upstream *upstream, struct buf *out)
 {
     buf_printf(out, "    %s:\n", upstream->record.name);
     show_set(DIRECTIVE_SET_UPSTREAM, upstream, 8, out);
-    if (upstream->credential != NULL)
-        buf_append_str(out, "        # key: (set)\n");
+    if (upstream->credentials[0].secret != NULL)
+        buf_printf(out, "        # %s: (set)\n", upstream->n_credentials == 1 ? "key" : "keys");
 }
 
 static void

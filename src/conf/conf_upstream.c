@@ -5,24 +5,18 @@
 #include "conf_upstream.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "conf_credential.h"
 #include "conf_kind.h"
 #include "conf_url.h"
 #include "relayos/base/hash.h"
 #include "relayos/base/mem.h"
-#include "relayos/base/text.h"
 
-#define MOCK_CREDENTIAL "mock-credential"
-
-static const char *const protocol_names[] = {
-    [PROTOCOL_OPENAI_CHAT] = "openai_chat",
-    [PROTOCOL_OPENAI_RESPONSES] = "openai_responses",
-    [PROTOCOL_ANTHROPIC_MESSAGES] = "anthropic_messages",
-};
-#define N_PROTOCOLS (sizeof(protocol_names) / sizeof(protocol_names[0]))
+#define PROBE_UNSET UINT8_MAX
 
 static int read_upstream(struct conf_reader *reader, const struct conf_node *node,
                          struct conf_upstream *upstream);
@@ -32,24 +26,15 @@ static int check_url(struct conf_reader *reader, const struct conf_node *node,
 static int check_ca_file(struct conf_reader *reader, const struct conf_node *node,
                          const struct conf_upstream *upstream);
 static int64_t hash_origin(const struct upstream_record *record);
-static int read_credential(struct conf_reader *reader, const struct conf_node *node,
-                           struct conf_upstream *upstream);
-static int read_key_env(struct conf_reader *reader, const struct conf_node *node,
-                        struct conf_upstream *upstream);
-static int read_key_file(struct conf_reader *reader, const struct conf_node *node,
-                         struct conf_upstream *upstream);
-static int check_mock(struct conf_reader *reader, const struct conf_node *node,
-                      struct conf_upstream *upstream);
-static int check_credential(struct conf_reader *reader, const struct conf_node *node,
-                            struct slice credential);
-static int read_protocol(struct conf_reader *reader, const struct directive *row,
-                         const struct conf_node *node, uint32_t *protocols);
+static void take_family(struct upstream_record *record, const char *family);
+static void take_probe(struct upstream_record *record);
 
 int
 conf_upstream_read_all(struct conf_reader *reader, const struct directive *row,
                        const struct conf_node *node, void *base)
 {
     struct conf *conf = base;
+    int64_t n_credentials = 0;
 
     (void)row;
     if (node->kind != CONF_NODE_MAP || node->n_children == 0)
@@ -64,7 +49,13 @@ conf_upstream_read_all(struct conf_reader *reader, const struct directive *row,
         upstream->record.id = (uint32_t)conf->n_upstreams++;
         if (read_upstream(reader, item, upstream) != 0)
             return ERR_CONFIG;
+        n_credentials += upstream->n_credentials;
     }
+    if (n_credentials > LIMIT_ALL_CREDENTIALS(conf->capacity_upstreams))
+        return directive_fail_key(reader, node,
+                                  "%" PRId64 " keys of upstreams are more than %" PRId64
+                                  ": raise capacity.upstreams",
+                                  n_credentials, LIMIT_ALL_CREDENTIALS(conf->capacity_upstreams));
     return 0;
 }
 
@@ -83,9 +74,13 @@ read_upstream(struct conf_reader *reader, const struct conf_node *node,
     take_defaults(reader->conf, upstream);
     if (directive_read(reader, DIRECTIVE_SET_UPSTREAM, node, upstream) != 0 ||
         check_url(reader, node, upstream) != 0 || check_ca_file(reader, node, upstream) != 0 ||
-        read_credential(reader, node, upstream) != 0)
+        conf_credential_finish(reader, node, upstream) != 0 ||
+        conf_upstream_check_deadlines(reader, node, &upstream->record.first_token_timeout_us,
+                                      upstream->record.total_timeout_us) != 0)
         return ERR_CONFIG;
     upstream->record.origin_hash = hash_origin(&upstream->record);
+    take_family(&upstream->record, upstream->family);
+    take_probe(&upstream->record);
     return 0;
 }
 
@@ -97,10 +92,12 @@ take_defaults(const struct conf *conf, struct conf_upstream *upstream)
     record->connect_timeout_us = conf->connect_timeout_us;
     record->tls_timeout_us = conf->tls_timeout_us;
     record->first_byte_timeout_us = conf->first_byte_timeout_us;
+    record->first_token_timeout_us = conf->first_token_timeout_us;
     record->idle_timeout_us = conf->idle_timeout_us;
     record->total_timeout_us = conf->total_timeout_us;
     record->max_connections = (uint32_t)conf->upstream_max_connections;
     record->max_idle_connections = (uint32_t)conf->upstream_max_idle;
+    record->probe = PROBE_UNSET;
 }
 
 static int
@@ -149,149 +146,36 @@ hash_origin(const struct upstream_record *record)
     return (int64_t)hash_table64(slice_of(origin, (size_t)len));
 }
 
-static int
-read_credential(struct conf_reader *reader, const struct conf_node *node,
-                struct conf_upstream *upstream)
-{
-    bool is_mock = strcmp(upstream->auth, "mock") == 0;
-    int n_sources = (upstream->key_env[0] != '\0') + (upstream->key_file[0] != '\0') +
-                    (strcmp(upstream->auth, "key") != 0);
-
-    if (n_sources == 0)
-        return directive_fail_key(reader, node,
-                                  "upstream '%s' has no key: name its key_env or key_file, or say "
-                                  "'auth: none'",
-                                  upstream->record.name);
-    if (n_sources > 1)
-        return directive_fail_key(reader, node,
-                                  "upstream '%s' has more than one of key_env, key_file and auth: "
-                                  "which is it?",
-                                  upstream->record.name);
-    if (upstream->key_env[0] != '\0')
-        return read_key_env(reader, node, upstream);
-    if (upstream->key_file[0] != '\0')
-        return read_key_file(reader, node, upstream);
-    return is_mock ? check_mock(reader, node, upstream) : 0;
-}
-
-static int
-read_key_env(struct conf_reader *reader, const struct conf_node *node,
-             struct conf_upstream *upstream)
-{
-    const struct conf_node *env_node = conf_yaml_child(node, "key_env");
-    const char *value = reader->env(upstream->key_env);
-
-    if (value == NULL || value[0] == '\0')
-        return directive_fail(reader, env_node,
-                              "the environment variable %s is not set: export it before the start, "
-                              "or use key_file",
-                              upstream->key_env);
-    if (check_credential(reader, env_node, slice_str(value)) != 0)
-        return ERR_CONFIG;
-    upstream->credential = secret_new(value, strlen(value));
-    return 0;
-}
-
-static int
-read_key_file(struct conf_reader *reader, const struct conf_node *node,
-              struct conf_upstream *upstream)
-{
-    const struct conf_node *file_node = conf_yaml_child(node, "key_file");
-    struct errmsg why;
-
-    if (secret_read_file(upstream->key_file, &upstream->credential, &why) != 0)
-        return directive_fail(reader, file_node, "key_file: %s", why.text);
-    return check_credential(reader, file_node, secret_expose(upstream->credential));
-}
-
-/* A mock takes any key and is not a provider: never one that real prompts could leave to. */
-static int
-check_mock(struct conf_reader *reader, const struct conf_node *node, struct conf_upstream *upstream)
-{
-    if (!conf_url_is_loopback(upstream->record.host))
-        return directive_fail(reader, conf_yaml_child(node, "auth"),
-                              "'auth: mock' is for the bundled mock providers on this machine");
-    upstream->record.is_mock = 1;
-    upstream->credential = secret_new(MOCK_CREDENTIAL, strlen(MOCK_CREDENTIAL));
-    return 0;
-}
-
-/* It goes into a header: anything but visible ASCII would split it. The value is not shown. */
-static int
-check_credential(struct conf_reader *reader, const struct conf_node *node, struct slice credential)
-{
-    if (credential.len >= LIMIT_CREDENTIAL)
-        return directive_fail(reader, node, "the key is longer than %d characters",
-                              LIMIT_CREDENTIAL - 1);
-    for (size_t i = 0; i < credential.len; i++) {
-        if (credential.ptr[i] <= 0x20 || credential.ptr[i] >= 0x7f)
-            return directive_fail(reader, node,
-                                  "the key holds spaces or characters that are not ASCII: look at "
-                                  "how it was copied");
-    }
-    return 0;
-}
-
 int
-conf_upstream_read_protocols(struct conf_reader *reader, const struct directive *row,
-                             const struct conf_node *node, void *base)
+conf_upstream_check_deadlines(struct conf_reader *reader, const struct conf_node *map,
+                              int64_t *first_token_us, int64_t total_us)
 {
-    uint32_t *member = conf_kind_member(row, base);
-    uint32_t protocols = 0;
+    const struct conf_node *node = map == NULL ? NULL : conf_yaml_child(map, "first_token_timeout");
 
-    if (node->kind != CONF_NODE_LIST) {
-        if (read_protocol(reader, row, node, &protocols) != 0)
-            return ERR_CONFIG;
-    } else {
-        for (const struct conf_node *item = node->first; item != NULL; item = item->next) {
-            if (read_protocol(reader, row, item, &protocols) != 0)
-                return ERR_CONFIG;
-        }
-    }
-    if (protocols == 0)
-        return directive_fail(reader, node, "'protocols' must name at least one: %s", row->unit);
-    *member = protocols;
+    if (*first_token_us <= total_us)
+        return 0;
+    if (node != NULL)
+        return directive_fail(reader, node,
+                              "'first_token_timeout' is longer than 'total_timeout', and could "
+                              "never pass: make it shorter, or leave it out");
+    *first_token_us = total_us;
     return 0;
 }
 
-static int
-read_protocol(struct conf_reader *reader, const struct directive *row, const struct conf_node *node,
-              uint32_t *protocols)
+static void
+take_family(struct upstream_record *record, const char *family)
 {
-    const char *text = conf_kind_scalar(reader, row, node, "a protocol, or a list of them");
+    const char *name = family[0] == '\0' ? record->name : family;
 
-    if (text == NULL)
-        return ERR_CONFIG;
-    for (size_t i = 0; i < N_PROTOCOLS; i++) {
-        if (strcmp(protocol_names[i], text) != 0)
-            continue;
-        *protocols |= PROTOCOL_BIT(i);
-        return 0;
-    }
-
-    const char *nearest = text_nearest(slice_str(text), protocol_names, N_PROTOCOLS);
-
-    if (nearest != NULL)
-        return directive_fail(reader, node, "unknown protocol '%.64s' - did you mean '%s'?", text,
-                              nearest);
-    return directive_fail(reader, node, "unknown protocol '%.64s': there are %s", text, row->unit);
+    record->family = (uint32_t)hash_table64(slice_str(name));
 }
 
-void
-conf_upstream_write_protocols(const struct directive *row, const void *base, struct buf *out)
+/* Mocks are on this machine and cannot be away: probes of them would only be noise. */
+static void
+take_probe(struct upstream_record *record)
 {
-    const uint32_t *protocols = conf_kind_const_member(row, base);
-    const char *comma = "";
-
-    buf_append_byte(out, '[');
-    for (size_t i = 0; i < N_PROTOCOLS; i++) {
-        if ((*protocols & PROTOCOL_BIT(i)) == 0)
-            continue;
-        buf_append_str(out, comma);
-        buf_append_str(out, protocol_names[i]);
-        comma = ", ";
-    }
-    buf_append_byte(out, ']');
+    if (record->probe == PROBE_UNSET)
+        record->probe = record->is_mock ? PROBE_NONE : PROBE_MODELS;
 }
 
 long
@@ -307,5 +191,6 @@ conf_upstream_find(const struct conf *conf, const char *name)
 void
 conf_upstream_fini(struct conf_upstream *upstream)
 {
-    secret_free(&upstream->credential);
+    for (uint32_t i = 0; i < upstream->n_credentials; i++)
+        conf_credential_fini(&upstream->credentials[i]);
 }

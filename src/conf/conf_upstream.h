@@ -10,10 +10,12 @@
 /* For conf_kind_upstreams; base is the struct conf. */
 int conf_upstream_read_all(struct conf_reader *reader, const struct directive *row,
                            const struct conf_node *node, void *base);
-/* For conf_kind_protocols. */
-int conf_upstream_read_protocols(struct conf_reader *reader, const struct directive *row,
-                                 const struct conf_node *node, void *base);
-void conf_upstream_write_protocols(const struct directive *row, const void *base, struct buf *out);
+/*
+ * No deadline for the first token past that of the whole: an error at the key in map (may be NULL)
+ * where it was said, else it is made as short.
+ */
+int conf_upstream_check_deadlines(struct conf_reader *reader, const struct conf_node *map,
+                                  int64_t *first_token_us, int64_t total_us) MUST_CHECK;
 
 /* Index in conf->upstreams, or -1. */
 long conf_upstream_find(const struct conf *conf, const char *name);

@@ -14,7 +14,7 @@
 #include "conf_quota.h"
 #include "relayos/base/text.h"
 
-#define N_NEAR 64 /* names compared for "did you mean" */
+#define N_NEAR 128 /* names compared for "did you mean" */
 
 #define RELOAD  true
 #define RESTART false
@@ -26,13 +26,14 @@
 #define MIB     (1024 * KIB)
 #define USD     INT64_C(1000000000)
 
-#define STRUCT_CONF     struct conf
-#define STRUCT_UPSTREAM struct conf_upstream
-#define STRUCT_MODEL    struct conf_model
-#define STRUCT_ROUTE    struct route_record
-#define STRUCT_KEYS     struct conf
-#define STRUCT_KEY      struct conf_key_draft
-#define STRUCT_QUOTA    struct conf_quota_draft
+#define STRUCT_CONF       struct conf
+#define STRUCT_UPSTREAM   struct conf_upstream
+#define STRUCT_CREDENTIAL struct conf_credential
+#define STRUCT_MODEL      struct conf_model
+#define STRUCT_ROUTE      struct route_record
+#define STRUCT_KEYS       struct conf
+#define STRUCT_KEY        struct conf_key_draft
+#define STRUCT_QUOTA      struct conf_quota_draft
 
 static const struct directive rows[] = {
 #define ROW(SET, path, kind, unit, member, initial, min, max, reload, prose)                       \
@@ -229,6 +230,7 @@ directive_name(const struct directive *row)
 {
     static const char *const prefixes[] = {[DIRECTIVE_SET_CONF] = "",
                                            [DIRECTIVE_SET_UPSTREAM] = "upstreams.*.",
+                                           [DIRECTIVE_SET_CREDENTIAL] = "upstreams.*.keys.*.",
                                            [DIRECTIVE_SET_MODEL] = "models.*.",
                                            [DIRECTIVE_SET_ROUTE] = "models.*.routes.*.",
                                            [DIRECTIVE_SET_KEYS] = "",

@@ -12,13 +12,14 @@
 #include "relayos/conf/conf.h"
 
 enum directive_set {
-    DIRECTIVE_SET_CONF,     /* struct conf */
-    DIRECTIVE_SET_UPSTREAM, /* struct conf_upstream */
-    DIRECTIVE_SET_MODEL,    /* struct conf_model */
-    DIRECTIVE_SET_ROUTE,    /* struct route_record */
-    DIRECTIVE_SET_KEYS,     /* struct conf: the keys file */
-    DIRECTIVE_SET_KEY,      /* struct conf_key_draft */
-    DIRECTIVE_SET_QUOTA,    /* struct conf_quota_draft */
+    DIRECTIVE_SET_CONF,       /* struct conf */
+    DIRECTIVE_SET_UPSTREAM,   /* struct conf_upstream */
+    DIRECTIVE_SET_CREDENTIAL, /* struct conf_credential */
+    DIRECTIVE_SET_MODEL,      /* struct conf_model */
+    DIRECTIVE_SET_ROUTE,      /* struct route_record */
+    DIRECTIVE_SET_KEYS,       /* struct conf: the keys file */
+    DIRECTIVE_SET_KEY,        /* struct conf_key_draft */
+    DIRECTIVE_SET_QUOTA,      /* struct conf_quota_draft */
 };
 
 /* What is being read: for messages, and for what one directive must know of others. */

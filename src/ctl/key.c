@@ -7,6 +7,7 @@
 #include "print.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/text.h"
+#include "relayos/model/catalog.h"
 #include "relayos/model/key.h"
 #include "value.h"
 
@@ -21,8 +22,10 @@ static int write_strict(const struct args *args, struct frame_out *out, struct e
 static int write_count(const struct args *args, const char *option, const char *member,
                        struct frame_out *out, struct errmsg *why);
 static int write_tool(const char *tool, struct frame_out *out, struct errmsg *why);
+static int write_policy(const char *policy, struct frame_out *out, struct errmsg *why);
 static void write_text(const struct args *args, const char *option, struct frame_out *out);
 static void print_key(const struct frame_value *key, struct buf *out);
+static struct slice policy_of(const struct frame_value *key);
 static void print_limits(const struct frame_value *key, struct buf *out);
 static void print_rates(const struct frame_value *key, struct buf *out);
 static void print_date(struct buf *out, const char *label, int64_t real_us);
@@ -116,6 +119,8 @@ write_settings(const struct args *args, struct frame_out *out, struct errmsg *wh
         write_models(args_get(args, "models"), out);
     if (rc == 0 && args_has(args, "tool"))
         rc = write_tool(args_get(args, "tool"), out, why);
+    if (rc == 0 && args_has(args, "policy"))
+        rc = write_policy(args_get(args, "policy"), out, why);
     for (size_t n = 0; n < sizeof(counts) / sizeof(counts[0]) && rc == 0; n++)
         rc = write_count(args, counts[n][0], counts[n][1], out, why);
     if (rc == 0 && expires != NULL) {
@@ -236,6 +241,25 @@ write_tool(const char *tool, struct frame_out *out, struct errmsg *why)
     return ERR_SYNTAX;
 }
 
+static int
+write_policy(const char *policy, struct frame_out *out, struct errmsg *why)
+{
+    static const char *const names[ROUTE_N_POLICIES] = ROUTE_POLICY_NAMES;
+    bool is_known = strcmp(policy, "model") == 0;
+
+    for (size_t n = 0; n < ROUTE_N_POLICIES; n++)
+        is_known = is_known || strcmp(names[n], policy) == 0;
+    if (!is_known) {
+        errmsg_set(why,
+                   "\"%s\" is not a policy: balanced, fastest, cheapest, ordered, weighted; or "
+                   "model, to follow each model's own",
+                   policy);
+        return ERR_SYNTAX;
+    }
+    frame_cstr(out, "policy", policy);
+    return 0;
+}
+
 static void
 write_text(const struct args *args, const char *option, struct frame_out *out)
 {
@@ -287,7 +311,7 @@ key_print_list(const struct frame_value *result, const struct args *args, struct
 {
     const struct frame_value *keys = frame_get(result, "keys");
     struct print_table *table =
-        print_table_new(">ID NAME KEY TOOL OWNER STATE MODELS >QUOTA LAST-USED");
+        print_table_new(">ID NAME KEY TOOL OWNER STATE MODELS POLICY >QUOTA LAST-USED");
 
     bool is_filtered = args_get(args, "owner") != NULL || args_get(args, "tool") != NULL ||
                        args_get(args, "state") != NULL || args_get(args, "after") != NULL;
@@ -321,6 +345,7 @@ print_row(const struct frame_value *key, struct print_table *table)
         print_cell_text(table, frame_as_str(frame_at(models, 0)));
     else
         print_cell(table, "%zu models", frame_length(models));
+    print_cell_text(table, policy_of(key));
     if (frame_length(limits) > 0)
         describe_quota(limits, quota);
     print_cell(table, "%s", quota);
@@ -347,6 +372,8 @@ print_key(const struct frame_value *key, struct buf *out)
     describe_models(key, &models);
     print_line(out, "models", "%.*s", (int)models.len, models.ptr);
     buf_fini(&models);
+    if (policy_of(key).len > 0)
+        print_line(out, "policy", "%.*s", (int)policy_of(key).len, policy_of(key).ptr);
     print_limits(key, out);
     print_rates(key, out);
     print_date(out, "created", frame_get_int(key, "created_us", 0));
@@ -356,6 +383,15 @@ print_key(const struct frame_value *key, struct buf *out)
     print_date(out, "revoked", frame_get_int(key, "revoked_us", 0));
     if (frame_get_int(key, "rotated_from", 0) != 0)
         print_line(out, "rotated from", "%lld", (long long)frame_get_int(key, "rotated_from", 0));
+}
+
+/* Empty: as each model says. */
+static struct slice
+policy_of(const struct frame_value *key)
+{
+    struct slice policy = frame_get_str(key, "policy");
+
+    return slice_eq_str(policy, "model") ? (struct slice){0} : policy;
 }
 
 static void

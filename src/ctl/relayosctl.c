@@ -114,9 +114,12 @@ carry_out(struct client *client, int argc, char **argv, bool wants_help)
 static int
 check_operands(const struct verb *verb, const struct args *args)
 {
-    size_t n_wanted = verb->operands[0] == '\0' ? 0 : 1;
     bool is_optional = verb->operands[0] == '[';
+    size_t n_wanted = 0;
+    struct slice word;
 
+    while (args_nth_word(verb->operands, n_wanted, &word))
+        n_wanted++;
     if (args->n_operands == n_wanted || (is_optional && args->n_operands == 0))
         return CTL_OK;
     if (args->n_operands < n_wanted)

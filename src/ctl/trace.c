@@ -5,15 +5,20 @@
 
 #include "print.h"
 #include "relayos/base/clock.h"
+#include "relayos/base/limits.h"
 #include "relayos/base/text.h"
+#include "trace_choice.h"
 #include "value.h"
 
 static int write_moment(const struct args *args, const char *option, const char *member,
                         struct frame_out *out, struct errmsg *why);
 static void print_row(const struct frame_value *request, struct print_table *table);
+static void cell_model(struct print_table *table, const struct frame_value *request);
+static void cell_outcome(struct print_table *table, const struct frame_value *request);
 static struct slice outcome_of(const struct frame_value *request);
 static int64_t end_of(const struct frame_value *request);
 static void print_head(const struct frame_value *request, struct buf *out);
+static void print_stand_in(const struct frame_value *request, struct buf *out);
 static void print_optional(const struct frame_value *request, const char *label, const char *member,
                            struct buf *out);
 static void print_corrections(const struct frame_value *corrections, struct buf *out);
@@ -94,16 +99,47 @@ print_row(const struct frame_value *request, struct print_table *table)
     print_cell_text(table, frame_get_str(request, "request_id"));
     print_cell_time(table, frame_get_int(request, "accepted_us", 0));
     print_cell_text(table, frame_get_str(request, "key_name"));
-    print_cell_text(table, frame_get_str(request, "model"));
+    cell_model(table, request);
     print_cell_text(table, frame_get_str(request, "endpoint"));
     print_cell(table, "%lld", (long long)frame_get_int(request, "status", 0));
-    print_cell_text(table, outcome_of(request));
+    cell_outcome(table, request);
     print_cell(table, "%s", took);
     print_cell_usd(table, frame_get_int(request, "charge_nusd", 0));
     print_cell_text(table, frame_get_str(request, "provenance"));
 }
 
 /* The category that the caller met; without one it went well, or goes on. */
+/* "claude-sonnet-4 -> gpt-4.1-mini" if another model stood in. */
+static void
+cell_model(struct print_table *table, const struct frame_value *request)
+{
+    struct slice model = frame_get_str(request, "model"),
+                 answered_by = frame_get_str(request, "answered_by");
+    char text[2 * LIMIT_MODEL_NAME + 8];
+
+    snprintf(text, sizeof(text), "%.*s%s%.*s", (int)model.len, model.ptr,
+             answered_by.len > 0 ? " -> " : "", (int)answered_by.len,
+             answered_by.len > 0 ? answered_by.ptr : "");
+    print_cell_text(table, slice_str(text));
+}
+
+/* "ok (2 attempts)" if it took more than one. */
+static void
+cell_outcome(struct print_table *table, const struct frame_value *request)
+{
+    int64_t n_attempts = frame_get_int(request, "n_attempts", 0);
+    struct slice outcome = outcome_of(request);
+    char text[128];
+
+    if (n_attempts < 2) {
+        print_cell_text(table, outcome);
+        return;
+    }
+    snprintf(text, sizeof(text), "%.*s (%lld attempts)", (int)outcome.len, outcome.ptr,
+             (long long)n_attempts);
+    print_cell_text(table, slice_str(text));
+}
+
 static struct slice
 outcome_of(const struct frame_value *request)
 {
@@ -148,6 +184,7 @@ trace_print_show(const struct frame_value *result, const struct args *args, stru
         buf_append_byte(out, '\n');
         print_attempts(frame_get(request, "attempts"), out);
     }
+    trace_choice_print(request, out);
 }
 
 static void
@@ -171,6 +208,8 @@ print_head(const struct frame_value *request, struct buf *out)
     print_line(out, "endpoint", "%.*s%s", (int)endpoint.len, endpoint.ptr,
                frame_get_bool(request, "is_stream", false) ? ", streamed" : "");
     print_optional(request, "model", "model", out);
+    if (frame_get_str(request, "answered_by").len > 0)
+        print_stand_in(request, out);
     print_optional(request, "client", "client_address", out);
     print_optional(request, "user agent", "user_agent", out);
     print_optional(request, "client's id", "client_request_id", out);
@@ -178,6 +217,16 @@ print_head(const struct frame_value *request, struct buf *out)
                cost);
     if (frame_get_bool(request, "is_over_quota", false))
         print_line(out, "quota", "over a shadow quota, which refuses nothing");
+}
+
+static void
+print_stand_in(const struct frame_value *request, struct buf *out)
+{
+    struct slice model = frame_get_str(request, "model"),
+                 answered_by = frame_get_str(request, "answered_by");
+
+    print_line(out, "answered by", "%.*s, standing in for %.*s", (int)answered_by.len,
+               answered_by.ptr, (int)model.len, model.ptr);
 }
 
 static void

@@ -282,6 +282,7 @@ fill_view(struct ledger *ledger, const struct key_record *key, struct key_view *
     view->requests_per_minute = key->requests_per_minute;
     view->tokens_per_minute = key->tokens_per_minute;
     view->tool = key->tool;
+    view->policy = key->policy;
     for (uint32_t i = 0; i < key->n_models; i++) {
         uint32_t id;
 

@@ -11,6 +11,7 @@
 #include "audit.h"
 #include "backup.h"
 #include "checkpoint.h"
+#include "explain.h"
 #include "key_admin.h"
 #include "key_declare.h"
 #include "key_rotate.h"
@@ -56,6 +57,7 @@ static dispatch_handler *const handlers[COMMAND_N] = {
     [COMMAND_REQUEST_LIST] = request_query_list,
     [COMMAND_REQUEST_SHOW] = request_query_show,
     [COMMAND_USAGE] = report_usage,
+    [COMMAND_EXPLAIN] = explain_run,
     [COMMAND_LEDGER_STATUS] = report_status,
     [COMMAND_CHECKPOINT] = checkpoint_run,
     [COMMAND_LEDGER_ROWS] = row_reply_page,

@@ -13,6 +13,7 @@
 #include "relayos/base/text.h"
 #include "relayos/policy/key_secret.h"
 #include "relayos/store/store_key.h"
+#include "relayos/store/store_name.h"
 
 #define DEFAULT_PAGE    100
 #define MAX_PAGE        500
@@ -30,6 +31,7 @@ static int list_page(struct ledger *ledger, const struct store_key_filter *filte
 static int update_found(struct ledger *ledger, const struct frame_value *args,
                         const struct key_record *before, struct key_record *key,
                         struct errmsg *why);
+static void log_policy(const struct key_record *key, uint8_t before);
 static void put_back(struct ledger *ledger, const struct key_record *before);
 static int write_update(struct ledger *ledger, const struct key_record *key, struct errmsg *why);
 static int change_flags(struct ledger *ledger, const struct frame_value *args,
@@ -114,6 +116,8 @@ insert(struct ledger *ledger, struct key_record *key, struct errmsg *why)
     if (rc != 0)
         return explain_name(ledger, key, rc, why);
     rc = key_admin_publish(ledger, key, why);
+    if (rc == 0)
+        log_policy(key, 0);
     if (rc == 0)
         return 0;
     /* It has just been made and nobody knows its secret: leave nothing half usable behind. */
@@ -277,7 +281,18 @@ update_found(struct ledger *ledger, const struct frame_value *args, const struct
         return rc;
     if ((rc = key_admin_publish(ledger, key, why)) == ERR_FULL)
         put_back(ledger, before);
+    else if (rc == 0)
+        log_policy(key, before->policy);
     return rc;
+}
+
+/* Whose requests go elsewhere from now on: the master's log says that a command came, not what. */
+static void
+log_policy(const struct key_record *key, uint8_t before)
+{
+    if (key->policy != before)
+        log_info("key.policy", "key_id=%llu from=%s to=%s", (unsigned long long)key->id,
+                 store_name(STORE_NAME_POLICY, before), store_name(STORE_NAME_POLICY, key->policy));
 }
 
 /* What finds no room must not stand in the store either: nobody would hold to it. */

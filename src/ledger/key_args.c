@@ -18,6 +18,7 @@
 
 static int find_by_text(struct ledger *ledger, struct slice text, struct key_record *out);
 static int apply_plain(const struct frame_value *args, struct key_record *key, struct errmsg *why);
+static int apply_policy(struct slice name, uint8_t *out, struct errmsg *why);
 static int apply_text(const struct frame_value *args, const char *name, char out[LIMIT_NAME],
                       struct errmsg *why);
 static int apply_count(const struct frame_value *args, const char *name, int64_t max, int64_t *out,
@@ -131,7 +132,7 @@ key_args_declare(const struct frame_value *args, struct key_record *key, struct 
 static int
 apply_plain(const struct frame_value *args, struct key_record *key, struct errmsg *why)
 {
-    struct slice tool = frame_get_str(args, "tool");
+    struct slice tool = frame_get_str(args, "tool"), policy = frame_get_str(args, "policy");
     int rc = 0;
 
     if ((rc = apply_text(args, "name", key->name, why)) != 0 ||
@@ -152,7 +153,21 @@ apply_plain(const struct frame_value *args, struct key_record *key, struct errms
         errmsg_set(why, "a key needs a name");
         return ERR_SYNTAX;
     }
-    return tool.len == 0 ? 0 : key_args_tool(tool, &key->tool, why);
+    if (tool.len > 0 && (rc = key_args_tool(tool, &key->tool, why)) != 0)
+        return rc;
+    return policy.len == 0 ? 0 : apply_policy(policy, &key->policy, why);
+}
+
+static int
+apply_policy(struct slice name, uint8_t *out, struct errmsg *why)
+{
+    if (store_name_find(STORE_NAME_POLICY, name, out) == 0)
+        return 0;
+    errmsg_set(why,
+               "policy \"%.*s\" is none of balanced, fastest, cheapest, ordered, weighted, nor "
+               "model, which is to follow each model's own",
+               (int)(name.len < 64 ? name.len : 64), name.ptr);
+    return ERR_SYNTAX;
 }
 
 int

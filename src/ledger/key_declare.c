@@ -223,7 +223,7 @@ is_same(const struct key_record *a, const struct key_record *b)
 {
     if (strcmp(a->name, b->name) != 0 || strcmp(a->owner, b->owner) != 0 ||
         strcmp(a->last4, b->last4) != 0 || a->tool != b->tool || a->flags != b->flags ||
-        a->n_models != b->n_models || !has_same_limits(a, b) ||
+        a->policy != b->policy || a->n_models != b->n_models || !has_same_limits(a, b) ||
         a->requests_per_minute != b->requests_per_minute ||
         a->tokens_per_minute != b->tokens_per_minute || a->max_concurrent != b->max_concurrent ||
         a->expires_us != b->expires_us)

@@ -31,6 +31,7 @@ key_reply_write(struct ledger *ledger, const struct key_record *key, const char 
     frame_end(out);
     int rc = write_limits(ledger, key, out);
     frame_bool(out, "strict", (key->flags & KEY_STRICT) != 0);
+    frame_cstr(out, "policy", store_name(STORE_NAME_POLICY, key->policy));
     frame_int(out, "requests_per_minute", key->requests_per_minute);
     frame_int(out, "tokens_per_minute", key->tokens_per_minute);
     frame_int(out, "max_concurrent", key->max_concurrent);

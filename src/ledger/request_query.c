@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "choice.h"
 #include "key_args.h"
 #include "ledger.h"
 #include "relayos/base/mem.h"
@@ -28,8 +30,9 @@ static void write_who(struct ledger *ledger, const struct store_trace *trace,
                       struct frame_out *out);
 static void write_usage(const struct usage *usage, struct frame_out *out);
 static void write_stages(const struct flight_record *flight, struct frame_out *out);
-static void write_attempts(const struct flight_record *flight, struct frame_out *out);
-static void write_attempt(const struct flight_record *flight, uint32_t n, struct frame_out *out);
+static void write_attempts(const struct store_trace *trace, struct frame_out *out);
+static void write_attempt(const struct store_trace *trace, uint32_t n, struct frame_out *out);
+static void write_reason(const struct store_trace *trace, uint32_t n, struct frame_out *out);
 static void write_offset(const struct flight_record *flight, int64_t us, const char *name,
                          struct frame_out *out);
 
@@ -142,7 +145,9 @@ request_query_show(struct ledger *ledger, const struct frame_value *args, struct
         frame_map(out, "request");
         write_request(ledger, trace, out);
         frame_cstr(out, "state", state == FLIGHT_FREE ? "settled" : flight_state_name(state));
-        rc = row_reply_corrections(ledger, id, out);
+        rc = choice_write(ledger, trace, state != FLIGHT_FREE, out);
+        if (rc == 0)
+            rc = row_reply_corrections(ledger, id, out);
         frame_end(out);
     }
     free(trace);
@@ -153,14 +158,21 @@ static int
 find_running(struct ledger *ledger, struct uuid id, struct store_trace *out,
              enum flight_state *out_state)
 {
+    const char *models[LIMIT_ATTEMPTS];
     uint32_t n_slots = flight_n_slots(ledger->segment);
 
     for (uint32_t idx = 0; idx < n_slots; idx++) {
         if (flight_peek(ledger->segment, idx) == FLIGHT_FREE)
             continue;
         *out_state = flight_copy(ledger->segment, idx, &out->flight);
-        if (*out_state != FLIGHT_FREE && memcmp(&out->flight.request_id, &id, sizeof(id)) == 0)
-            return 0;
+        if (*out_state == FLIGHT_FREE || memcmp(&out->flight.request_id, &id, sizeof(id)) != 0)
+            continue;
+        choice_models(ledger, &out->flight, models);
+        for (int n = 0; n < LIMIT_ATTEMPTS; n++)
+            snprintf(out->attempt_models[n], LIMIT_MODEL_NAME, "%s",
+                     models[n] == NULL ? "" : models[n]);
+        out->n_attempts = out->flight.n_attempts;
+        return 0;
     }
     return ERR_MISSING;
 }
@@ -184,7 +196,9 @@ write_request(struct ledger *ledger, const struct store_trace *trace, struct fra
     frame_bool(out, "is_over_quota", flight->is_over_quota != 0);
     write_usage(&flight->usage, out);
     write_stages(flight, out);
-    write_attempts(flight, out);
+    frame_int(out, "n_attempts", trace->n_attempts);
+    frame_cstr(out, "answered_by", trace->answered_by[0] == '\0' ? NULL : trace->answered_by);
+    write_attempts(trace, out);
     frame_int(out, "bytes_in", flight->body_bytes);
     frame_int(out, "bytes_out", flight->bytes_out);
     frame_int(out, "n_events", flight->n_events);
@@ -243,23 +257,25 @@ write_stages(const struct flight_record *flight, struct frame_out *out)
 }
 
 static void
-write_attempts(const struct flight_record *flight, struct frame_out *out)
+write_attempts(const struct store_trace *trace, struct frame_out *out)
 {
     frame_array(out, "attempts");
-    for (uint32_t n = 0; n < flight->n_attempts && n < LIMIT_ATTEMPTS; n++) {
+    for (uint32_t n = 0; n < trace->flight.n_attempts && n < LIMIT_ATTEMPTS; n++) {
         frame_map(out, NULL);
-        write_attempt(flight, n, out);
+        write_attempt(trace, n, out);
         frame_end(out);
     }
     frame_end(out);
 }
 
 static void
-write_attempt(const struct flight_record *flight, uint32_t n, struct frame_out *out)
+write_attempt(const struct store_trace *trace, uint32_t n, struct frame_out *out)
 {
+    const struct flight_record *flight = &trace->flight;
     const struct flight_attempt *attempt = &flight->attempts[n];
 
     frame_int(out, "attempt", n);
+    write_reason(trace, n, out);
     frame_int(out, "route_id", attempt->route_id);
     frame_cstr(out, "upstream", attempt->upstream);
     frame_cstr(out, "upstream_model", attempt->upstream_model);
@@ -278,6 +294,21 @@ write_attempt(const struct flight_record *flight, uint32_t n, struct frame_out *
     frame_int(out, "cost_nusd", attempt->cost_nusd);
     frame_cstr(out, "note", attempt->note);
     frame_cstr(out, "upstream_request_id", attempt->upstream_request_id);
+}
+
+/* Why it was made, and with what. */
+static void
+write_reason(const struct store_trace *trace, uint32_t n, struct frame_out *out)
+{
+    const struct flight_attempt *attempt = &trace->flight.attempts[n];
+    const char *model = trace->attempt_models[n];
+
+    frame_cstr(out, "reason", store_name(STORE_NAME_REASON, attempt->reason));
+    frame_cstr(out, "model", model[0] != '\0' ? model : trace->flight.model);
+    frame_str(
+        out, "credential",
+        slice_of(attempt->credential, strnlen(attempt->credential, sizeof(attempt->credential))));
+    frame_int(out, "score", attempt->score);
 }
 
 /* From acceptance; nil: not reached. */

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "choice.h"
 #include "intent.h"
 #include "ledger.h"
 #include "relayos/base/clock.h"
@@ -186,8 +187,12 @@ write_flight(struct ledger *ledger, struct settle_row *row, int64_t now_us)
                      flight->provenance == USAGE_ESTIMATED || flight->provenance == USAGE_INVALID;
     row->quota_tokens = has_usage ? price_quota_tokens(&flight->usage) : 0;
 
-    struct store_settlement settlement = {
-        .flight = flight, .quota_tokens = row->quota_tokens, .now_us = now_us};
+    char choices[CHOICE_TEXT_SIZE];
+    struct store_settlement settlement = {.flight = flight,
+                                          .quota_tokens = row->quota_tokens,
+                                          .now_us = now_us,
+                                          .choices = choice_format(flight, choices)};
+    choice_models(ledger, flight, settlement.attempt_models);
     int rc = store_ledger_insert(ledger->store, &settlement, &inserted);
     if (rc != 0)
         return rc;

@@ -18,6 +18,7 @@ static void judge(struct flight_record *flight, enum flight_state state,
                   struct undertaker_tally *tally);
 static bool has_usage(const struct flight_record *flight);
 static bool has_reached_caller(const struct flight_record *flight);
+static uint32_t who_used(const struct flight_record *flight);
 static void end_attempts(struct flight_record *flight, bool was_sent);
 static void note_cost(const struct flight_record *flight, struct flight_attempt *attempt,
                       bool was_sent);
@@ -118,25 +119,42 @@ has_usage(const struct flight_record *flight)
 static bool
 has_reached_caller(const struct flight_record *flight)
 {
-    uint8_t last = ATTEMPT_RUNNING;
-
-    if (flight->n_attempts > 0 && flight->n_attempts <= LIMIT_ATTEMPTS)
-        last = flight->attempts[flight->n_attempts - 1].outcome;
-    return flight->stage_us[FLIGHT_STAGE_FIRST_TOKEN] != 0 || last == ATTEMPT_RUNNING ||
-           last == ATTEMPT_OK;
+    return flight->stage_us[FLIGHT_STAGE_FIRST_TOKEN] != 0 || flight->n_attempts == 0 ||
+           who_used(flight) < LIMIT_ATTEMPTS;
 }
 
-/* The one that ran has used what was noted last; the others know what they have cost. */
+/* The attempt that what was noted last is about: the one that was through, else the one that ran;
+ * of a hedge pair the first, for the other becomes the request's only when that one ends.
+ * LIMIT_ATTEMPTS: none. */
+static uint32_t
+who_used(const struct flight_record *flight)
+{
+    uint32_t used = LIMIT_ATTEMPTS;
+
+    for (uint32_t i = 0; i < flight->n_attempts && i < LIMIT_ATTEMPTS; i++) {
+        uint8_t outcome = flight->attempts[i].outcome;
+
+        if (outcome == ATTEMPT_OK)
+            return i;
+        if (outcome == ATTEMPT_RUNNING && used == LIMIT_ATTEMPTS)
+            used = i;
+    }
+    return used;
+}
+
+/* The others know what they have cost. */
 static void
 end_attempts(struct flight_record *flight, bool was_sent)
 {
+    uint32_t used = who_used(flight);
     int64_t total = 0;
 
     for (uint32_t i = 0; i < flight->n_attempts && i < LIMIT_ATTEMPTS; i++) {
         struct flight_attempt *attempt = &flight->attempts[i];
 
-        if (attempt->outcome == ATTEMPT_RUNNING ||
-            (attempt->outcome == ATTEMPT_OK && attempt->provenance == USAGE_NONE))
+        if (attempt->outcome == ATTEMPT_RUNNING)
+            attempt->provenance = was_sent ? USAGE_INDETERMINATE : USAGE_NONE;
+        if (i == used && (attempt->outcome == ATTEMPT_RUNNING || attempt->provenance == USAGE_NONE))
             note_cost(flight, attempt, was_sent);
         if (attempt->outcome == ATTEMPT_RUNNING) {
             attempt->outcome = was_sent ? ATTEMPT_UNCERTAIN : ATTEMPT_FAILED;

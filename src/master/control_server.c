@@ -22,13 +22,13 @@
 #define IDLE_US   INT64_C(60000000) /* a peer that neither sends nor takes anything */
 
 static int bind_at(int fd, const char *path, struct errmsg *why);
-static bool peer_may_enter(int fd);
-static void client_open(struct control_client *client, int fd, int64_t now_us);
+static bool peer_may_enter(int fd, unsigned *out_uid);
+static void client_open(struct control_client *client, int fd, unsigned uid, int64_t now_us);
 static void client_close(struct control_client *client);
 static bool client_read(struct control_client *client);
 static bool client_write(struct control_client *client);
 static void client_work(struct master *master, size_t n, int64_t now_us);
-static struct control_client *client_of(struct control_server *server, struct ledger_tag tag);
+static struct control_client *client_of(struct control_server *server, struct child_tag tag);
 
 int
 control_server_open(struct control_server *server, const char *run_dir, struct errmsg *why)
@@ -115,21 +115,23 @@ control_server_on_connect(struct control_server *server, int64_t now_us)
         int fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0)
             return;
-        if (peer_may_enter(fd))
-            client_open(&server->clients[n], fd, now_us);
+        unsigned uid;
+        if (peer_may_enter(fd, &uid))
+            client_open(&server->clients[n], fd, uid, now_us);
         else
             close(fd);
     }
 }
 
 static bool
-peer_may_enter(int fd)
+peer_may_enter(int fd, unsigned *out_uid)
 {
     struct ucred peer;
     socklen_t len = sizeof(peer);
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
         return false;
+    *out_uid = peer.uid;
     if (peer.uid == 0 || peer.uid == geteuid())
         return true;
     log_warn("control.denied", "uid=%u peer_pid=%d", (unsigned)peer.uid, (int)peer.pid);
@@ -137,9 +139,10 @@ peer_may_enter(int fd)
 }
 
 static void
-client_open(struct control_client *client, int fd, int64_t now_us)
+client_open(struct control_client *client, int fd, unsigned uid, int64_t now_us)
 {
     client->fd = fd;
+    client->uid = uid;
     client->generation++;
     client->is_waiting = false;
     client->deadline_us = now_us + IDLE_US;
@@ -236,7 +239,7 @@ client_work(struct master *master, size_t n, int64_t now_us)
         client_close(client);
         return;
     }
-    struct ledger_tag tag = {
+    struct child_tag tag = {
         .owner = (uint64_t)client->generation << 32 | n,
         .id = frame_get_int(frame_root(in), "id", 0),
     };
@@ -246,8 +249,14 @@ client_work(struct master *master, size_t n, int64_t now_us)
     frame_in_free(&in);
 }
 
+unsigned
+control_server_uid(const struct master *master, struct child_tag tag)
+{
+    return master->control.clients[tag.owner & UINT32_MAX].uid;
+}
+
 struct frame_out *
-control_server_reply_begin(struct master *master, struct ledger_tag tag)
+control_server_reply_begin(struct master *master, struct child_tag tag)
 {
     struct control_server *server = &master->control;
 
@@ -258,7 +267,7 @@ control_server_reply_begin(struct master *master, struct ledger_tag tag)
 }
 
 void
-control_server_reply_end(struct master *master, struct ledger_tag tag)
+control_server_reply_end(struct master *master, struct child_tag tag)
 {
     struct control_client *client = client_of(&master->control, tag);
 
@@ -269,7 +278,7 @@ control_server_reply_end(struct master *master, struct ledger_tag tag)
 }
 
 void
-control_server_reply_error(struct master *master, struct ledger_tag tag, int err,
+control_server_reply_error(struct master *master, struct child_tag tag, int err,
                            const struct errmsg *why)
 {
     struct control_client *client = client_of(&master->control, tag);
@@ -283,7 +292,7 @@ control_server_reply_error(struct master *master, struct ledger_tag tag, int err
 
 /* The peer a tag was made for, or NULL: it has left, another may sit in its place. */
 static struct control_client *
-client_of(struct control_server *server, struct ledger_tag tag)
+client_of(struct control_server *server, struct child_tag tag)
 {
     struct control_client *client = &server->clients[tag.owner & UINT32_MAX];
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ledger_link.h"
+#include "child_link.h"
 #include "relayos/base/errmsg.h"
 #include "relayos/control/command.h"
 
@@ -16,6 +16,7 @@
 
 struct control_client {
     int fd;              /* -1 = free */
+    unsigned uid;        /* whose process it is */
     uint32_t generation; /* a late answer for a peer that left goes to nobody */
     bool is_waiting;     /* for an answer that is being made; the next request waits with it */
     int64_t deadline_us;
@@ -44,10 +45,13 @@ void control_server_on_events(struct control_server *server, size_t n, short eve
 /* The work list's last entry: carry out the requests that have come, close who is overdue. */
 void control_server_work(struct master *master, int64_t now_us);
 
+/* Whose request a tag stands for; it must not have left. */
+unsigned control_server_uid(const struct master *master, struct child_tag tag);
+
 /* An answer for a tag: NULL when its peer has left. Between the two, write the result. */
-struct frame_out *control_server_reply_begin(struct master *master, struct ledger_tag tag);
-void control_server_reply_end(struct master *master, struct ledger_tag tag);
-void control_server_reply_error(struct master *master, struct ledger_tag tag, int err,
+struct frame_out *control_server_reply_begin(struct master *master, struct child_tag tag);
+void control_server_reply_end(struct master *master, struct child_tag tag);
+void control_server_reply_error(struct master *master, struct child_tag tag, int err,
                                 const struct errmsg *why);
 
 #endif

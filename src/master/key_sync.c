@@ -5,11 +5,11 @@ static void write_key(const struct key_record *key, struct frame_out *out);
 static void write_limits(const struct key_record *key, struct frame_out *out);
 
 int
-key_sync_send(struct ledger_link *link, const struct conf *conf, ledger_on_reply *on_reply,
+key_sync_send(struct child_link *link, const struct conf *conf, child_on_reply *on_reply,
               int64_t now_us, struct errmsg *why)
 {
-    struct ledger_call call = {.command = COMMAND_KEY_SYNC, .on_reply = on_reply};
-    struct frame_out *out = ledger_link_begin(link, COMMAND_KEY_SYNC);
+    struct child_call call = {.command = COMMAND_KEY_SYNC, .on_reply = on_reply};
+    struct frame_out *out = child_link_begin(link, COMMAND_KEY_SYNC);
 
     if (out == NULL) {
         errmsg_set(why, "the ledger is not ready; try again in a moment");
@@ -19,7 +19,7 @@ key_sync_send(struct ledger_link *link, const struct conf *conf, ledger_on_reply
     for (size_t n = 0; n < conf->n_keys; n++)
         write_key(&conf->keys[n], out);
     frame_end(out);
-    if (ledger_link_send(link, &call, now_us) == 0)
+    if (child_link_send(link, &call, now_us) == 0)
         return 0;
     errmsg_set(why, "%s: %zu declared keys are more than the ledger takes in one message",
                conf->keys_file, conf->n_keys);
@@ -30,6 +30,7 @@ static void
 write_key(const struct key_record *key, struct frame_out *out)
 {
     static const char *const tools[KEY_N_TOOLS] = KEY_TOOL_NAMES;
+    static const char *const policies[ROUTE_N_POLICIES] = ROUTE_POLICY_NAMES;
 
     frame_map(out, NULL);
     frame_bin(out, "digest", key->digest, sizeof(key->digest));
@@ -38,6 +39,8 @@ write_key(const struct key_record *key, struct frame_out *out)
     frame_cstr(out, "tool", tools[key->tool < KEY_N_TOOLS ? key->tool : KEY_TOOL_OTHER]);
     frame_cstr(out, "last4", key->last4);
     frame_int(out, "flags", key->flags);
+    if (key->policy > 0 && key->policy <= ROUTE_N_POLICIES)
+        frame_cstr(out, "policy", policies[key->policy - 1]);
     frame_array(out, "models");
     for (uint32_t n = 0; n < key->n_models; n++)
         frame_cstr(out, NULL, key->models[n]);

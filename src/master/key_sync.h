@@ -5,12 +5,12 @@
 #ifndef MASTER_KEY_SYNC_H
 #define MASTER_KEY_SYNC_H
 
-#include "ledger_link.h"
+#include "child_link.h"
 #include "relayos/base/errmsg.h"
 #include "relayos/conf/conf.h"
 
 /* Send key.sync; the outcome goes to on_reply. ERR_BUSY without a ledger, ERR_TOO_LARGE. */
-int key_sync_send(struct ledger_link *link, const struct conf *conf, ledger_on_reply *on_reply,
+int key_sync_send(struct child_link *link, const struct conf *conf, child_on_reply *on_reply,
                   int64_t now_us, struct errmsg *why) MUST_CHECK;
 
 #endif

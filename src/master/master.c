@@ -32,9 +32,10 @@
 
 #define TICK_MS        1000 /* at most: time-outs of clients and calls are looked at this often */
 #define LEDGER_STOP_US INT64_C(30000000)
-#define MAX_FDS        (2 * LIMIT_WORKERS + CONTROL_SERVER_CLIENTS + 8)
+#define PROBER_STOP_US INT64_C(1000000) /* once all others have ended */
+#define MAX_FDS        (2 * LIMIT_WORKERS + CONTROL_SERVER_CLIENTS + 12)
 
-enum fd_kind { FD_SIGNAL, FD_LEDGER, FD_READY, FD_ADOPTED, FD_CHECKER, FD_CONTROL, FD_CLIENT };
+enum fd_kind { FD_SIGNAL, FD_LINK, FD_READY, FD_ADOPTED, FD_CHECKER, FD_CONTROL, FD_CLIENT };
 
 struct fd_set_of {
     struct pollfd fds[MAX_FDS];
@@ -55,14 +56,16 @@ static void take_signals(struct master *master);
 static void on_signal(struct master *master, int signo, int64_t now_us);
 static void stop(struct master *master, int signo, int64_t now_us);
 static void on_ready(struct master *master, struct child *child);
-static void on_keys_synced(struct master *master, struct ledger_tag tag,
+static void on_keys_synced(struct master *master, struct child_tag tag,
                            const struct frame_value *reply);
 static void sync_keys(struct master *master, int64_t now_us);
 static void announce(struct master *master, int64_t now_us);
 static void look_at_phase(struct master *master, int64_t now_us);
+static void look_at_prober(struct master *master, int64_t now_us);
 static void on_deadline(struct master *master, int64_t now_us);
+static void stop_prober(struct master *master);
 static void stop_ledger(struct master *master, int64_t now_us);
-static void on_ledger_stopped(struct master *master, struct ledger_tag tag,
+static void on_ledger_stopped(struct master *master, struct child_tag tag,
                               const struct frame_value *reply);
 static void signal_workers(struct master *master, int signo, int64_t timeout_us);
 static bool workers_are_ready(const struct master *master);
@@ -110,7 +113,8 @@ serve(struct master *master)
         spawn_work(master, now_us);
         reload_work(master, now_us);
         schedule_work(master, now_us);
-        ledger_link_expire(master, now_us);
+        child_link_expire(master, &master->ledger_link, now_us);
+        child_link_expire(master, &master->prober_link, now_us);
         control_server_work(master, now_us);
         look_at_phase(master, now_us);
         rebuild_work(master, now_us);
@@ -140,11 +144,14 @@ collect_fds(const struct master *master, struct fd_set_of *set)
     const struct control_server *control = &master->control;
 
     add_fd(set, master->signal_fd, POLLIN, FD_SIGNAL, 0);
-    add_fd(set, master->link.fd, ledger_link_events(&master->link), FD_LEDGER, 0);
     add_fd(set, master->reload.checker_fd, POLLIN, FD_CHECKER, 0);
-    add_fd(set, master->ledger.ready_fd, POLLIN, FD_READY, LIMIT_WORKERS);
-    for (uint32_t n = 0; n < master->n_workers; n++)
-        add_fd(set, master->workers[n].ready_fd, POLLIN, FD_READY, n);
+    for (uint32_t n = 0; n < master_n_children(master); n++) {
+        const struct child *child = &master->children[n];
+
+        if (child->link != NULL)
+            add_fd(set, child->link->fd, child_link_events(child->link), FD_LINK, n);
+        add_fd(set, child->ready_fd, POLLIN, FD_READY, n);
+    }
     for (uint32_t slot = 0; slot < LIMIT_WORKERS; slot++) {
         if (master->adoption.workers[slot].pid != 0)
             add_fd(set, master->adoption.workers[slot].pidfd, POLLIN, FD_ADOPTED, slot);
@@ -193,15 +200,13 @@ dispatch(struct master *master, enum fd_kind kind, size_t n, short events)
     case FD_SIGNAL:
         take_signals(master);
         break;
-    case FD_LEDGER:
-        ledger_link_on_events(master, events);
+    case FD_LINK:
+        child_link_on_events(master, &master->children[n], events);
         break;
-    case FD_READY: {
-        struct child *child = n == LIMIT_WORKERS ? &master->ledger : &master->workers[n];
-        if (spawn_on_ready_event(child))
-            on_ready(master, child);
+    case FD_READY:
+        if (spawn_on_ready_event(&master->children[n]))
+            on_ready(master, &master->children[n]);
         break;
-    }
     case FD_ADOPTED:
         adopt_on_end(master, (uint32_t)n);
         rebuild_if_damaged(master, now_us); /* how it ended we cannot know: it is not our child */
@@ -257,6 +262,8 @@ on_signal(struct master *master, int signo, int64_t now_us)
         signal_workers(master, SIGUSR1, 0);
         if (master->ledger.pid != 0)
             kill(master->ledger.pid, SIGUSR1);
+        if (master->prober.pid != 0)
+            kill(master->prober.pid, SIGUSR1);
         break;
     case SIGWINCH:
         master->workers_are_off = true;
@@ -309,6 +316,7 @@ master_move(struct master *master, enum master_phase phase, int64_t now_us)
         log_info("stopping", "workers=%u", master->n_workers);
         break;
     case MASTER_LEDGER_STOPS:
+        stop_prober(master);
         stop_ledger(master, now_us);
         break;
     case MASTER_IS_OVER:
@@ -370,13 +378,23 @@ look_at_phase(struct master *master, int64_t now_us)
         break;
     case MASTER_LEDGER_STOPS:
         if (master->ledger.pid == 0)
-            master_move(master, MASTER_IS_OVER, now_us);
+            look_at_prober(master, now_us);
         break;
     case MASTER_KEYS_SYNC:
     case MASTER_SERVES:
     case MASTER_IS_OVER:
         break;
     }
+}
+
+/* All that counts is done: it gets no more than a moment. */
+static void
+look_at_prober(struct master *master, int64_t now_us)
+{
+    if (master->prober.pid == 0)
+        master_move(master, MASTER_IS_OVER, now_us);
+    else if (master->deadline_us > now_us + PROBER_STOP_US)
+        master->deadline_us = now_us + PROBER_STOP_US;
 }
 
 /* Patience ends twice: with the workers, then with the undertaker or the ledger itself. */
@@ -394,6 +412,8 @@ on_deadline(struct master *master, int64_t now_us)
     } else if (master->ledger.pid != 0) {
         log_error("stop.ledger_killed", "waited_s=%d", (int)(LEDGER_STOP_US / 1000000));
         kill(master->ledger.pid, SIGKILL);
+    } else if (master->prober.pid != 0) {
+        kill(master->prober.pid, SIGKILL);
     }
 }
 
@@ -406,8 +426,9 @@ on_ready(struct master *master, struct child *child)
              (int)child->pid);
     if (child->role != PROC_LEDGER)
         return;
-    master->schedule =
-        (struct schedule){.checkpoint.next_us = now_us + master->conf->checkpoint_interval_us};
+    master->schedule.settle = (struct schedule_job){.next_us = 0};
+    master->schedule.checkpoint =
+        (struct schedule_job){.next_us = now_us + master->conf->checkpoint_interval_us};
     /* A ledger that takes a dead one's place reads the store; declared keys it has from us. */
     if (master->phase == MASTER_WORKERS_START || master->phase == MASTER_SERVES)
         sync_keys(master, now_us);
@@ -418,14 +439,14 @@ sync_keys(struct master *master, int64_t now_us)
 {
     struct errmsg why;
 
-    if (key_sync_send(&master->link, master->conf, on_keys_synced, now_us, &why) == 0)
+    if (key_sync_send(&master->ledger_link, master->conf, on_keys_synced, now_us, &why) == 0)
         return;
     log_error("keys.not_synced", "reason=\"%s\"", why.text);
     master_fail_start(master, why.text, now_us);
 }
 
 static void
-on_keys_synced(struct master *master, struct ledger_tag tag, const struct frame_value *reply)
+on_keys_synced(struct master *master, struct child_tag tag, const struct frame_value *reply)
 {
     const struct frame_value *result = frame_get(reply, "result");
     struct slice error = frame_get_str(reply, "error");
@@ -453,22 +474,30 @@ on_keys_synced(struct master *master, struct ledger_tag tag, const struct frame_
 }
 
 static void
+stop_prober(struct master *master)
+{
+    master->prober.was_asked = true;
+    if (master->prober.pid != 0)
+        kill(master->prober.pid, SIGTERM);
+}
+
+static void
 stop_ledger(struct master *master, int64_t now_us)
 {
-    struct ledger_call call = {.command = COMMAND_STOP, .on_reply = on_ledger_stopped};
+    struct child_call call = {.command = COMMAND_STOP, .on_reply = on_ledger_stopped};
 
     master->deadline_us = now_us + LEDGER_STOP_US;
     master->ledger.was_asked = true;
     if (master->ledger.pid == 0) {
         on_ledger_stopped(master, call.tag, NULL);
-    } else if (ledger_link_call(&master->link, &call, now_us) != 0) {
+    } else if (child_link_call(&master->ledger_link, &call, now_us) != 0) {
         on_ledger_stopped(master, call.tag, NULL);
         kill(master->ledger.pid, SIGTERM);
     }
 }
 
 static void
-on_ledger_stopped(struct master *master, struct ledger_tag tag, const struct frame_value *reply)
+on_ledger_stopped(struct master *master, struct child_tag tag, const struct frame_value *reply)
 {
     int64_t outbox = frame_get_int(frame_get(reply, "result"), "outbox", -1);
 

@@ -18,11 +18,9 @@
 #define FIRST_KEY_NAME  "first-key"
 #define FIRST_KEY_OWNER "me"
 
-static void on_listed(struct master *master, struct ledger_tag tag,
-                      const struct frame_value *reply);
+static void on_listed(struct master *master, struct child_tag tag, const struct frame_value *reply);
 static void mint(struct master *master);
-static void on_minted(struct master *master, struct ledger_tag tag,
-                      const struct frame_value *reply);
+static void on_minted(struct master *master, struct child_tag tag, const struct frame_value *reply);
 static void ctl_path(char out[PATH_MAX]);
 static void print(const struct master *master, struct slice secret);
 static void print_mocked(const struct master *master);
@@ -33,22 +31,22 @@ static void base_url(const struct master *master, char out[CONF_PATH_SIZE]);
 void
 quickstart_begin(struct master *master)
 {
-    struct ledger_call call = {
+    struct child_call call = {
         .command = COMMAND_KEY_LIST,
         .timeout_us = TIMEOUT_US,
         .on_reply = on_listed,
     };
-    struct frame_out *out = ledger_link_begin(&master->link, COMMAND_KEY_LIST);
+    struct frame_out *out = child_link_begin(&master->ledger_link, COMMAND_KEY_LIST);
 
     if (out == NULL)
         return;
     frame_int(out, "limit", 1);
-    if (ledger_link_send(&master->link, &call, clock_mono_us()) != 0)
+    if (child_link_send(&master->ledger_link, &call, clock_mono_us()) != 0)
         log_warn("quickstart.failed", "reason=\"the ledger is behind\"");
 }
 
 static void
-on_listed(struct master *master, struct ledger_tag tag, const struct frame_value *reply)
+on_listed(struct master *master, struct child_tag tag, const struct frame_value *reply)
 {
     (void)tag;
     if (!frame_get_bool(reply, "ok", false))
@@ -62,12 +60,12 @@ on_listed(struct master *master, struct ledger_tag tag, const struct frame_value
 static void
 mint(struct master *master)
 {
-    struct ledger_call call = {
+    struct child_call call = {
         .command = COMMAND_KEY_CREATE,
         .timeout_us = TIMEOUT_US,
         .on_reply = on_minted,
     };
-    struct frame_out *out = ledger_link_begin(&master->link, COMMAND_KEY_CREATE);
+    struct frame_out *out = child_link_begin(&master->ledger_link, COMMAND_KEY_CREATE);
 
     if (out == NULL)
         return;
@@ -76,12 +74,12 @@ mint(struct master *master)
     frame_cstr(out, "owner", FIRST_KEY_OWNER);
     frame_int(out, "quota_nusd", FIRST_KEY_NUSD);
     frame_cstr(out, "quota_period", "month");
-    if (ledger_link_send(&master->link, &call, clock_mono_us()) != 0)
+    if (child_link_send(&master->ledger_link, &call, clock_mono_us()) != 0)
         log_warn("quickstart.failed", "reason=\"the ledger is behind\"");
 }
 
 static void
-on_minted(struct master *master, struct ledger_tag tag, const struct frame_value *reply)
+on_minted(struct master *master, struct child_tag tag, const struct frame_value *reply)
 {
     struct slice error = frame_get_str(reply, "error");
 

@@ -22,7 +22,7 @@ static bool count_poison(struct master *master, uint32_t slot, int64_t now_us);
 static void log_end(const struct child *child, int status);
 static void schedule_next(struct child *child, int64_t now_us);
 static bool is_dead(const struct master *master, uint32_t slot);
-static void on_undertaken(struct master *master, struct ledger_tag tag,
+static void on_undertaken(struct master *master, struct child_tag tag,
                           const struct frame_value *reply);
 
 void
@@ -33,10 +33,8 @@ reap_work(struct master *master, int64_t now_us)
     if (!master->reaping_is_due)
         return;
     master->reaping_is_due = false;
-    if (master->ledger.pid != 0 && waitpid(master->ledger.pid, &status, WNOHANG) > 0)
-        reap_child(master, &master->ledger, status, now_us);
-    for (uint32_t n = 0; n < master->n_workers; n++) {
-        struct child *child = &master->workers[n];
+    for (uint32_t n = 0; n < master_n_children(master); n++) {
+        struct child *child = &master->children[n];
         if (child->pid != 0 && waitpid(child->pid, &status, WNOHANG) > 0)
             reap_child(master, child, status, now_us);
     }
@@ -57,13 +55,13 @@ reap_child(struct master *master, struct child *child, int status, int64_t now_u
     fdio_close(&child->ready_fd);
     schedule_next(child, now_us);
 
-    if (child->role == PROC_LEDGER) {
-        proc_slot_set_state(master->segment, child->slot, PROC_VACANT);
-        ledger_link_close(master);
+    /* A worker leaves flights behind, which the undertaker sees to. */
+    proc_slot_set_state(master->segment, child->slot,
+                        child->role == PROC_WORKER ? PROC_DEAD : PROC_VACANT);
+    if (child->link != NULL)
+        child_link_close(master, child->link);
+    if (child->role == PROC_LEDGER)
         memset(master->undertaker_due_us, 0, sizeof(master->undertaker_due_us));
-    } else {
-        proc_slot_set_state(master->segment, child->slot, PROC_DEAD);
-    }
     if (rebuild_is_suspect(status))
         on_suspect(master, child, now_us);
     if (never_served && master->phase < MASTER_SERVES && !child->was_asked) {
@@ -153,17 +151,17 @@ reap_send_undertaker(struct master *master, int64_t now_us)
     for (uint32_t slot = 0; slot < n_slots; slot++) {
         if (!is_dead(master, slot) || master->undertaker_due_us[slot] > now_us)
             continue;
-        struct ledger_call call = {
+        struct child_call call = {
             .command = COMMAND_UNDERTAKE,
             .tag = {.owner = slot},
             .on_reply = on_undertaken,
         };
-        struct frame_out *out = ledger_link_begin(&master->link, COMMAND_UNDERTAKE);
+        struct frame_out *out = child_link_begin(&master->ledger_link, COMMAND_UNDERTAKE);
         if (out == NULL)
             return;
         frame_int(out, "slot", slot);
         frame_bool(out, "is_suspect", master->is_suspect[slot]);
-        if (ledger_link_send(&master->link, &call, now_us) == 0)
+        if (child_link_send(&master->ledger_link, &call, now_us) == 0)
             master->undertaker_due_us[slot] = INT64_MAX;
     }
 }
@@ -171,7 +169,7 @@ reap_send_undertaker(struct master *master, int64_t now_us)
 /* The ledger has set the slot vacant. If it could not, the slot is still dead and gets another
  * visit. */
 static void
-on_undertaken(struct master *master, struct ledger_tag tag, const struct frame_value *reply)
+on_undertaken(struct master *master, struct child_tag tag, const struct frame_value *reply)
 {
     const struct frame_value *result = frame_get(reply, "result");
     uint32_t slot = (uint32_t)tag.owner;

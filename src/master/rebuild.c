@@ -12,6 +12,7 @@
 #include "relayos/shm/audit.h"
 #include "relayos/shm/poison.h"
 #include "relayos/shm/salvage.h"
+#include "route.h"
 #include "snapshot.h"
 #include "state.h"
 #include "takeover.h"
@@ -70,15 +71,12 @@ rebuild_begin(struct master *master, const char *reason, int64_t now_us)
 static void
 end_everybody(struct master *master)
 {
-    for (uint32_t n = 0; n < master->n_workers; n++) {
-        master->workers[n].was_asked = true;
-        if (master->workers[n].pid != 0)
-            kill(master->workers[n].pid, SIGKILL);
+    for (uint32_t n = 0; n < master_n_children(master); n++) {
+        master->children[n].was_asked = true;
+        if (master->children[n].pid != 0)
+            kill(master->children[n].pid, SIGKILL);
     }
     adopt_signal(master, SIGKILL, 0, 0);
-    master->ledger.was_asked = true;
-    if (master->ledger.pid != 0)
-        kill(master->ledger.pid, SIGKILL);
 }
 
 void
@@ -106,11 +104,11 @@ rebuild_work(struct master *master, int64_t now_us)
 static bool
 is_somebody_left(const struct master *master)
 {
-    for (uint32_t n = 0; n < master->n_workers; n++) {
-        if (master->workers[n].pid != 0)
+    for (uint32_t n = 0; n < master_n_children(master); n++) {
+        if (master->children[n].pid != 0)
             return true;
     }
-    return master->ledger.pid != 0 || master->adoption.n > 0;
+    return master->adoption.n > 0;
 }
 
 int
@@ -124,8 +122,10 @@ rebuild_exchange(struct master *master, struct errmsg *why)
     int rc = takeover_make_segment(master, &capacity, flights, n, why);
 
     CRASH_POINT("rebuild.exchanged");
-    if (rc == 0)
+    if (rc == 0) {
         poison_carry(damaged, master->segment, clock_mono_us());
+        route_carry(master->conf, damaged, master->segment);
+    }
     if (rc == ERR_FULL) {
         /* No room for both. Until the fresh one has its name, the flights are in our hands alone.
          */

@@ -30,10 +30,9 @@ static int start_checker(struct reload *reload, const char *path, struct errmsg 
 static _Noreturn void check(const char *path, struct slice text, int fd);
 static void on_checker_end(struct master *master, int status, int64_t now_us);
 static int prepare(struct master *master, int64_t now_us, struct errmsg *why);
-static void on_synced(struct master *master, struct ledger_tag tag,
-                      const struct frame_value *reply);
+static void on_synced(struct master *master, struct child_tag tag, const struct frame_value *reply);
 static void flip(struct master *master);
-static void on_registry(struct master *master, struct ledger_tag tag,
+static void on_registry(struct master *master, struct child_tag tag,
                         const struct frame_value *reply);
 static void log_changes(struct slice changes);
 static void refuse(struct master *master, int err, const struct errmsg *why);
@@ -56,7 +55,7 @@ reload_fini(struct reload *reload)
 }
 
 void
-reload_request(struct master *master, struct ledger_tag client)
+reload_request(struct master *master, struct child_tag client)
 {
     struct reload *reload = &master->reload;
     struct errmsg why;
@@ -219,14 +218,14 @@ prepare(struct master *master, int64_t now_us, struct errmsg *why)
     if (rc == 0)
         rc = snapshot_prepare(master->segment, master->catalog, reload->conf, why);
     if (rc == 0)
-        rc = key_sync_send(&master->link, reload->conf, on_synced, now_us, why);
+        rc = key_sync_send(&master->ledger_link, reload->conf, on_synced, now_us, why);
     if (rc == 0)
         reload->step = RELOAD_SYNCING;
     return rc;
 }
 
 static void
-on_synced(struct master *master, struct ledger_tag tag, const struct frame_value *reply)
+on_synced(struct master *master, struct child_tag tag, const struct frame_value *reply)
 {
     struct slice error = frame_get_str(reply, "error");
     struct errmsg why;
@@ -251,14 +250,14 @@ static void
 flip(struct master *master)
 {
     struct reload *reload = &master->reload;
-    struct ledger_call registry = {.command = COMMAND_REGISTRY, .on_reply = on_registry};
+    struct child_call registry = {.command = COMMAND_REGISTRY, .on_reply = on_registry};
     struct buf changes;
     size_t n_restart = 0;
 
     CRASH_POINT("reload.before_flip");
     catalog_commit(master->catalog);
     CRASH_POINT("reload.flipped");
-    if (ledger_link_call(&master->link, &registry, clock_mono_us()) != 0)
+    if (child_link_call(&master->ledger_link, &registry, clock_mono_us()) != 0)
         log_warn("registry.unsent",
                  "reason=\"the ledger is behind; it reads new names at its next start\"");
 
@@ -272,6 +271,7 @@ flip(struct master *master)
         conf_free(&master->conf);
     master->conf = reload->conf;
     reload->conf = NULL;
+    schedule_on_reload(master, clock_mono_us());
 
     struct frame_out *out =
         reload->has_client ? control_server_reply_begin(master, reload->client) : NULL;
@@ -286,7 +286,7 @@ flip(struct master *master)
 }
 
 static void
-on_registry(struct master *master, struct ledger_tag tag, const struct frame_value *reply)
+on_registry(struct master *master, struct child_tag tag, const struct frame_value *reply)
 {
     struct slice error = frame_get_str(reply, "error");
 

@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "ledger_link.h"
+#include "child_link.h"
 #include "relayos/conf/conf.h"
 
 enum reload_step { RELOAD_IDLE, RELOAD_CHECKING, RELOAD_SYNCING };
@@ -26,9 +26,9 @@ struct reload {
     bool is_wanted; /* by SIGHUP */
     enum reload_step step;
     bool has_client, has_next_client;
-    struct ledger_tag client;      /* who waits for the outcome on the control socket */
-    struct ledger_tag next_client; /* who asked meanwhile: the file may have changed again */
-    struct buf text;               /* the file's bytes */
+    struct child_tag client;      /* who waits for the outcome on the control socket */
+    struct child_tag next_client; /* who asked meanwhile: the file may have changed again */
+    struct buf text;              /* the file's bytes */
     pid_t checker_pid;
     int checker_fd; /* what it has to say; end of file when it is done */
     struct buf checker_says;
@@ -39,7 +39,7 @@ struct reload {
 void reload_init(struct reload *reload);
 void reload_fini(struct reload *reload);
 /* Asked for on the control socket: the answer comes later, to this tag. */
-void reload_request(struct master *master, struct ledger_tag client);
+void reload_request(struct master *master, struct child_tag client);
 /* The checker's pipe has something (or its end). */
 void reload_on_readable(struct reload *reload);
 /* The work list's entry: start what SIGHUP asked for, take the checker's verdict, keep its time. */

@@ -5,6 +5,7 @@
 
 #include "relayos/base/limits.h"
 #include "relayos/base/log.h"
+#include "route.h"
 #include "state.h"
 #include "status.h"
 #include "top.h"
@@ -14,18 +15,20 @@
     INT64_C(1000000) /* status is asked when something is wrong: no waiting                        \
                       */
 
-static void forward(struct master *master, struct ledger_tag client, enum command command,
+static void answer(struct master *master, struct child_tag client, enum command command,
+                   const struct frame_value *args, int64_t now_us);
+static void forward(struct master *master, struct child_tag client, enum command command,
                     const struct frame_value *args, int64_t now_us);
-static void on_forwarded_reply(struct master *master, struct ledger_tag client,
+static void on_forwarded_reply(struct master *master, struct child_tag client,
                                const struct frame_value *reply);
-static void status_begin(struct master *master, struct ledger_tag client, int64_t now_us);
-static void on_ledger_status(struct master *master, struct ledger_tag client,
+static void status_begin(struct master *master, struct child_tag client, int64_t now_us);
+static void on_ledger_status(struct master *master, struct child_tag client,
                              const struct frame_value *reply);
-static void config_show(struct master *master, struct ledger_tag client);
-static void refuse(struct master *master, struct ledger_tag client, int err, const char *sentence);
+static void config_show(struct master *master, struct child_tag client);
+static void refuse(struct master *master, struct child_tag client, int err, const char *sentence);
 
 void
-request_carry_out(struct master *master, struct ledger_tag client, const struct frame_value *root,
+request_carry_out(struct master *master, struct child_tag client, const struct frame_value *root,
                   int64_t now_us)
 {
     const struct frame_value *args = frame_get(root, "args");
@@ -44,10 +47,28 @@ request_carry_out(struct master *master, struct ledger_tag client, const struct 
         log_info("control.command", "cmd=%s", info->name);
     if (info->where == COMMAND_LEDGER)
         forward(master, client, command, args, now_us);
-    else if (command == COMMAND_STATUS)
+    else
+        answer(master, client, command, args, now_us);
+}
+
+static void
+answer(struct master *master, struct child_tag client, enum command command,
+       const struct frame_value *args, int64_t now_us)
+{
+    if (command == COMMAND_STATUS)
         status_begin(master, client, now_us);
     else if (command == COMMAND_TOP)
         top_answer(master, client, frame_get_int(args, "limit", 0), now_us);
+    else if (command == COMMAND_ROUTE_LIST)
+        route_list(master, client, frame_get_str(args, "model"));
+    else if (command == COMMAND_ROUTE_SHOW)
+        route_show(master, client, frame_get_str(args, "route"));
+    else if (command == COMMAND_ROUTE_ENABLE)
+        route_change(master, client, frame_get_str(args, "route"), HEALTH_ENABLED);
+    else if (command == COMMAND_ROUTE_DRAIN)
+        route_change(master, client, frame_get_str(args, "route"), HEALTH_DRAINED);
+    else if (command == COMMAND_ROUTE_DISABLE)
+        route_change(master, client, frame_get_str(args, "route"), HEALTH_DISABLED);
     else if (command == COMMAND_CONFIG_SHOW)
         config_show(master, client);
     else if (command == COMMAND_RELOAD)
@@ -57,16 +78,16 @@ request_carry_out(struct master *master, struct ledger_tag client, const struct 
 }
 
 static void
-forward(struct master *master, struct ledger_tag client, enum command command,
+forward(struct master *master, struct child_tag client, enum command command,
         const struct frame_value *args, int64_t now_us)
 {
-    struct ledger_call call = {
+    struct child_call call = {
         .command = command,
         .tag = client,
         .timeout_us = LEDGER_TIMEOUT_US,
         .on_reply = on_forwarded_reply,
     };
-    struct frame_out *out = ledger_link_begin(&master->link, command);
+    struct frame_out *out = child_link_begin(&master->ledger_link, command);
 
     if (out == NULL) {
         refuse(master, client, ERR_BUSY, "the ledger is not ready; try again in a moment");
@@ -83,12 +104,12 @@ forward(struct master *master, struct ledger_tag client, enum command command,
         name[key.len] = '\0';
         frame_copy(out, name, value);
     }
-    if (ledger_link_send(&master->link, &call, now_us) != 0)
+    if (child_link_send(&master->ledger_link, &call, now_us) != 0)
         refuse(master, client, ERR_BUSY, "the ledger is behind; try again in a moment");
 }
 
 static void
-on_forwarded_reply(struct master *master, struct ledger_tag client, const struct frame_value *reply)
+on_forwarded_reply(struct master *master, struct child_tag client, const struct frame_value *reply)
 {
     struct frame_out *out;
 
@@ -119,27 +140,27 @@ on_forwarded_reply(struct master *master, struct ledger_tag client, const struct
 
 /* The ledger's part first; without it after a second, so that a stalled ledger is seen as such. */
 static void
-status_begin(struct master *master, struct ledger_tag client, int64_t now_us)
+status_begin(struct master *master, struct child_tag client, int64_t now_us)
 {
-    struct ledger_call call = {
+    struct child_call call = {
         .command = COMMAND_LEDGER_STATUS,
         .tag = client,
         .timeout_us = STATUS_TIMEOUT_US,
         .on_reply = on_ledger_status,
     };
 
-    if (ledger_link_call(&master->link, &call, now_us) != 0)
+    if (child_link_call(&master->ledger_link, &call, now_us) != 0)
         on_ledger_status(master, client, NULL);
 }
 
 static void
-on_ledger_status(struct master *master, struct ledger_tag client, const struct frame_value *reply)
+on_ledger_status(struct master *master, struct child_tag client, const struct frame_value *reply)
 {
     status_answer(master, client, frame_get(reply, "result"));
 }
 
 static void
-config_show(struct master *master, struct ledger_tag client)
+config_show(struct master *master, struct child_tag client)
 {
     struct frame_out *out = control_server_reply_begin(master, client);
     struct buf yaml;
@@ -154,7 +175,7 @@ config_show(struct master *master, struct ledger_tag client)
 }
 
 static void
-refuse(struct master *master, struct ledger_tag client, int err, const char *sentence)
+refuse(struct master *master, struct child_tag client, int err, const char *sentence)
 {
     struct errmsg why;
 

@@ -8,10 +8,10 @@
 
 #include <stdint.h>
 
-#include "ledger_link.h"
+#include "child_link.h"
 
 /* Answers the tag's peer, now or later, exactly once. */
-void request_carry_out(struct master *master, struct ledger_tag client,
+void request_carry_out(struct master *master, struct child_tag client,
                        const struct frame_value *root, int64_t now_us);
 
 #endif

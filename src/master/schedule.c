@@ -7,12 +7,18 @@
 #include "relayos/base/log.h"
 #include "state.h"
 
-static void work(struct master *master, struct schedule_job *job, const struct ledger_call *call,
+static void work_ledger(struct master *master, int64_t now_us);
+static void work(struct master *master, struct schedule_job *job, const struct child_call *call,
                  int64_t now_us);
-static void on_settled(struct master *master, struct ledger_tag tag,
+static void work_prober(struct master *master, int64_t now_us);
+static void on_settled(struct master *master, struct child_tag tag,
                        const struct frame_value *reply);
-static void on_checkpointed(struct master *master, struct ledger_tag tag,
+static void on_checkpointed(struct master *master, struct child_tag tag,
                             const struct frame_value *reply);
+static void on_probing(struct master *master, struct child_tag tag,
+                       const struct frame_value *reply);
+static bool is_ledger_asked(const struct master *master);
+static bool is_prober_asked(const struct master *master);
 
 bool
 schedule_job_is_due(const struct schedule_job *job, int64_t now_us)
@@ -56,10 +62,27 @@ schedule_job_wake_us(const struct schedule_job *job)
 }
 
 void
+schedule_on_reload(struct master *master, int64_t now_us)
+{
+    struct schedule_job *probe = &master->schedule.probe;
+
+    /* A longer interval holds from the next round on, a shorter one now. */
+    if (probe->sent_us == 0 && probe->next_us > now_us + master->conf->probe_interval_us)
+        probe->next_us = now_us + master->conf->probe_interval_us;
+}
+
+void
 schedule_work(struct master *master, int64_t now_us)
 {
-    static const struct ledger_call settle = {.command = COMMAND_SETTLE, .on_reply = on_settled};
-    static const struct ledger_call checkpoint = {
+    work_ledger(master, now_us);
+    work_prober(master, now_us);
+}
+
+static void
+work_ledger(struct master *master, int64_t now_us)
+{
+    static const struct child_call settle = {.command = COMMAND_SETTLE, .on_reply = on_settled};
+    static const struct child_call checkpoint = {
         .command = COMMAND_CHECKPOINT,
         .on_reply = on_checkpointed,
     };
@@ -68,22 +91,53 @@ schedule_work(struct master *master, int64_t now_us)
         log_error("ledger.stalled", "overdue_s=%d", (int)(SCHEDULE_OVERDUE_US / 1000000));
     if (schedule_job_is_overdue(&master->schedule.checkpoint, now_us))
         log_warn("ledger.checkpoint_slow", "overdue_s=%d", (int)(SCHEDULE_OVERDUE_US / 1000000));
-    if (!master->ledger.is_ready || master->phase >= MASTER_LEDGER_STOPS)
+    if (!is_ledger_asked(master))
         return;
     work(master, &master->schedule.settle, &settle, now_us);
     work(master, &master->schedule.checkpoint, &checkpoint, now_us);
 }
 
 static void
-work(struct master *master, struct schedule_job *job, const struct ledger_call *call,
-     int64_t now_us)
+work(struct master *master, struct schedule_job *job, const struct child_call *call, int64_t now_us)
 {
-    if (schedule_job_is_due(job, now_us) && ledger_link_call(&master->link, call, now_us) == 0)
+    if (schedule_job_is_due(job, now_us) &&
+        child_link_call(&master->ledger_link, call, now_us) == 0)
         schedule_job_sent(job, now_us);
 }
 
 static void
-on_settled(struct master *master, struct ledger_tag tag, const struct frame_value *reply)
+work_prober(struct master *master, int64_t now_us)
+{
+    struct child_link *link = &master->prober_link;
+    struct schedule_job *job = &master->schedule.probe;
+    struct child_call call = {.command = COMMAND_PROBE, .on_reply = on_probing};
+
+    if (schedule_job_is_overdue(job, now_us))
+        log_warn("prober.stalled", "overdue_s=%d", (int)(SCHEDULE_OVERDUE_US / 1000000));
+    if (!is_prober_asked(master) || !schedule_job_is_due(job, now_us))
+        return;
+    struct frame_out *out = child_link_begin(link, COMMAND_PROBE);
+    if (out == NULL)
+        return;
+    frame_int(out, "interval_us", master->conf->probe_interval_us);
+    if (child_link_send(link, &call, now_us) == 0)
+        schedule_job_sent(job, now_us);
+}
+
+static bool
+is_ledger_asked(const struct master *master)
+{
+    return master->ledger.is_ready && master->phase < MASTER_LEDGER_STOPS;
+}
+
+static bool
+is_prober_asked(const struct master *master)
+{
+    return master->prober.is_ready && master->phase < MASTER_WORKERS_DRAIN;
+}
+
+static void
+on_settled(struct master *master, struct child_tag tag, const struct frame_value *reply)
 {
     const struct frame_value *result = frame_get(reply, "result");
     int64_t interval_us = master->conf->settle_interval_us;
@@ -99,7 +153,7 @@ on_settled(struct master *master, struct ledger_tag tag, const struct frame_valu
 }
 
 static void
-on_checkpointed(struct master *master, struct ledger_tag tag, const struct frame_value *reply)
+on_checkpointed(struct master *master, struct child_tag tag, const struct frame_value *reply)
 {
     const struct frame_value *result = frame_get(reply, "result");
 
@@ -112,13 +166,34 @@ on_checkpointed(struct master *master, struct ledger_tag tag, const struct frame
                       clock_mono_us());
 }
 
+/* The round has begun; how it goes is in the health table. A prober that ended (no reply) is
+ * followed by one that begins its own. */
+static void
+on_probing(struct master *master, struct child_tag tag, const struct frame_value *reply)
+{
+    const struct frame_value *result = frame_get(reply, "result");
+    struct schedule_job *job = &master->schedule.probe;
+
+    (void)tag;
+    if (frame_get_bool(result, "is_under_way", false))
+        log_debug("prober.behind", "reason=\"the round before is not over\"");
+    schedule_job_done(job, reply == NULL ? 0 : master->conf->probe_interval_us, clock_mono_us());
+}
+
 int64_t
 schedule_wake_us(const struct master *master)
 {
-    int64_t settle_us = schedule_job_wake_us(&master->schedule.settle);
-    int64_t checkpoint_us = schedule_job_wake_us(&master->schedule.checkpoint);
+    const struct schedule *schedule = &master->schedule;
+    int64_t wakes_us[] = {
+        is_ledger_asked(master) ? schedule_job_wake_us(&schedule->settle) : INT64_MAX,
+        is_ledger_asked(master) ? schedule_job_wake_us(&schedule->checkpoint) : INT64_MAX,
+        is_prober_asked(master) ? schedule_job_wake_us(&schedule->probe) : INT64_MAX,
+    };
+    int64_t wake_us = INT64_MAX;
 
-    if (!master->ledger.is_ready || master->phase >= MASTER_LEDGER_STOPS)
-        return INT64_MAX;
-    return settle_us < checkpoint_us ? settle_us : checkpoint_us;
+    for (size_t n = 0; n < sizeof(wakes_us) / sizeof(wakes_us[0]); n++) {
+        if (wakes_us[n] < wake_us)
+            wake_us = wakes_us[n];
+    }
+    return wake_us;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
  *
- * schedule - the periodic jobs: the master triggers each by a message to the ledger and watches
- * that the answer comes. The work is done there, so that a stalled disk never stops supervision.
+ * schedule - the periodic jobs: the master triggers each by a message to the ledger or the prober
+ * and watches that the answer comes. The work is done there, so that a stalled disk or a slow name
+ * server never stops supervision.
  */
 #ifndef MASTER_SCHEDULE_H
 #define MASTER_SCHEDULE_H
@@ -31,9 +32,12 @@ bool schedule_job_is_overdue(struct schedule_job *job, int64_t now_us);
 int64_t schedule_job_wake_us(const struct schedule_job *job);
 
 struct schedule {
-    struct schedule_job settle, checkpoint;
+    struct schedule_job settle, checkpoint; /* the ledger's */
+    struct schedule_job probe;              /* the prober's */
 };
 
+/* Another configuration is in force. */
+void schedule_on_reload(struct master *master, int64_t now_us);
 /* The work list's entry. */
 void schedule_work(struct master *master, int64_t now_us);
 int64_t schedule_wake_us(const struct master *master);

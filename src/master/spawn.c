@@ -23,46 +23,106 @@
 
 struct birth {
     int ready[2];   /* pipe: [0] ours */
-    int control[2]; /* socket pair, ledger only: [0] ours */
+    int control[2]; /* socket pair, for who has a link: [0] ours */
     uint32_t generation;
 };
 
+static bool is_wanted(const struct master *master, const struct child *child);
+static int start(struct master *master, struct child *child, struct errmsg *why);
+static bool find_vacant_slot(const struct master *master, uint32_t *out_slot);
 static int spawn(struct master *master, struct child *child, uint32_t slot, struct errmsg *why);
-static int birth_prepare(struct birth *birth, enum proc_role role, struct errmsg *why);
+static int birth_prepare(struct birth *birth, bool has_link, struct errmsg *why);
 static _Noreturn void live(struct master *master, const struct child *child,
                            const struct birth *birth);
+static master_role_main *role_main(const struct master *master, enum proc_role role);
 static void drop_inherited(struct master *master);
 static void reset_signals(void);
-static bool find_vacant_slot(const struct master *master, uint32_t *out_slot);
-static bool is_wanted(const struct master *master, const struct child *child);
 
-int
-spawn_ledger(struct master *master, struct errmsg *why)
+void
+spawn_work(struct master *master, int64_t now_us)
 {
-    uint32_t slot = proc_slot_of(master->segment, PROC_LEDGER);
+    for (uint32_t n = 0; n < master_n_children(master); n++) {
+        struct child *child = &master->children[n];
+        struct errmsg why;
 
-    assert(master->ledger.pid == 0);
-    return spawn(master, &master->ledger, slot, why);
+        if (!is_wanted(master, child) || child->due_us > now_us)
+            continue;
+        int rc = start(master, child, &why);
+        if (rc != 0)
+            child->due_us = now_us + RETRY_US;
+        if (rc == ERR_IO)
+            log_error("child.not_started", "role=%s reason=\"%s\"", proc_role_name(child->role),
+                      why.text);
+    }
 }
 
-int
-spawn_worker(struct master *master, uint32_t n, struct errmsg *why)
+int64_t
+spawn_wake_us(const struct master *master)
 {
-    uint32_t slot;
+    int64_t wake_us = INT64_MAX;
 
-    assert(n < master->n_workers && master->workers[n].pid == 0);
-    if (!find_vacant_slot(master, &slot)) {
+    for (uint32_t n = 0; n < master_n_children(master); n++) {
+        const struct child *child = &master->children[n];
+        if (is_wanted(master, child) && child->due_us < wake_us)
+            wake_us = child->due_us;
+    }
+    return wake_us;
+}
+
+static bool
+is_wanted(const struct master *master, const struct child *child)
+{
+    if (child->pid != 0 || master->is_rebuilding)
+        return false;
+    if (child->role == PROC_LEDGER)
+        return master->phase < MASTER_LEDGER_STOPS && master->exit_status == MASTER_EXIT_OK;
+    if (child->role == PROC_PROBER)
+        return master->phase == MASTER_SERVES; /* nothing of a start waits for it */
+    return (master->phase == MASTER_WORKERS_START || master->phase == MASTER_SERVES) &&
+           !master->workers_are_off;
+}
+
+/* ERR_BUSY: no slot is vacant yet (the undertaker is at work); ERR_IO: fork or a descriptor failed.
+ */
+static int
+start(struct master *master, struct child *child, struct errmsg *why)
+{
+    uint32_t slot = proc_slot_of(master->segment, child->role);
+
+    assert(child->pid == 0);
+    if (child->role == PROC_WORKER && !find_vacant_slot(master, &slot)) {
         errmsg_set(why, "every worker slot still has requests to be settled");
         return ERR_BUSY;
     }
-    return spawn(master, &master->workers[n], slot, why);
+    return spawn(master, child, slot, why);
+}
+
+static bool
+find_vacant_slot(const struct master *master, uint32_t *out_slot)
+{
+    uint32_t n_slots = segment_capacity(master->segment)->n_workers;
+
+    for (uint32_t slot = 0; slot < n_slots; slot++) {
+        struct proc_view view;
+
+        proc_slot_view(master->segment, slot, &view);
+        bool is_taken = view.state != PROC_VACANT || master->undertaker_due_us[slot] == INT64_MAX ||
+                        master->adoption.workers[slot].pid != 0;
+        for (uint32_t n = 0; n < master->n_workers && !is_taken; n++)
+            is_taken = master->workers[n].pid != 0 && master->workers[n].slot == slot;
+        if (!is_taken) {
+            *out_slot = slot;
+            return true;
+        }
+    }
+    return false;
 }
 
 static int
 spawn(struct master *master, struct child *child, uint32_t slot, struct errmsg *why)
 {
     struct birth birth;
-    int rc = birth_prepare(&birth, child->role, why);
+    int rc = birth_prepare(&birth, child->link != NULL, why);
 
     if (rc != 0)
         return rc;
@@ -90,25 +150,24 @@ spawn(struct master *master, struct child *child, uint32_t slot, struct errmsg *
     child->pid = pid;
     child->ready_fd = birth.ready[0];
     child->is_ready = child->was_asked = false;
-    if (child->role == PROC_LEDGER) {
-        ledger_link_open(&master->link, birth.control[0]);
+    if (child->link != NULL)
+        child_link_open(child->link, birth.control[0]);
+    if (child->role == PROC_LEDGER)
         master->options.is_repair = false; /* once was asked for */
-    }
     log_info("child.started", "role=%s slot=%u child=%d generation=%u", proc_role_name(child->role),
              slot, (int)pid, birth.generation);
     return 0;
 }
 
 static int
-birth_prepare(struct birth *birth, enum proc_role role, struct errmsg *why)
+birth_prepare(struct birth *birth, bool has_link, struct errmsg *why)
 {
     *birth = (struct birth){.ready = {-1, -1}, .control = {-1, -1}};
     if (pipe2(birth->ready, O_CLOEXEC) != 0) {
         errmsg_set(why, "pipe: %s", strerror(errno));
         return ERR_IO;
     }
-    if (role == PROC_LEDGER &&
-        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, birth->control) != 0) {
+    if (has_link && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, birth->control) != 0) {
         errmsg_set(why, "socketpair: %s", strerror(errno));
         fdio_close(&birth->ready[0]);
         fdio_close(&birth->ready[1]);
@@ -122,18 +181,18 @@ static _Noreturn void
 live(struct master *master, const struct child *child, const struct birth *birth)
 {
     static char role[32]; /* the log keeps a pointer to it */
-    bool is_ledger = child->role == PROC_LEDGER;
+    bool is_worker = child->role == PROC_WORKER, is_ledger = child->role == PROC_LEDGER;
     struct heritage heritage = {
         .conf = master->boot,
         .segment = master->segment,
         .catalog = master->catalog,
         .pepper = master->pepper,
-        .n_listeners = is_ledger ? 0 : master->boot->n_listeners,
+        .n_listeners = is_worker ? master->boot->n_listeners : 0,
         .slot = child->slot,
         .generation = birth->generation,
         .ready_fd = birth->ready[1],
         .control_fd = birth->control[1],
-        .handover_fd = is_ledger ? -1 : master->handover_fd,
+        .handover_fd = is_worker ? master->handover_fd : -1,
         .nudge_fd = master->nudge_fd,
         .wake_fds = master->wake_fds,
         .is_repair = is_ledger && master->options.is_repair,
@@ -142,22 +201,22 @@ live(struct master *master, const struct child *child, const struct birth *birth
     int level = log_level_parse(master->conf->log_level);
 
     (void)setpgid(0, 0); /* a ^C is for the master */
-    if (is_ledger)
-        snprintf(role, sizeof(role), "ledger");
-    else
+    if (is_worker)
         snprintf(role, sizeof(role), "worker-%u", child->slot);
+    else
+        snprintf(role, sizeof(role), "%s", proc_role_name(child->role));
     proc_set_title(role);
     log_init(role, level < 0 ? LOG_INFO : (enum log_level)level);
     drop_inherited(master);
     close(birth->ready[0]);
-    if (is_ledger)
+    if (child->link != NULL)
         close(birth->control[0]);
     for (size_t n = 0; n < master->boot->n_listeners; n++) {
-        if (is_ledger)
+        if (!is_worker)
             close(master->listener_fds[n]);
-        heritage.listener_fds[n] = is_ledger ? -1 : master->listener_fds[n];
+        heritage.listener_fds[n] = is_worker ? master->listener_fds[n] : -1;
     }
-    if (is_ledger)
+    if (!is_worker)
         fdio_close(&master->handover_fd);
     reset_signals();
     /* The books go first: on a machine at its limit the workers could starve the ledger, and then
@@ -168,7 +227,15 @@ live(struct master *master, const struct child *child, const struct birth *birth
         log_error("child.rights", "reason=\"%s\"", why.text);
         _exit(MASTER_EXIT_START);
     }
-    exit(is_ledger ? master->options.ledger(&heritage) : master->options.worker(&heritage));
+    exit(role_main(master, child->role)(&heritage));
+}
+
+static master_role_main *
+role_main(const struct master *master, enum proc_role role)
+{
+    if (role == PROC_WORKER)
+        return master->options.worker;
+    return role == PROC_LEDGER ? master->options.ledger : master->options.prober;
 }
 
 /* What is the master's own must not live on in a child: a control socket held open by a worker
@@ -178,14 +245,14 @@ drop_inherited(struct master *master)
 {
     control_server_drop(&master->control);
     adopt_drop(&master->adoption);
-    fdio_close(&master->link.fd);
+    fdio_close(&master->ledger_link.fd);
+    fdio_close(&master->prober_link.fd);
     fdio_close(&master->signal_fd);
     fdio_close(&master->lock_fd);
     fdio_close(&master->reload.checker_fd);
     fdio_close(&master->options.launcher_fd);
-    fdio_close(&master->ledger.ready_fd);
-    for (uint32_t n = 0; n < master->n_workers; n++)
-        fdio_close(&master->workers[n].ready_fd);
+    for (uint32_t n = 0; n < master_n_children(master); n++)
+        fdio_close(&master->children[n].ready_fd);
 }
 
 /* heritage.h says what a child finds: dispositions default, the master's signals still blocked. */
@@ -197,74 +264,6 @@ reset_signals(void)
 
     for (int signo = 1; signo < SIGRTMIN; signo++)
         (void)sigaction(signo, signo == SIGPIPE ? &ignored : &standard, NULL);
-}
-
-static bool
-find_vacant_slot(const struct master *master, uint32_t *out_slot)
-{
-    uint32_t n_slots = segment_capacity(master->segment)->n_workers;
-
-    for (uint32_t slot = 0; slot < n_slots; slot++) {
-        struct proc_view view;
-
-        proc_slot_view(master->segment, slot, &view);
-        bool is_taken = view.state != PROC_VACANT || master->undertaker_due_us[slot] == INT64_MAX ||
-                        master->adoption.workers[slot].pid != 0;
-        for (uint32_t n = 0; n < master->n_workers && !is_taken; n++)
-            is_taken = master->workers[n].pid != 0 && master->workers[n].slot == slot;
-        if (!is_taken) {
-            *out_slot = slot;
-            return true;
-        }
-    }
-    return false;
-}
-
-void
-spawn_work(struct master *master, int64_t now_us)
-{
-    struct errmsg why;
-
-    if (is_wanted(master, &master->ledger) && master->ledger.due_us <= now_us &&
-        spawn_ledger(master, &why) != 0) {
-        log_error("child.not_started", "role=ledger reason=\"%s\"", why.text);
-        master->ledger.due_us = now_us + RETRY_US;
-    }
-    for (uint32_t n = 0; n < master->n_workers; n++) {
-        struct child *child = &master->workers[n];
-
-        if (!is_wanted(master, child) || child->due_us > now_us)
-            continue;
-        int rc = spawn_worker(master, n, &why);
-        if (rc != 0)
-            child->due_us = now_us + RETRY_US;
-        if (rc == ERR_IO)
-            log_error("child.not_started", "role=worker reason=\"%s\"", why.text);
-    }
-}
-
-static bool
-is_wanted(const struct master *master, const struct child *child)
-{
-    if (child->pid != 0 || master->is_rebuilding)
-        return false;
-    if (child->role == PROC_LEDGER)
-        return master->phase < MASTER_LEDGER_STOPS && master->exit_status == MASTER_EXIT_OK;
-    return (master->phase == MASTER_WORKERS_START || master->phase == MASTER_SERVES) &&
-           !master->workers_are_off;
-}
-
-int64_t
-spawn_wake_us(const struct master *master)
-{
-    int64_t wake_us = is_wanted(master, &master->ledger) ? master->ledger.due_us : INT64_MAX;
-
-    for (uint32_t n = 0; n < master->n_workers; n++) {
-        const struct child *child = &master->workers[n];
-        if (is_wanted(master, child) && child->due_us < wake_us)
-            wake_us = child->due_us;
-    }
-    return wake_us;
 }
 
 bool

@@ -14,10 +14,6 @@
 struct master;
 struct child;
 
-/* Start the ledger, or worker place n in the first vacant process slot. ERR_BUSY: no slot is vacant
- * yet (the undertaker is at work); ERR_IO: fork or a descriptor failed. */
-int spawn_ledger(struct master *master, struct errmsg *why) MUST_CHECK;
-int spawn_worker(struct master *master, uint32_t n, struct errmsg *why) MUST_CHECK;
 /* Start every child whose time has come and that the phase wants. */
 void spawn_work(struct master *master, int64_t now_us);
 /* The earliest time at which spawn_work() has something to do. */

@@ -62,9 +62,14 @@ init(struct master *master)
     if (n_workers == 0)
         n_workers = proc_n_cpus();
     master->n_workers = n_workers > LIMIT_WORKERS ? LIMIT_WORKERS : (uint32_t)n_workers;
+    child_link_init(&master->ledger_link, COMMAND_LEDGER);
+    child_link_init(&master->prober_link, COMMAND_PROBER);
     for (uint32_t n = 0; n < LIMIT_WORKERS; n++)
         master->workers[n] = (struct child){.role = PROC_WORKER, .ready_fd = -1};
-    master->ledger = (struct child){.role = PROC_LEDGER, .ready_fd = -1};
+    master->ledger =
+        (struct child){.role = PROC_LEDGER, .ready_fd = -1, .link = &master->ledger_link};
+    master->prober =
+        (struct child){.role = PROC_PROBER, .ready_fd = -1, .link = &master->prober_link};
     for (size_t n = 0; n < LIMIT_LISTENERS; n++)
         master->listener_fds[n] = -1;
     master->lock_fd = master->signal_fd = master->nudge_fd = master->handover_fd = -1;
@@ -73,7 +78,6 @@ init(struct master *master)
     master->control.fd = -1;
     master->deadline_us = INT64_MAX;
     master->started_us = clock_real_us();
-    ledger_link_init(&master->link);
     reload_init(&master->reload);
     (void)proc_raise_nofile();
     proc_no_dumps();
@@ -248,7 +252,8 @@ start_undo(struct master *master)
         fdio_close(&master->wake_fds[n]);
     fdio_close(&master->handover_fd);
     adopt_drop(&master->adoption);
-    ledger_link_fini(&master->link);
+    child_link_fini(&master->ledger_link);
+    child_link_fini(&master->prober_link);
     reload_fini(&master->reload);
     catalog_free(&master->catalog);
     segment_detach(&master->segment);

@@ -12,8 +12,8 @@
 
 #include "adopt.h"
 #include "backoff.h"
+#include "child_link.h"
 #include "control_server.h"
-#include "ledger_link.h"
 #include "relayos/master/master.h"
 #include "relayos/shm/proc_slot.h"
 #include "reload.h"
@@ -27,9 +27,11 @@ enum master_phase {
     MASTER_WORKERS_START,
     MASTER_SERVES,
     MASTER_WORKERS_DRAIN, /* asked to end; killed at the deadline */
-    MASTER_LEDGER_STOPS,  /* told to settle everything and to end */
+    MASTER_LEDGER_STOPS,  /* told to settle everything and to end; the prober, to end */
     MASTER_IS_OVER
 };
+
+#define MASTER_N_SINGLE 2 /* roles that have one child: ledger and prober */
 
 /* A place for one child: a worker's process slot may differ from one life to the next. */
 struct child {
@@ -41,6 +43,7 @@ struct child {
     bool was_asked; /* to end: its end is no crash */
     int64_t due_us; /* pid == 0: when to start it */
     struct backoff backoff;
+    struct child_link *link; /* its control socket; NULL: a worker has none */
 };
 
 struct master {
@@ -69,9 +72,13 @@ struct master {
     bool is_rebuilding;   /* of the segment: everybody ends, nobody starts */
     int64_t rebuild_us;   /* since then */
 
-    struct child ledger;
     uint32_t n_workers;
-    struct child workers[LIMIT_WORKERS];
+    union { /* by name, and as a table of master_n_children() */
+        struct {
+            struct child ledger, prober, workers[LIMIT_WORKERS];
+        };
+        struct child children[MASTER_N_SINGLE + LIMIT_WORKERS];
+    };
     /* By process slot: the undertaker's next visit, if the slot is dead; INT64_MAX while it is
      * there. */
     int64_t undertaker_due_us[LIMIT_WORKERS];
@@ -80,11 +87,17 @@ struct master {
     struct adoption adoption;
     struct vigil vigils[LIMIT_WORKERS + PROC_N_ROLES]; /* by process slot */
 
-    struct ledger_link link;
+    struct child_link ledger_link, prober_link;
     struct control_server control;
     struct reload reload;
     struct schedule schedule;
 };
+
+static inline uint32_t
+master_n_children(const struct master *master)
+{
+    return MASTER_N_SINGLE + master->n_workers;
+}
 
 /* Enter a later phase; what has to happen there happens. */
 void master_move(struct master *master, enum master_phase phase, int64_t now_us);

@@ -21,7 +21,7 @@ static void write_totals(const struct master *master, struct frame_out *out);
 static const char *state_name(enum proc_state state);
 
 void
-status_answer(struct master *master, struct ledger_tag client, const struct frame_value *ledger)
+status_answer(struct master *master, struct child_tag client, const struct frame_value *ledger)
 {
     struct frame_out *out = control_server_reply_begin(master, client);
     int64_t now_us = clock_mono_us();

@@ -5,10 +5,10 @@
 #ifndef MASTER_STATUS_H
 #define MASTER_STATUS_H
 
-#include "ledger_link.h"
+#include "child_link.h"
 
 /* ledger: result of ledger.status, or NULL: it does not answer. */
-void status_answer(struct master *master, struct ledger_tag client,
+void status_answer(struct master *master, struct child_tag client,
                    const struct frame_value *ledger);
 
 #endif

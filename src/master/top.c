@@ -21,7 +21,7 @@ static bool write_flight(const struct segment *segment, uint32_t idx, int64_t no
 static const char *last_stage(const struct flight_record *record);
 
 void
-top_answer(struct master *master, struct ledger_tag client, int64_t limit, int64_t now_us)
+top_answer(struct master *master, struct child_tag client, int64_t limit, int64_t now_us)
 {
     struct frame_out *out = control_server_reply_begin(master, client);
     struct entry *entries = NULL;

@@ -11,6 +11,9 @@
 
 #define INTERIM_MAX 8 /* 1xx answers before the real one */
 
+static struct upstream_call *begin(struct upstream_pool *pool,
+                                   const struct upstream_request *request,
+                                   const struct upstream_events *events, void *data);
 static struct upstream_call *take_spare(struct upstream_pool *pool);
 static void copy_request(struct upstream_call *call, const struct upstream_request *request);
 static void on_written(h2o_socket_t *sock, const char *err);
@@ -67,14 +70,7 @@ struct upstream_call *
 upstream_start(struct upstream_pool *pool, const struct upstream_request *request,
                const struct upstream_events *events, void *data)
 {
-    struct upstream_call *call = take_spare(pool);
-
-    *call = (struct upstream_call){
-        .magic = UPSTREAM_CALL_MAGIC, .n_refs = 1, .pool = pool, .events = *events, .data = data};
-    call->origin = upstream_pool_origin(pool, request->target);
-    call->origin->n_calls++;
-    pool->n_calls++;
-    copy_request(call, request);
+    struct upstream_call *call = begin(pool, request, events, data);
 
     call->link = upstream_pool_take(call->origin);
     if (call->link == NULL) {
@@ -85,6 +81,32 @@ upstream_start(struct upstream_pool *pool, const struct upstream_request *reques
     call->report.is_reused = true;
     pool->n_reused++;
     upstream_on_connected(call);
+    return call;
+}
+
+struct upstream_call *
+upstream_connect(struct upstream_pool *pool, const struct upstream_request *request,
+                 const struct upstream_events *events, void *data)
+{
+    struct upstream_call *call = begin(pool, request, events, data);
+
+    call->is_connect_only = true;
+    upstream_dial_start(call);
+    return call;
+}
+
+static struct upstream_call *
+begin(struct upstream_pool *pool, const struct upstream_request *request,
+      const struct upstream_events *events, void *data)
+{
+    struct upstream_call *call = take_spare(pool);
+
+    *call = (struct upstream_call){
+        .magic = UPSTREAM_CALL_MAGIC, .n_refs = 1, .pool = pool, .events = *events, .data = data};
+    call->origin = upstream_pool_origin(pool, request->target);
+    call->origin->n_calls++;
+    pool->n_calls++;
+    copy_request(call, request);
     return call;
 }
 
@@ -136,6 +158,10 @@ upstream_on_connected(struct upstream_call *call)
             iov[n++] = h2o_iovec_init(call->body[i].ptr, call->body[i].len);
     }
     call->report.connected_us = loop_now_us(call->pool->loop);
+    if (call->is_connect_only) {
+        finish(call, UPSTREAM_OK, false);
+        return;
+    }
     call->report.was_sent = true; /* it may have been: the write is tried at once */
     call->is_sending = true;
     upstream_set_phase(call, UPSTREAM_PHASE_HEAD, call->first_byte_timeout_us);

@@ -93,7 +93,7 @@ struct upstream_call {
     int64_t first_byte_timeout_us, idle_timeout_us;
     size_t n_tried; /* addresses */
     struct upstream_report report;
-    bool is_paused, is_sending, is_head_request;
+    bool is_paused, is_sending, is_head_request, is_connect_only;
     bool is_keep_alive;
     uint8_t n_interim; /* 1xx answers */
     enum upstream_framing framing;

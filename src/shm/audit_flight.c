@@ -88,8 +88,9 @@ audit_record_is_sound(const struct flight_record *record)
 {
     return record->request_id.bytes[6] >> 4 == UUID_VERSION && record->key_id != 0 &&
            record->n_holds <= LIMIT_FLIGHT_HOLDS && record->n_attempts <= LIMIT_ATTEMPTS &&
-           record->category < ERR_N_CATEGORIES && record->provenance <= USAGE_INVALID &&
-           record->charge_nusd >= 0 && record->charge_nusd <= MONEY_MAX && record->cost_nusd >= 0 &&
+           record->n_choices <= LIMIT_CHOICES && record->category < ERR_N_CATEGORIES &&
+           record->provenance <= USAGE_INVALID && record->charge_nusd >= 0 &&
+           record->charge_nusd <= MONEY_MAX && record->cost_nusd >= 0 &&
            record->cost_nusd <= MONEY_MAX && record->reserved_nusd >= 0 &&
            record->body_bytes >= 0 && record->accepted_real_us > 0 &&
            usage_is_sound(&record->usage) && texts_end(record);
@@ -108,6 +109,7 @@ texts_end(const struct flight_record *record)
 
         if (!ENDS(attempt->upstream) || !ENDS(attempt->upstream_model) ||
             !ENDS(attempt->upstream_request_id) || !ENDS(attempt->note) ||
+            !ENDS(attempt->credential) || attempt->reason >= ATTEMPT_N_REASONS ||
             attempt->outcome > ATTEMPT_CANCELLED || attempt->category >= ERR_N_CATEGORIES)
             return false;
     }

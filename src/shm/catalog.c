@@ -15,56 +15,23 @@
  */
 #include "relayos/shm/catalog.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "layout.h"
+#include "catalog_copy.h"
 #include "relayos/base/hash.h"
 #include "relayos/base/mem.h"
 #include "relayos/base/secret.h"
-
-#define CATALOG_INDEX (2 * LIMIT_MODELS)
-#define CATALOG_TRIES 1000 /* each failed one is two commits of the master meanwhile */
-
-struct credential {
-    uint32_t len;
-    char bytes[LIMIT_CREDENTIAL];
-};
-
-struct copy {
-    _Atomic uint64_t epoch; /* 0: being written, or never */
-    uint32_t n_models, n_routes, n_upstreams;
-    uint16_t index[CATALOG_INDEX]; /* n + 1 of a model by hash of its name, 0 = empty */
-    struct model_record models[LIMIT_MODELS];
-};
-
-struct catalog {
-    struct segment *segment;
-    uint32_t n_routes_max, n_upstreams_max;
-    size_t size;
-    struct copy *copies[2];
-    struct route_record *routes[2];
-    struct upstream_record *upstreams[2];
-    struct credential *credentials[2];
-    _Atomic uint64_t *active; /* start of the mapping */
-};
 
 static char *place(char *base, size_t *at, size_t size);
 static size_t plan(struct catalog *catalog, char *base);
 static int registry_find(const struct shm_registry *registry, struct slice name, uint32_t *out_id,
                          uint32_t *out_entry);
 static int idle(const struct catalog *catalog);
-static uint32_t model_entry(const struct copy *copy, struct slice name);
-static int find_route(const struct catalog *catalog, uint64_t epoch,
-                      const struct model_record *model, uint32_t n,
-                      const struct route_record **out_route,
-                      const struct upstream_record **out_upstream);
-static void copy_model(struct model_record *out, const struct model_record *row);
-static void copy_route(struct route_record *out, const struct route_record *row);
-static struct copy *copy_of(const struct catalog *catalog, uint64_t epoch);
-static bool is_whole(const struct copy *copy, uint64_t epoch);
+static void put_route(struct catalog *catalog, int i, const struct route_record *route);
+static uint32_t next_by_tier(const struct route_record *routes, uint32_t n_routes,
+                             uint64_t done[LIMIT_MODEL_ROUTES / 64]);
 
 struct catalog *
 catalog_new(struct segment *segment)
@@ -74,6 +41,7 @@ catalog_new(struct segment *segment)
     catalog->segment = segment;
     catalog->n_routes_max = segment->capacity.routes;
     catalog->n_upstreams_max = segment->capacity.upstreams;
+    catalog->n_credentials_max = segment->n_credentials;
     catalog->size = plan(catalog, NULL);
 
     char *base = mmap(NULL, catalog->size, PROT_READ | PROT_WRITE,
@@ -103,18 +71,21 @@ catalog_free(struct catalog **catalog)
 static size_t
 plan(struct catalog *catalog, char *base)
 {
+    /* Who follows an option that is being rewritten may count a few past the end. */
+    size_t n_credentials = catalog->n_credentials_max + LIMIT_CREDENTIALS;
     size_t at = 0;
 
-    catalog->active = (void *)place(base, &at, sizeof(*catalog->active));
+#define PLACE(field, n) catalog->field = (void *)place(base, &at, (n) * sizeof(*catalog->field))
+    PLACE(active, 1);
     for (int i = 0; i < 2; i++) {
-        catalog->copies[i] = (void *)place(base, &at, sizeof(struct copy));
-        catalog->routes[i] =
-            (void *)place(base, &at, catalog->n_routes_max * sizeof(struct route_record));
-        catalog->upstreams[i] =
-            (void *)place(base, &at, catalog->n_upstreams_max * sizeof(struct upstream_record));
-        catalog->credentials[i] =
-            (void *)place(base, &at, catalog->n_upstreams_max * sizeof(struct credential));
+        PLACE(copies[i], 1);
+        PLACE(options[i], catalog->n_routes_max);
+        PLACE(routes[i], catalog->n_routes_max);
+        PLACE(upstreams[i], catalog->n_upstreams_max);
+        PLACE(credentials[i], n_credentials);
+        PLACE(secrets[i], n_credentials);
     }
+#undef PLACE
     return at;
 }
 
@@ -197,34 +168,56 @@ void
 catalog_begin(struct catalog *catalog)
 {
     int i = idle(catalog);
-    struct copy *copy = catalog->copies[i];
+    struct catalog_copy *copy = catalog->copies[i];
 
     atomic_store_explicit(&copy->epoch, 0, memory_order_relaxed);
     atomic_thread_fence(memory_order_release); /* no row is seen changed before this is */
-    secret_wipe(catalog->credentials[i], copy->n_upstreams * sizeof(struct credential));
+    secret_wipe(catalog->secrets[i], copy->n_credentials * sizeof(struct catalog_secret));
     copy->n_models = 0;
     copy->n_routes = 0;
     copy->n_upstreams = 0;
+    copy->n_credentials = 0;
+    memset(&copy->settings, 0, sizeof(copy->settings));
     memset(copy->index, 0, sizeof(copy->index));
+}
+
+void
+catalog_put_settings(struct catalog *catalog, const struct routing_settings *settings)
+{
+    catalog->copies[idle(catalog)]->settings = *settings;
 }
 
 int
 catalog_put_upstream(struct catalog *catalog, const struct upstream_record *upstream,
-                     struct slice credential)
+                     const struct credential_record *credentials, const struct slice *bytes,
+                     uint32_t n_credentials)
 {
     int i = idle(catalog);
-    struct copy *copy = catalog->copies[i];
+    struct catalog_copy *copy = catalog->copies[i];
     uint32_t id = copy->n_upstreams;
 
-    if (id == catalog->n_upstreams_max)
+    assert(n_credentials >= 1 && n_credentials <= LIMIT_CREDENTIALS);
+    if (id == catalog->n_upstreams_max ||
+        n_credentials > catalog->n_credentials_max - copy->n_credentials)
         return ERR_FULL;
-    if (credential.len > LIMIT_CREDENTIAL)
-        return ERR_TOO_LARGE;
-    catalog->upstreams[i][id] = *upstream;
-    catalog->upstreams[i][id].id = id;
-    catalog->credentials[i][id].len = (uint32_t)credential.len;
-    if (credential.len > 0)
-        memcpy(catalog->credentials[i][id].bytes, credential.ptr, credential.len);
+    for (uint32_t n = 0; n < n_credentials; n++)
+        if (bytes[n].len > LIMIT_CREDENTIAL)
+            return ERR_TOO_LARGE;
+
+    struct upstream_record *row = &catalog->upstreams[i][id];
+
+    *row = *upstream;
+    row->id = id;
+    row->first_credential = copy->n_credentials;
+    row->n_credentials = n_credentials;
+    for (uint32_t n = 0; n < n_credentials; n++) {
+        struct catalog_secret *secret = &catalog->secrets[i][copy->n_credentials];
+
+        catalog->credentials[i][copy->n_credentials++] = credentials[n];
+        secret->len = (uint32_t)bytes[n].len;
+        if (secret->len > 0)
+            memcpy(secret->bytes, bytes[n].ptr, secret->len);
+    }
     copy->n_upstreams++;
     return 0;
 }
@@ -234,9 +227,9 @@ catalog_put_model(struct catalog *catalog, const struct model_record *model,
                   const struct route_record *routes, uint32_t n_routes)
 {
     int i = idle(catalog);
-    struct copy *copy = catalog->copies[i];
-    struct slice name = slice_str(model->name);
-    uint32_t entry = model_entry(copy, name);
+    struct catalog_copy *copy = catalog->copies[i];
+    uint32_t entry = catalog_copy_entry(copy, slice_str(model->name));
+    uint64_t done[LIMIT_MODEL_ROUTES / 64] = {0};
 
     assert(strcmp(catalog_model_name(catalog, model->id), model->name) == 0);
     assert(n_routes <= LIMIT_MODEL_ROUTES);
@@ -250,12 +243,56 @@ catalog_put_model(struct catalog *catalog, const struct model_record *model,
     *row = *model;
     row->first_route = copy->n_routes;
     row->n_routes = n_routes;
-    for (uint32_t n = 0; n < n_routes; n++) {
-        assert(routes[n].upstream_id < copy->n_upstreams);
-        catalog->routes[i][copy->n_routes++] = routes[n];
-    }
+    for (uint32_t n = 0; n < n_routes; n++)
+        put_route(catalog, i, &routes[next_by_tier(routes, n_routes, done)]);
     copy->index[entry] = (uint16_t)copy->n_models;
     return 0;
+}
+
+/* The first of the lowest tier that is not done yet; done now. */
+static uint32_t
+next_by_tier(const struct route_record *routes, uint32_t n_routes,
+             uint64_t done[LIMIT_MODEL_ROUTES / 64])
+{
+    uint32_t best = n_routes;
+
+    for (uint32_t n = 0; n < n_routes; n++) {
+        if ((done[n / 64] >> n % 64 & 1) == 0 &&
+            (best == n_routes || routes[n].tier < routes[best].tier))
+            best = n;
+    }
+    assert(best < n_routes);
+    done[best / 64] |= UINT64_C(1) << best % 64;
+    return best;
+}
+
+static void
+put_route(struct catalog *catalog, int i, const struct route_record *route)
+{
+    uint32_t at = catalog->copies[i]->n_routes++;
+
+    assert(route->upstream_id < catalog->copies[i]->n_upstreams);
+
+    const struct upstream_record *upstream = &catalog->upstreams[i][route->upstream_id];
+
+    catalog->routes[i][at] = *route;
+    catalog->options[i][at] = (struct route_option){
+        .id = route->id,
+        .health_row = route->health_row,
+        .upstream_id = route->upstream_id,
+        .first_credential = upstream->first_credential,
+        .protocols = upstream->protocols,
+        .family = upstream->family,
+        .tier = (uint16_t)route->tier,
+        .weight = (uint16_t)route->weight,
+        .n_credentials = (uint16_t)upstream->n_credentials,
+        .is_disabled = route->is_disabled != 0,
+        .max_concurrent = route->max_concurrent,
+        .credential_row = catalog->credentials[i][upstream->first_credential].health_row,
+        .input_nusd = route->cost.nusd[USAGE_INPUT],
+        .output_nusd = route->cost.nusd[USAGE_OUTPUT],
+        .cache_read_nusd = route->cost.nusd[USAGE_CACHE_READ],
+    };
 }
 
 void
@@ -263,7 +300,7 @@ catalog_commit(struct catalog *catalog)
 {
     uint64_t epoch = atomic_load_explicit(catalog->active, memory_order_relaxed) + 1;
 
-    atomic_store_explicit(&copy_of(catalog, epoch)->epoch, epoch, memory_order_release);
+    atomic_store_explicit(&catalog_copy_of(catalog, epoch)->epoch, epoch, memory_order_release);
     atomic_store_explicit(&catalog->segment->header->catalog_epoch, epoch, memory_order_release);
     atomic_store_explicit(catalog->active, epoch, memory_order_release);
 }
@@ -272,218 +309,4 @@ static int
 idle(const struct catalog *catalog)
 {
     return (int)((atomic_load_explicit(catalog->active, memory_order_relaxed) + 1) & 1);
-}
-
-/* Index entry of this name in a copy, or the empty one where it would be. */
-static uint32_t
-model_entry(const struct copy *copy, struct slice name)
-{
-    uint32_t entry = (uint32_t)hash_table64(name) & (CATALOG_INDEX - 1);
-
-    /* Bounded for readers: what they look at may be half rewritten, which they find out after. */
-    for (int n = 0; n < CATALOG_INDEX; n++) {
-        uint16_t n_1 = copy->index[entry];
-
-        if (n_1 == 0)
-            break;
-        if (n_1 <= LIMIT_MODELS) {
-            const char *row_name = copy->models[n_1 - 1].name;
-
-            if (name.len < LIMIT_MODEL_NAME && row_name[name.len] == '\0' &&
-                memcmp(row_name, name.ptr, name.len) == 0)
-                break;
-        }
-        entry = (entry + 1) & (CATALOG_INDEX - 1);
-    }
-    return entry;
-}
-
-/* ---- the active snapshot: anyone ---- */
-
-uint64_t
-catalog_epoch(const struct catalog *catalog)
-{
-    uint64_t epoch = atomic_load_explicit(catalog->active, memory_order_acquire);
-    uint64_t stands = atomic_load_explicit(&copy_of(catalog, epoch)->epoch, memory_order_acquire);
-
-    /* A new master's catalog counts on from the old one's, but holds nothing until its first
-     * commit. (Else it is not `epoch` only while two commits pass right here.) */
-    return stands == 0 ? 0 : epoch;
-}
-
-int
-catalog_find_model(const struct catalog *catalog, struct slice name, struct model_record *out,
-                   uint64_t *out_epoch)
-{
-    for (int n = 0; n < CATALOG_TRIES; n++) {
-        uint64_t epoch = atomic_load_explicit(catalog->active, memory_order_acquire);
-        const struct copy *copy = copy_of(catalog, epoch);
-
-        if (atomic_load_explicit(&copy->epoch, memory_order_acquire) != epoch || epoch == 0)
-            continue;
-
-        uint16_t n_1 = copy->index[model_entry(copy, name)];
-        bool is_there = n_1 > 0 && n_1 <= LIMIT_MODELS;
-
-        if (is_there)
-            copy_model(out, &copy->models[n_1 - 1]);
-        if (!is_whole(copy, epoch))
-            continue;
-        if (!is_there)
-            return ERR_MISSING;
-        *out_epoch = epoch;
-        return 0;
-    }
-    return ERR_MISSING;
-}
-
-int
-catalog_model_at(const struct catalog *catalog, uint32_t n, struct model_record *out,
-                 uint64_t *out_epoch)
-{
-    for (int i = 0; i < CATALOG_TRIES; i++) {
-        uint64_t epoch = atomic_load_explicit(catalog->active, memory_order_acquire);
-        const struct copy *copy = copy_of(catalog, epoch);
-
-        if (atomic_load_explicit(&copy->epoch, memory_order_acquire) != epoch || epoch == 0)
-            continue;
-
-        bool is_there = n < LIMIT_MODELS && n < copy->n_models;
-
-        if (is_there)
-            copy_model(out, &copy->models[n]);
-        if (!is_whole(copy, epoch))
-            continue;
-        if (!is_there)
-            return ERR_MISSING;
-        *out_epoch = epoch;
-        return 0;
-    }
-    return ERR_MISSING;
-}
-
-uint32_t
-catalog_n_models(const struct catalog *catalog)
-{
-    uint64_t epoch = catalog_epoch(catalog);
-
-    return epoch == 0 ? 0 : copy_of(catalog, epoch)->n_models;
-}
-
-int
-catalog_get_option(const struct catalog *catalog, uint64_t epoch, const struct model_record *model,
-                   uint32_t n, struct route_option *out)
-{
-    const struct copy *copy = copy_of(catalog, epoch);
-    const struct route_record *route;
-    const struct upstream_record *upstream;
-
-    if (find_route(catalog, epoch, model, n, &route, &upstream) != 0)
-        return ERR_CONFLICT;
-    *out = (struct route_option){.id = route->id,
-                                 .tier = route->tier,
-                                 .weight = route->weight,
-                                 .protocols = upstream->protocols};
-    return is_whole(copy, epoch) ? 0 : ERR_CONFLICT;
-}
-
-int
-catalog_get_route(const struct catalog *catalog, uint64_t epoch, const struct model_record *model,
-                  uint32_t n, struct route_record *out_route, struct upstream_record *out_upstream)
-{
-    const struct copy *copy = copy_of(catalog, epoch);
-    const struct route_record *route;
-    const struct upstream_record *upstream;
-
-    if (n >= model->n_routes)
-        return ERR_MISSING;
-    if (find_route(catalog, epoch, model, n, &route, &upstream) != 0)
-        return ERR_CONFLICT;
-    copy_route(out_route, route);
-    *out_upstream = *upstream;
-    return is_whole(copy, epoch) ? 0 : ERR_CONFLICT;
-}
-
-/* Where they stand; what is read there is to be believed only after is_whole(). */
-static int
-find_route(const struct catalog *catalog, uint64_t epoch, const struct model_record *model,
-           uint32_t n, const struct route_record **out_route,
-           const struct upstream_record **out_upstream)
-{
-    int i = (int)(epoch & 1);
-
-    assert(epoch != 0 && n < model->n_routes);
-    assert(model->first_route < catalog->n_routes_max &&
-           n < catalog->n_routes_max - model->first_route);
-    if (atomic_load_explicit(&copy_of(catalog, epoch)->epoch, memory_order_acquire) != epoch)
-        return ERR_CONFLICT;
-
-    const struct route_record *route = &catalog->routes[i][model->first_route + n];
-    /* Once, as it stands now: what is tested must be what is used. */
-    uint32_t upstream_id = *(const volatile uint32_t *)&route->upstream_id;
-
-    if (upstream_id >= catalog->n_upstreams_max) /* torn: the copy is being rewritten */
-        return ERR_CONFLICT;
-    *out_route = route;
-    *out_upstream = &catalog->upstreams[i][upstream_id];
-    return 0;
-}
-
-int
-catalog_append_credential(const struct catalog *catalog, uint64_t epoch, uint32_t upstream_id,
-                          struct buf *out)
-{
-    const struct copy *copy = copy_of(catalog, epoch);
-    size_t len_before = out->len;
-
-    assert(epoch != 0 && upstream_id < catalog->n_upstreams_max);
-    if (atomic_load_explicit(&copy->epoch, memory_order_acquire) != epoch)
-        return ERR_CONFLICT;
-
-    const struct credential *credential = &catalog->credentials[epoch & 1][upstream_id];
-    uint32_t len = credential->len;
-
-    if (len <= LIMIT_CREDENTIAL)
-        buf_append(out, credential->bytes, len);
-    if (is_whole(copy, epoch))
-        return 0;
-    if (out->len > len_before)
-        secret_wipe(out->ptr + len_before, out->len - len_before);
-    out->len = len_before;
-    return ERR_CONFLICT;
-}
-
-/* Most prices have no tiers and no changes to come: what would hold them is left as it is. */
-static void
-copy_model(struct model_record *out, const struct model_record *row)
-{
-    const size_t common = offsetof(struct model_record, price.tiers);
-
-    memcpy(out, row, common);
-    if (out->price.n_tiers != 0 || out->price_until_us != 0)
-        memcpy((char *)out + common, (const char *)row + common, sizeof(*out) - common);
-}
-
-static void
-copy_route(struct route_record *out, const struct route_record *row)
-{
-    const size_t common = offsetof(struct route_record, cost.tiers);
-
-    memcpy(out, row, common);
-    if (out->cost.n_tiers != 0 || out->cost_until_us != 0)
-        memcpy((char *)out + common, (const char *)row + common, sizeof(*out) - common);
-}
-
-static struct copy *
-copy_of(const struct catalog *catalog, uint64_t epoch)
-{
-    return catalog->copies[epoch & 1];
-}
-
-/* True if nothing of the copy has changed since its epoch was looked at and found right. */
-static bool
-is_whole(const struct copy *copy, uint64_t epoch)
-{
-    atomic_thread_fence(memory_order_acquire);
-    return atomic_load_explicit(&copy->epoch, memory_order_relaxed) == epoch;
 }

@@ -238,7 +238,7 @@ desk_rescan(struct flight_desk *desk)
         desk_list(desk, n);
 }
 
-/* What the last request left, but for its attempts and tiers: none of them counts now. */
+/* What the last request left, but for its attempts, choices and tiers: none of them counts now. */
 static void
 record_reset(struct flight_record *record)
 {
@@ -248,6 +248,8 @@ record_reset(struct flight_record *record)
     record->client_address[0] = '\0';
     record->client_request_id[0] = '\0';
     record->user_agent[0] = '\0';
+    record->n_choices = 0;
+    record->n_unlisted = 0;
 }
 
 void

@@ -12,8 +12,11 @@
  *        | learned             |  [65536]            output by key and  workers, CAS
  *        |                     |                     model
  *        | quota_cells         |  [quota_cells]      word | used, limit workers, CAS | ledger
- *        | health_rows         |  [2^n >= 2 x routes]                   master; breaker: CAS
- *        | health_cells        |  [n_workers + 1][health rows]          each process its own
+ *        | health_rows         |  [2 x (routes and   breaker, limit,    master | workers, CAS
+ *        |                     |  credentials)]      credential
+ *        | health_cells        |  [health rows][n_workers + 1]          each process its own
+ *        | retry_cells         |  [n_workers][LIMIT_MODELS]             workers
+ *        | affinity            |  [32768]            conversations      workers, CAS
  *        | flight_heads        |  [n_workers][flights] state word       worker to DONE, ledger
  *        |                     |                                       after
  *        | flight_slots        |  [n_workers][flights] record          likewise; intent: CAS
@@ -49,7 +52,7 @@
 #include "relayos/shm/segment.h"
 
 #define SHM_MAGIC          UINT64_C(0x31534f59414c4552) /* "RELAYOS1" */
-#define SHM_LAYOUT_VERSION 3
+#define SHM_LAYOUT_VERSION 4
 #define SHM_LINE           64
 
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_LONG_LOCK_FREE == 2 &&
@@ -158,25 +161,48 @@ struct quota_cell {
 
 static_assert(sizeof(struct quota_cell) == 128, "the word has a cache line to itself");
 
-/* ---- health ---- */
+/* ---- health (health.c) ---- */
 
+/*
+ * Every choice reads the first line of each of its routes; it is written when something is wrong.
+ * The words are described where they are changed: health_breaker.c, health_limit.c,
+ * health_credential.c.
+ */
 struct health_row {
-    alignas(SHM_LINE) _Atomic uint32_t route_id; /* 0 = empty */
-    _Atomic uint32_t pad;
-    _Atomic uint64_t stamp;   /* catalog epoch when last interned */
-    _Atomic uint64_t breaker; /* CAS; see the routing issue */
-    _Atomic int64_t ejected_until_us;
+    alignas(SHM_LINE) _Atomic uint32_t id; /* of a route or a credential; 0 = empty */
+    _Atomic uint32_t admin;                /* enum health_admin */
+    _Atomic uint64_t breaker, limit;       /* of a route */
+    _Atomic uint64_t credential;           /* of a credential */
+    _Atomic uint64_t stamp;                /* catalog epoch when last interned */
+    _Atomic uint64_t cooling_ms;           /* of a route: when all of cooling[] is over */
+    alignas(SHM_LINE) _Atomic uint64_t first_token;
+    _Atomic uint64_t probe; /* latency_us << 17 | status << 1 | is_ok */
+    _Atomic int64_t probed_us;
+    _Atomic int64_t last_success_us; /* by whoever; to the second */
+    _Atomic int64_t last_failure_us;
+    alignas(SHM_LINE) _Atomic uint64_t cooling[LIMIT_CREDENTIALS]; /* as `credential` */
 };
-struct health_cell {
-    alignas(SHM_LINE) _Atomic uint32_t route_id; /* of another route: the row was recycled */
+struct health_cell {                       /* one line: there are as many as workers times routes */
+    alignas(SHM_LINE) _Atomic uint32_t id; /* another than the row's: of who had the row before */
     _Atomic uint32_t in_flight;
-    _Atomic uint64_t successes, failures;
-    _Atomic int64_t first_token_us_ewma;
-    _Atomic int64_t last_success_us, last_failure_us;
-    _Atomic uint32_t consecutive_failures;
+    _Atomic uint64_t window[2];   /* window.h: calls that went well, that failed */
+    _Atomic uint64_t first_token; /* moving average in us << 24 | when it moved, s */
+    _Atomic uint64_t successes;
+    _Atomic uint32_t failures, overloads;
+    _Atomic uint64_t prompt_tokens, cached_tokens;
 };
-static_assert(sizeof(struct health_row) == SHM_LINE && sizeof(struct health_cell) == SHM_LINE,
-              "health lines");
+static_assert(sizeof(struct health_row) == 192 && sizeof(struct health_cell) == SHM_LINE,
+              "a choice reads one line of a row, a score one of each cell");
+
+/* ---- retry budget (retry_budget.c) ---- */
+
+struct retry_cell {
+    _Atomic uint64_t window[2]; /* window.h: requests, attempts beyond the first */
+};
+
+/* ---- affinity (affinity.c) ---- */
+
+#define SHM_AFFINITY 32768 /* words: conversations, eight to a line */
 
 /* ---- flights ---- */
 
@@ -207,7 +233,7 @@ enum flight_intent { FLIGHT_INTENT_NONE, FLIGHT_INTENT_ASKED, FLIGHT_INTENT_NOTE
 static_assert(sizeof(struct flight_hold) == 16, "flight_hold");
 static_assert(offsetof(struct flight_record, holds) == 64, "identity is one line");
 static_assert(offsetof(struct flight_record, price.tiers) <= 576, "the hot part is nine lines");
-static_assert(sizeof(struct flight_slot) == 3456, "flight slot");
+static_assert(sizeof(struct flight_slot) == 3776, "flight slot");
 
 /* ---- rings: one producer, one consumer; head - tail entries are in it ---- */
 
@@ -282,7 +308,7 @@ struct segment {
     struct shm_header *header; /* = start of the mapping */
     size_t size;
     struct segment_capacity capacity;
-    uint32_t n_key_entries, n_health_rows;
+    uint32_t n_key_entries, n_health_rows, n_credentials;
     size_t doorbell_size, refusal_ring_size;
 
     struct proc_slot *proc_slots;
@@ -294,6 +320,8 @@ struct segment {
     struct quota_cell *quota_cells;
     struct health_row *health_rows;
     struct health_cell *health_cells;
+    struct retry_cell *retry_cells;
+    _Atomic uint64_t *affinity;
     _Atomic uint64_t *flight_heads;
     struct flight_slot *flight_slots;
     char *doorbells;

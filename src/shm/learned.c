@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC
  *
- * learned - a stochastic percentile in one word. While answers are few, the longest; from then on
- * each answer above the estimate moves it up by 19 steps and each other one down by one, so that it
- * rests where one in twenty is above. A step is 1/256 of the estimate.
+ * learned - a stochastic percentile (percentile.h) in one word for each pair of key and model.
  */
 #include "relayos/shm/learned.h"
 
 #include "layout.h"
+#include "percentile.h"
 
 /*   word   63...40 39....34 33............0
  *          tag     samples  tokens << 12        0 = empty
@@ -16,8 +15,6 @@
 #define SAMPLES_MAX    63
 #define ESTIMATE_MASK  ((UINT64_C(1) << SAMPLES_SHIFT) - 1)
 #define FRACTION_SHIFT 12
-#define STEP_SHIFT     8
-#define STEPS_UP       19
 #define BUCKET         (SHM_LINE / sizeof(uint64_t)) /* words where a pair may be */
 
 static uint64_t hash_of(uint64_t key_id, uint32_t model_id);
@@ -80,16 +77,8 @@ learn(uint64_t word, uint64_t tokens)
 {
     uint64_t estimate = word & ESTIMATE_MASK, samples = samples_of(word);
     uint64_t sample = (tokens > LEARNED_TOKENS_MAX ? LEARNED_TOKENS_MAX : tokens) << FRACTION_SHIFT;
-    uint64_t step = (estimate >> STEP_SHIFT) + 1;
 
-    if (samples < LEARNED_SAMPLES_MIN)
-        estimate = sample > estimate ? sample : estimate;
-    else if (sample > estimate)
-        estimate += STEPS_UP * step;
-    else
-        estimate -= estimate >= step ? step : 0;
-    if (estimate > ESTIMATE_MASK)
-        estimate = ESTIMATE_MASK;
+    estimate = percentile_next(estimate, sample, samples >= LEARNED_SAMPLES_MIN, ESTIMATE_MASK);
     samples += samples < SAMPLES_MAX;
     return word >> TAG_SHIFT << TAG_SHIFT | samples << SAMPLES_SHIFT | estimate;
 }

@@ -342,7 +342,9 @@ plan(struct segment *segment, char *base)
     size_t at = 0;
 
     segment->n_key_entries = power_of_two_from(2 * capacity->keys);
-    segment->n_health_rows = power_of_two_from(2 * capacity->routes);
+    segment->n_credentials = LIMIT_ALL_CREDENTIALS(capacity->upstreams);
+    /* Twice what a configuration may have: a reload may change them all. */
+    segment->n_health_rows = 2 * (capacity->routes + segment->n_credentials);
     segment->doorbell_size =
         sizeof(struct doorbell) + capacity->flights_per_worker * sizeof(uint32_t);
     segment->doorbell_size = (segment->doorbell_size + SHM_LINE - 1) & ~(size_t)(SHM_LINE - 1);
@@ -359,6 +361,8 @@ plan(struct segment *segment, char *base)
     PLACE(quota_cells, capacity->quota_cells);
     PLACE(health_rows, segment->n_health_rows);
     PLACE(health_cells, (workers + 1) * segment->n_health_rows);
+    PLACE(retry_cells, workers * LIMIT_MODELS);
+    PLACE(affinity, SHM_AFFINITY);
     PLACE(flight_heads, flights);
     PLACE(flight_slots, flights);
     PLACE(doorbells, workers * DOORBELL_N * segment->doorbell_size);

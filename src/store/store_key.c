@@ -7,6 +7,7 @@
 
 #include "db.h"
 #include "relayos/base/mem.h"
+#include "relayos/model/catalog.h"
 #include "relayos/store/store_name.h"
 #include "store_key_row.h"
 
@@ -142,7 +143,7 @@ take_key(struct db_cursor *cursor, struct key_record *out)
 void
 store_key_read_row(struct db_cursor *cursor, struct key_record *out)
 {
-    char tool[16], source[8];
+    char tool[16], source[8], policy[16];
 
     memset(out, 0, sizeof(*out));
     out->id = (uint64_t)db_read_int(cursor);
@@ -156,6 +157,7 @@ store_key_read_row(struct db_cursor *cursor, struct key_record *out)
     out->flags |= db_read_int(cursor) != 0 ? KEY_DISABLED : 0;
     out->flags |= db_read_int(cursor) != 0 ? KEY_ALL_MODELS : 0;
     out->flags |= db_read_int(cursor) != 0 ? KEY_STRICT : 0;
+    db_read_text(cursor, policy, sizeof(policy));
     out->requests_per_minute = db_read_int(cursor);
     out->tokens_per_minute = db_read_int(cursor);
     out->created_us = db_read_int(cursor);
@@ -168,6 +170,9 @@ store_key_read_row(struct db_cursor *cursor, struct key_record *out)
     out->flags |= out->revoked_us != 0 ? KEY_REVOKED : 0;
     out->tool = store_name_value(STORE_NAME_TOOL, tool);
     out->source = store_name_value(STORE_NAME_SOURCE, source);
+    out->policy = store_name_value(STORE_NAME_POLICY, policy);
+    if (out->policy > ROUTE_N_POLICIES)
+        out->policy = 0; /* as each model says */
 }
 
 static int
@@ -269,6 +274,7 @@ store_key_insert(struct store *store, struct key_record *key)
     db_bind_int(&insert, (key->flags & KEY_DISABLED) != 0);
     db_bind_int(&insert, (key->flags & KEY_ALL_MODELS) != 0);
     db_bind_int(&insert, (key->flags & KEY_STRICT) != 0);
+    db_bind_text(&insert, store_name(STORE_NAME_POLICY, key->policy));
     db_bind_int(&insert, key->requests_per_minute);
     db_bind_int(&insert, key->tokens_per_minute);
     db_bind_int(&insert, key->created_us);
@@ -328,6 +334,7 @@ store_key_update(struct store *store, const struct key_record *key)
     db_bind_int(&update, (key->flags & KEY_DISABLED) != 0);
     db_bind_int(&update, (key->flags & KEY_ALL_MODELS) != 0);
     db_bind_int(&update, (key->flags & KEY_STRICT) != 0);
+    db_bind_text(&update, store_name(STORE_NAME_POLICY, key->policy));
     db_bind_int(&update, key->requests_per_minute);
     db_bind_int(&update, key->tokens_per_minute);
     db_bind_int(&update, key->updated_us);

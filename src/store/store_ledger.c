@@ -13,6 +13,7 @@ static int insert_row(struct store *store, const struct store_settlement *settle
 static int compare_row(struct store *store, const struct store_settlement *settlement,
                        enum store_insert *out);
 static int add_usage(struct store *store, const struct store_settlement *settlement);
+static uint32_t route_of(const struct flight_record *flight);
 static const char *category_or_null(uint8_t category);
 
 int
@@ -50,8 +51,7 @@ insert_row(struct store *store, const struct store_settlement *settlement)
     db_bind_text(&row, flight->model);
     db_bind_text(&row, store_name(STORE_NAME_ENDPOINT, flight->endpoint));
     db_bind_text(&row, store_name(STORE_NAME_PROTOCOL, flight->protocol));
-    db_bind_int(&row,
-                flight->n_attempts == 0 ? 0 : flight->attempts[flight->n_attempts - 1].route_id);
+    db_bind_int(&row, route_of(flight));
     db_bind_int(&row, flight->status);
     db_bind_text(&row, category_or_null(flight->category));
     db_bind_text(&row, store_name(STORE_NAME_PROVENANCE, flight->provenance));
@@ -116,6 +116,20 @@ add_usage(struct store *store, const struct store_settlement *settlement)
 
     memcpy(delta.model, flight->model, sizeof(delta.model));
     return usage_sums_add(store, &delta);
+}
+
+/* Of the attempt that answered, which in a hedge pair need not be the last; else of the last. */
+static uint32_t
+route_of(const struct flight_record *flight)
+{
+    uint32_t route_id = 0;
+
+    for (uint32_t i = 0; i < flight->n_attempts && i < LIMIT_ATTEMPTS; i++) {
+        route_id = flight->attempts[i].route_id;
+        if (flight->attempts[i].outcome == ATTEMPT_OK)
+            break;
+    }
+    return route_id;
 }
 
 static const char *

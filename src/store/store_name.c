@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "relayos/model/catalog.h"
 #include "relayos/model/flight.h"
 #include "relayos/model/key.h"
 
@@ -16,6 +17,9 @@ static const char *const periods[] = {"month", "total", "day", "week"};
 static const char *const provenances[] = {"none", "reported", "estimated", "indeterminate",
                                           "invalid"};
 static const char *const outcomes[] = {"none", "running", "ok", "failed", "uncertain", "cancelled"};
+static const char *const reasons[] = ATTEMPT_REASON_NAMES;
+static const char *const policies[] = {"model",    "balanced", "fastest",
+                                       "cheapest", "ordered",  "weighted"};
 static const char *const protocols[] = {"openai_chat", "openai_responses", "anthropic_messages"};
 static const char *const endpoints[] = {
 #define ENDPOINT(name, methods, path, ...) path,
@@ -29,6 +33,8 @@ static_assert(N_OF(units) == LIMIT_UNIT_CONCURRENT + 1, "a name for each unit");
 static_assert(N_OF(periods) == LIMIT_N_PERIODS, "a name for each period");
 static_assert(N_OF(provenances) == USAGE_INVALID + 1, "a name for each provenance");
 static_assert(N_OF(outcomes) == ATTEMPT_CANCELLED + 1, "a name for each outcome");
+static_assert(N_OF(reasons) == ATTEMPT_N_REASONS, "a name for each reason");
+static_assert(N_OF(policies) == ROUTE_N_POLICIES + 1, "a name for each policy, and for none");
 static_assert(N_OF(endpoints) < UNKNOWN, "values are stored in a byte");
 
 static const struct {
@@ -41,6 +47,8 @@ static const struct {
     [STORE_NAME_PERIOD] = {periods, N_OF(periods)},
     [STORE_NAME_PROVENANCE] = {provenances, N_OF(provenances)},
     [STORE_NAME_OUTCOME] = {outcomes, N_OF(outcomes)},
+    [STORE_NAME_REASON] = {reasons, N_OF(reasons)},
+    [STORE_NAME_POLICY] = {policies, N_OF(policies)},
     [STORE_NAME_PROTOCOL] = {protocols, N_OF(protocols)},
     [STORE_NAME_ENDPOINT] = {endpoints, N_OF(endpoints)},
 };

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "db.h"
@@ -10,7 +11,9 @@
 #include "relayos/store/store_name.h"
 #include "trace_key.h"
 
-static int insert_attempt(struct store *store, const struct flight_record *flight, uint32_t n);
+static int insert_attempt(struct store *store, const struct store_settlement *settlement,
+                          uint32_t n);
+static void bind_text_or_null(struct db_cursor *row, struct slice text);
 static void bind_category(struct db_cursor *row, uint8_t category);
 static void bind_offset(struct db_cursor *row, int64_t us, int64_t origin_us);
 static void read_trace(struct db_cursor *row, struct store_trace *out);
@@ -18,8 +21,9 @@ static void read_settlement(struct db_cursor *row, struct flight_record *out);
 static uint8_t read_name(struct db_cursor *row, enum store_name_kind kind);
 static uint8_t read_category(struct db_cursor *row);
 static int64_t read_offset(struct db_cursor *row);
-static int read_attempts(struct store *store, struct flight_record *flight);
-static void read_attempt(struct db_cursor *row, struct flight_attempt *out);
+static int read_attempts(struct store *store, struct store_trace *trace);
+static void read_attempt(struct db_cursor *row, struct store_trace *trace, uint32_t n);
+static void read_choice(struct db_cursor *row, struct store_choice *out);
 static int next_span(struct store *store, uint64_t key_id, struct uuid *from, struct uuid *before);
 static int prepare_list(struct store *store, const struct store_trace_filter *filter,
                         sqlite3_stmt **out);
@@ -53,17 +57,19 @@ store_trace_insert(struct store *store, const struct store_settlement *settlemen
     db_bind_text(&row, flight->client_request_id);
     db_bind_text(&row, flight->user_agent);
     db_bind_int(&row, flight->is_over_quota);
+    bind_text_or_null(&row, settlement->choices);
     int rc = db_run(&row);
     if (rc == 0)
         rc = trace_key_note(store, flight->key_id, &flight->request_id);
     for (uint32_t n = 0; rc == 0 && n < flight->n_attempts && n < LIMIT_ATTEMPTS; n++)
-        rc = insert_attempt(store, flight, n);
+        rc = insert_attempt(store, settlement, n);
     return rc;
 }
 
 static int
-insert_attempt(struct store *store, const struct flight_record *flight, uint32_t n)
+insert_attempt(struct store *store, const struct store_settlement *settlement, uint32_t n)
 {
+    const struct flight_record *flight = settlement->flight;
     const struct flight_attempt *attempt = &flight->attempts[n];
     int64_t accepted_us = flight->stage_us[FLIGHT_STAGE_ACCEPTED];
     struct db_cursor row = db_start(store, STATEMENT_ATTEMPT_INSERT);
@@ -88,7 +94,24 @@ insert_attempt(struct store *store, const struct flight_record *flight, uint32_t
     db_bind_int(&row, attempt->input_tokens);
     db_bind_int(&row, attempt->output_tokens);
     db_bind_int(&row, attempt->cost_nusd);
+    bind_text_or_null(&row, attempt->reason == ATTEMPT_FIRST
+                                ? slice_str(NULL)
+                                : slice_str(store_name(STORE_NAME_REASON, attempt->reason)));
+    bind_text_or_null(&row, slice_str(settlement->attempt_models[n]));
+    bind_text_or_null(&row, slice_of(attempt->credential,
+                                     strnlen(attempt->credential, sizeof(attempt->credential))));
+    db_bind_int(&row, attempt->score);
     return db_run(&row);
+}
+
+/* Most have none, and a row has a byte less for each NULL. */
+static void
+bind_text_or_null(struct db_cursor *row, struct slice text)
+{
+    if (text.len == 0)
+        db_bind_null(row);
+    else
+        db_bind_slice(row, text);
 }
 
 static void
@@ -138,6 +161,7 @@ store_trace_refuse(struct store *store, const struct refusal_record *refusal)
     db_bind_text(&row, refusal->client_request_id);
     db_bind_text(&row, refusal->user_agent);
     db_bind_int(&row, 0);
+    db_bind_null(&row);
     int rc = db_run(&row);
     return rc != 0 ? rc : trace_key_note(store, refusal->key_id, &refusal->request_id);
 }
@@ -166,7 +190,7 @@ store_trace_get(struct store *store, struct uuid request_id, struct store_trace 
         return rc < 0 ? rc : ERR_MISSING;
     read_trace(&get, out);
     db_finish(&get);
-    return read_attempts(store, &out->flight);
+    return read_attempts(store, out);
 }
 
 /* Columns of TRACE_AND_LEDGER (statements.def). */
@@ -197,6 +221,8 @@ read_trace(struct db_cursor *row, struct store_trace *out)
     db_read_text(row, flight->user_agent, sizeof(flight->user_agent));
     flight->is_over_quota = db_read_int(row) != 0;
     read_settlement(row, flight);
+    out->n_attempts = (uint32_t)db_read_int(row);
+    db_read_text(row, out->answered_by, sizeof(out->answered_by));
 }
 
 static void
@@ -240,21 +266,25 @@ read_offset(struct db_cursor *row)
 }
 
 static int
-read_attempts(struct store *store, struct flight_record *flight)
+read_attempts(struct store *store, struct store_trace *trace)
 {
     struct db_cursor list = db_start(store, STATEMENT_ATTEMPT_LIST);
+    struct flight_record *flight = &trace->flight;
     int rc;
 
     db_bind_blob(&list, flight->request_id.bytes, sizeof(flight->request_id.bytes));
     while ((rc = db_step(&list)) == 1 && flight->n_attempts < LIMIT_ATTEMPTS)
-        read_attempt(&list, &flight->attempts[flight->n_attempts++]);
+        read_attempt(&list, trace, flight->n_attempts++);
     db_finish(&list);
     return rc < 0 ? rc : 0;
 }
 
 static void
-read_attempt(struct db_cursor *row, struct flight_attempt *out)
+read_attempt(struct db_cursor *row, struct store_trace *trace, uint32_t n)
 {
+    struct flight_attempt *out = &trace->flight.attempts[n];
+    char reason[16];
+
     out->route_id = (uint32_t)db_read_int(row);
     db_read_text(row, out->upstream, sizeof(out->upstream));
     db_read_text(row, out->upstream_model, sizeof(out->upstream_model));
@@ -273,6 +303,50 @@ read_attempt(struct db_cursor *row, struct flight_attempt *out)
     out->input_tokens = db_read_int(row);
     out->output_tokens = db_read_int(row);
     out->cost_nusd = db_read_int(row);
+    db_read_text(row, reason, sizeof(reason));
+    out->reason = n == 0 ? ATTEMPT_FIRST : ATTEMPT_FAILOVER;
+    if (reason[0] != '\0')
+        out->reason = store_name_value(STORE_NAME_REASON, reason);
+    db_read_text(row, trace->attempt_models[n], sizeof(trace->attempt_models[n]));
+    db_read_text(row, out->credential, sizeof(out->credential));
+    out->score = (uint32_t)db_read_int(row);
+}
+
+int
+store_trace_choices(struct store *store, struct uuid request_id, struct store_choice *out, size_t n,
+                    size_t *out_n, int64_t *out_unlisted)
+{
+    struct db_cursor list = db_start(store, STATEMENT_CHOICE_LIST);
+    size_t i = 0;
+    int rc;
+
+    *out_unlisted = 0;
+    db_bind_blob(&list, request_id.bytes, sizeof(request_id.bytes));
+    while ((rc = db_step(&list)) == 1) {
+        struct store_choice choice;
+        bool is_choice = db_read_int(&list) != 0;
+
+        read_choice(&list, &choice);
+        if (!is_choice)
+            *out_unlisted = db_read_int(&list);
+        else if (i < n)
+            out[i++] = choice;
+    }
+    *out_n = i;
+    return rc < 0 ? rc : 0;
+}
+
+static void
+read_choice(struct db_cursor *row, struct store_choice *out)
+{
+    char route[16];
+
+    out->attempt = (uint8_t)db_read_int(row);
+    db_read_text(row, route, sizeof(route));
+    out->route_id = (uint32_t)strtoul(route, NULL, 16);
+    out->score = (uint32_t)db_read_int(row);
+    db_read_text(row, out->exclusion, sizeof(out->exclusion));
+    out->is_pinned = db_read_int(row) != 0;
 }
 
 int

@@ -25,6 +25,7 @@
 static int estimate(struct request *r, struct refusal_reason *why);
 static int take_rate(struct request *r, enum rate_kind kind, int64_t per_minute, int64_t amount);
 static void give_rate_back(struct request *r);
+static int take_share(struct request *r, struct refusal_reason *why);
 static void fill_record(struct request *r);
 static int hold(struct request *r, struct refusal_reason *why);
 static int fill_holds(struct request *r);
@@ -73,6 +74,8 @@ estimate(struct request *r, struct refusal_reason *why)
     if (!is_strict)
         terms.learned_output_tokens = learned_output(r->worker->segment, r->key_id, model->id);
     estimate_request(&r->facts, model, &terms, out);
+    r->prompt_tokens = estimate_output_tokens((int64_t)r->facts.body.len); /* likely, not at most */
+    r->output_tokens = out->output_tokens;
     if (!is_strict || r->facts.operation == OPERATION_COUNT_TOKENS)
         return 0;
     r->facts.cap_tokens = out->most_tokens;
@@ -115,8 +118,13 @@ give_rate_back(struct request *r)
 int
 admit_flight(struct request *r, struct refusal_reason *why)
 {
-    int err = ERR_LEDGER_UNAVAILABLE;
+    int err = take_share(r, why);
 
+    if (err != 0) {
+        give_rate_back(r);
+        return err;
+    }
+    err = ERR_LEDGER_UNAVAILABLE;
     if (segment_admission_is_open(r->worker->segment))
         r->flight = flight_take(r->worker->desk);
     if (r->flight != NULL) {
@@ -137,7 +145,31 @@ admit_flight(struct request *r, struct refusal_reason *why)
     r->flight = NULL;
     r->record = NULL;
     give_rate_back(r);
+    admit_leave(r);
     return err;
+}
+
+/* A key's storm is refused while there is still room for others. */
+static int
+take_share(struct request *r, struct refusal_reason *why)
+{
+    uint32_t n_running = 0;
+    int err = share_take(&r->worker->share, r->key_id, &n_running);
+
+    r->has_share = err == 0;
+    if (err == ERR_RATE_LIMITED) {
+        snprintf(why->detail, sizeof(why->detail), "%" PRIu32 " requests at a time", n_running);
+        r->retry_after_s = RETRY_CONCURRENT_S;
+    }
+    return err;
+}
+
+void
+admit_leave(struct request *r)
+{
+    if (r->has_share)
+        share_give(&r->worker->share, r->key_id);
+    r->has_share = false;
 }
 
 int
@@ -194,6 +226,7 @@ fill_record(struct request *r)
     redact_copy(record->user_agent, sizeof(record->user_agent),
                 http_header_find(&r->http, "user-agent"));
     record->body_bytes = (int64_t)r->facts.body.len;
+    record->n_choices = record->n_unlisted = 0;
     record->reserved_nusd = scratch->estimate.nusd;
     record->reserved_tokens = r->tokens_per_minute != 0 ? scratch->estimate.tokens : 0;
     price_copy(&record->price, &scratch->model.price);

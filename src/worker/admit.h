@@ -17,6 +17,8 @@ struct request;
 /* Steps of request.c. Errors are catalogue errors, with the detail in *why. */
 int admit_rate(struct request *request, struct refusal_reason *why) MUST_CHECK;
 int admit_flight(struct request *request, struct refusal_reason *why) MUST_CHECK;
+/* It runs no more: its place among its key's is free. Does nothing if it has none. */
+void admit_leave(struct request *request);
 /* A flight for the answer of another request, given once more: it takes nothing of any limit. */
 int admit_replay(struct request *request, struct uuid original) MUST_CHECK;
 

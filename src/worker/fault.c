@@ -7,44 +7,38 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "attempt.h"
+#include "verdict.h"
 
 struct fault
 fault_of_report(const struct upstream_report *report)
 {
-    struct fault fault = {.category = ERR_CATEGORY_UPSTREAM_TIMEOUT,
-                          .outcome = report->was_sent ? ATTEMPT_UNCERTAIN : ATTEMPT_FAILED,
-                          .note = slice_str(upstream_result_name(report->result))};
+    static const enum err_category categories[] = {
+        [UPSTREAM_RESOLVE] = ERR_CATEGORY_UPSTREAM_ERROR,
+        [UPSTREAM_CONNECT] = ERR_CATEGORY_UPSTREAM_ERROR,
+        [UPSTREAM_CONNECT_TIMEOUT] = ERR_CATEGORY_CONNECT_TIMEOUT,
+        [UPSTREAM_TLS] = ERR_CATEGORY_UPSTREAM_ERROR,
+        [UPSTREAM_TLS_TIMEOUT] = ERR_CATEGORY_TLS_TIMEOUT,
+        [UPSTREAM_NO_CONNECTION] = ERR_CATEGORY_OVERLOADED,
+        [UPSTREAM_RESET] = ERR_CATEGORY_UPSTREAM_ERROR,
+        [UPSTREAM_FIRST_BYTE_TIMEOUT] = ERR_CATEGORY_FIRST_BYTE_TIMEOUT,
+        [UPSTREAM_IDLE_TIMEOUT] = ERR_CATEGORY_IDLE_TIMEOUT,
+        [UPSTREAM_TOTAL_TIMEOUT] = ERR_CATEGORY_TOTAL_TIMEOUT,
+        [UPSTREAM_CUT] = ERR_CATEGORY_UPSTREAM_ERROR,
+        [UPSTREAM_BAD_ANSWER] = ERR_CATEGORY_UPSTREAM_ERROR,
+    };
 
     assert(report->result != UPSTREAM_OK);
-    switch (report->result) {
-    case UPSTREAM_CONNECT_TIMEOUT:
-    case UPSTREAM_TLS_TIMEOUT:
-        fault.detail = "no connection to its provider in time";
-        break;
-    case UPSTREAM_FIRST_BYTE_TIMEOUT:
-        fault.detail = "it did not begin to answer";
-        break;
-    case UPSTREAM_IDLE_TIMEOUT:
-        fault.detail = "it stopped before the end of its answer";
-        break;
-    case UPSTREAM_TOTAL_TIMEOUT:
-        fault.detail = "the whole answer took too long";
-        break;
-    case UPSTREAM_NO_CONNECTION:
-        fault.category = ERR_CATEGORY_OVERLOADED;
-        break;
-    case UPSTREAM_OK:
-    case UPSTREAM_RESOLVE:
-    case UPSTREAM_CONNECT:
-    case UPSTREAM_TLS:
-    case UPSTREAM_RESET:
-    case UPSTREAM_CUT:
-    case UPSTREAM_BAD_ANSWER:
-        fault.category = ERR_CATEGORY_UPSTREAM_ERROR;
-        break;
-    }
-    return fault;
+    return (struct fault){.category = categories[report->result],
+                          .outcome = report->was_sent ? ATTEMPT_UNCERTAIN : ATTEMPT_FAILED,
+                          .note = slice_str(upstream_result_name(report->result))};
+}
+
+struct fault
+fault_of_silence(const struct upstream_report *report)
+{
+    return (struct fault){.category = ERR_CATEGORY_FIRST_TOKEN_TIMEOUT,
+                          .outcome = report->was_sent ? ATTEMPT_UNCERTAIN : ATTEMPT_FAILED,
+                          .note = SLICE_LIT("no content in time")};
 }
 
 struct fault
@@ -57,6 +51,7 @@ fault_of_reply(const struct reply_facts *facts, enum attempt_outcome outcome)
 
     struct fault fault = {.category = facts->category,
                           .outcome = ATTEMPT_FAILED,
+                          .refusal = facts->refusal,
                           .param = facts->error_param,
                           .note = facts->error_text};
     if (facts->category == ERR_CATEGORY_UPSTREAM_TIMEOUT)
@@ -82,17 +77,13 @@ fault_describe(const struct fault *fault, char *out, size_t size)
 bool
 fault_may_fail_over(enum err_category category)
 {
-    return attempt_is_route_fault(category) || category == ERR_CATEGORY_OVERLOADED;
+    return verdict_is_route_fault(category) || category == ERR_CATEGORY_UPSTREAM_RATE_LIMITED ||
+           category == ERR_CATEGORY_UPSTREAM_UNAVAILABLE || category == ERR_CATEGORY_OVERLOADED;
 }
 
-int
-fault_parse_retry_after(struct slice value)
+bool
+fault_may_fall_back(enum err_category category)
 {
-    int64_t seconds;
-
-    if (text_int_parse(slice_trim(value), &seconds) != 0 || seconds < 0)
-        return 0;
-    if (seconds < 1)
-        return 1;
-    return seconds > FAULT_RETRY_S_MAX ? FAULT_RETRY_S_MAX : (int)seconds;
+    return fault_may_fail_over(category) || category == ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED ||
+           category == ERR_CATEGORY_CONTENT_REFUSED;
 }

@@ -18,6 +18,8 @@
 struct fault {
     enum err_category category;
     enum attempt_outcome outcome;
+    uint16_t refusal;   /* see reply_facts */
+    bool is_askers_own; /* no route can do better: the request asks for too much */
     const char *detail; /* static, for the category's sentence; NULL: see fault_describe() */
     struct slice param; /* field of the caller's own request that the upstream blames */
     struct slice note;  /* the upstream's words, for the operator alone */
@@ -29,9 +31,11 @@ struct fault fault_of_report(const struct upstream_report *report);
 struct fault fault_of_reply(const struct reply_facts *facts, enum attempt_outcome outcome);
 /* Detail for the caller: our words and their field, nothing of the upstream's. */
 void fault_describe(const struct fault *fault, char *out, size_t size);
+/* No content in time: the call was dropped for it. */
+struct fault fault_of_silence(const struct upstream_report *report);
 /* May another route be tried? Not for what is the caller's own fault. */
 bool fault_may_fail_over(enum err_category category);
-/* Whole seconds of a Retry-After value, 1 .. FAULT_RETRY_S_MAX; 0 for what is not a number. */
-int fault_parse_retry_after(struct slice value);
+/* May another model be? Also for what this one alone cannot do. */
+bool fault_may_fall_back(enum err_category category);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "admit.h"
 #include "attempt.h"
 #include "charge.h"
 #include "once.h"
@@ -40,6 +41,7 @@ finish_request(struct request *r, enum err_category category, unsigned status)
     struct charge charge = {0};
 
     relay_cancel(r, is_gone ? ATTEMPT_CANCELLED : ATTEMPT_UNCERTAIN, category);
+    admit_leave(r);
     timer_unset(r->worker->loop, &r->timer);
     link_remove(&r->in_requests);
     link_remove(&r->in_unsent);
@@ -66,7 +68,7 @@ settle(struct request *r, enum err_category category, unsigned status, struct ch
     struct flight_record *record = r->record;
     struct charge_facts facts;
 
-    attempt_charge_facts(r, &facts);
+    attempt_charge_facts(r->leg, &facts);
     facts.is_caller_gone = category == ERR_CATEGORY_CLIENT_CLOSED;
     charge_decide(&facts, &record->price, out);
     attempt_settle(r, out);
@@ -76,7 +78,7 @@ settle(struct request *r, enum err_category category, unsigned status, struct ch
     record->category = (uint8_t)category;
     record->status = (uint16_t)status;
     record->bytes_out = r->bytes_out;
-    record->n_events = r->is_started ? r->stream.n_events : 0; /* held ones were not sent */
+    record->n_events = r->is_started ? r->leg->stream.n_events : 0; /* held ones were not sent */
     CRASH_POINT("finish.decided");
     correct_rate(r, out);
     learn(r, out);
@@ -110,7 +112,7 @@ learn(struct request *r, const struct charge *charge)
         return;
     if (is_over_money || is_over_tokens)
         worker_count(r->worker, PROC_COUNTER_OVERSHOOTS, 1);
-    if (charge->provenance == USAGE_REPORTED && r->stream.is_complete && output > 0)
+    if (charge->provenance == USAGE_REPORTED && r->leg->stream.is_complete && output > 0)
         learned_note(r->worker->segment, r->key_id, r->record->model_id,
                      r->facts.n_choices > 1 ? output / r->facts.n_choices : output);
 }
@@ -201,7 +203,7 @@ log_line(struct request *r, enum err_category category, unsigned status,
                                               "invalid"};
     const struct flight_record *record = r->record; /* NULL: refused before there was one */
     int64_t first_token_us = record == NULL ? 0 : record->stage_us[FLIGHT_STAGE_FIRST_TOKEN];
-    const struct flight_attempt *charged = charge->is_charged ? attempt_current(r) : NULL;
+    const struct flight_attempt *charged = charge->is_charged ? r->leg->attempt : NULL;
     char model[sizeof(record->model)], user_agent[sizeof(record->user_agent)];
 
     if (record == NULL) {

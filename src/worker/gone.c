@@ -28,7 +28,7 @@ gone_begin(struct request *r)
     timer_set(worker->loop, &r->timer,
               loop_now_us(worker->loop) + worker->conf->client_gone_time_us, reply_on_timer);
     if (r->is_paused)
-        upstream_resume(r->call);
+        upstream_resume(r->leg->call);
     r->is_paused = false;
     return true;
 }
@@ -38,7 +38,7 @@ static bool
 may_drain(const struct request *r)
 {
     return strcmp(r->worker->conf->on_client_gone, "drain") == 0 && r->step == REQUEST_STREAM &&
-           r->call != NULL && !r->stream.is_complete && upstream_is_sent(r->call) &&
+           r->leg->call != NULL && !r->leg->stream.is_complete && upstream_is_sent(r->leg->call) &&
            !r->worker->is_past_deadline;
 }
 

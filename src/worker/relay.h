@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: ISC
  *
- * relay - one upstream attempt after the other: built, sent, judged, and given up for the next one
- * as long as no content has come.
+ * relay - a request's upstream attempts: sent, judged, and given up for another one as long as no
+ * content has come.
+ *
+ *   relay     starts a leg, and makes of its answer content, an end, or a fault
+ *   failover  what comes after a fault: another route, another model, or the caller is told
+ *   patience  how long a stream's content is waited for
+ *   hedge     a second leg beside a slow one
  */
 #ifndef RELAYOS_WORKER_RELAY_H
 #define RELAYOS_WORKER_RELAY_H
@@ -9,19 +14,19 @@
 #include "relayos/base/err.h"
 #include "relayos/model/flight.h"
 
+struct fault;
+struct leg;
+struct pick;
 struct request;
-
-/* What the bytes of the upstream's answer are. */
-enum relay_body {
-    RELAY_NO_HEAD, /* not known yet */
-    RELAY_ERROR,   /* of a status other than 2xx */
-    RELAY_WHOLE,   /* one JSON document */
-    RELAY_STREAM,  /* server-sent events */
-};
 
 /* Start an attempt on worker->scratch.pick, which ROUTE or the attempt before has filled. */
 void relay_start(struct request *request);
-/* Drop the running call, if there is one; the attempt ends so. */
+/* The same on a leg of one's own: no step, no stage. */
+void relay_start_leg(struct leg *leg, struct pick *pick);
+/* The leg has failed: its attempt ends, and the request goes on another way, or ends too. Last
+ * thing a function does. */
+void relay_fail(struct leg *leg, const struct fault *fault);
+/* Drop what runs; the attempt at hand ends so. */
 void relay_cancel(struct request *request, enum attempt_outcome outcome,
                   enum err_category category);
 /* There will be no other attempt: a stream that may wait for minutes keeps nothing of what was

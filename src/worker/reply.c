@@ -6,20 +6,16 @@
 
 #include "finish.h"
 #include "gone.h"
+#include "leg.h"
 #include "relay.h"
 #include "relayos/base/clock.h"
 #include "reply_error.h"
 #include "request.h"
 
 #define HEADERS_MAX 8
-#define LINGER_US   1000000 /* for the upstream's end after a stream said that it is complete */
 #define HEARTBEAT   SLICE_LIT(": ka\n\n")
 
-static int feed_event(struct request *r, const struct sse_event *event, struct reply_facts *facts);
-static void note_usage(struct request *r);
-static void note(struct request *r, const struct reply_facts *facts);
 static void hold_back_upstream(struct request *r);
-static void hold_tail(struct request *r, size_t at);
 static void settle_first(struct request *r);
 static bool take_sendable(struct request *r, bool is_last);
 static void commit_head(struct request *r);
@@ -28,142 +24,11 @@ static size_t id_headers(const struct request *r, struct http_header *list);
 static void beat(struct request *r);
 
 void
-reply_reset(struct request *r)
-{
-    struct worker *worker = r->worker;
-    const struct reply_context context = {
-        .operation = r->facts.operation,
-        .public_model = slice_str(r->record->model),
-        .request_id = r->id,
-        .seal = worker->seal,
-        .owner_hash = r->owner_hash,
-        .route_id = r->record->n_attempts == 0
-                        ? 0
-                        : r->record->attempts[r->record->n_attempts - 1].route_id,
-        .hide_usage = r->facts.is_stream && !r->facts.wants_usage,
-    };
-
-    assert(r->step != REQUEST_STREAM && !r->is_flowing);
-    reply_dispose(r);
-    reply_stream_init(&r->stream, &context);
-    buf_pool_take(&r->worker->bufs, &r->stream.scratch, BUF_POOL_KEEP_SIZE);
-    sse_init(&r->sse);
-    r->has_stream = true;
-    r->is_tail_held = false;
-    r->unmetered_bytes = 0;
-}
-
-void
 reply_dispose(struct request *r)
 {
     buf_pool_give(&r->worker->bufs, &r->out);
     buf_pool_give(&r->worker->bufs, &r->sending);
-    buf_pool_give(&r->worker->bufs, &r->answer);
     link_remove(&r->in_unsent);
-    if (r->has_stream) {
-        buf_pool_give(&r->worker->bufs, &r->stream.scratch);
-        reply_stream_fini(&r->stream);
-        sse_fini(&r->sse);
-        r->has_stream = false;
-    }
-}
-
-struct buf *
-reply_out(struct request *r)
-{
-    /* One event may be as long as the splitter lets through, behind a buffer that is just not full.
-     */
-    size_t cap = (size_t)r->worker->conf->stream_buffer_bytes + 3 * (size_t)LIMIT_SSE_EVENT;
-
-    if (r->out.ptr == NULL)
-        buf_pool_take(&r->worker->bufs, &r->out, cap);
-    return &r->out;
-}
-
-/* ---- a stream's events ---- */
-
-int
-reply_feed(struct request *r, struct slice bytes, struct reply_facts *facts)
-{
-    struct sse_event event;
-    int err;
-
-    sse_feed(&r->sse, bytes);
-    while ((err = sse_next(&r->sse, &event)) == 0) {
-        err = feed_event(r, &event, facts);
-        if (err != 0 || r->stream.is_complete)
-            break;
-    }
-    if (err != 0 && err != ERR_INCOMPLETE) {
-        reply_wake(r);
-        return ERR_UPSTREAM_ERROR;
-    }
-    if (r->is_gone) {
-        gone_discard(r, bytes.len);
-        return 0;
-    }
-    reply_wake(r);
-    hold_back_upstream(r);
-    return 0;
-}
-
-int
-reply_feed_end(struct request *r, struct reply_facts *facts)
-{
-    struct sse_event event;
-
-    if (r->stream.is_complete || sse_finish(&r->sse, &event) != 0)
-        return 0;
-    int err = feed_event(r, &event, facts);
-    reply_wake(r);
-    return err;
-}
-
-static int
-feed_event(struct request *r, const struct sse_event *event, struct reply_facts *facts)
-{
-    struct buf *out = reply_out(r);
-    size_t before = out->len;
-
-    *facts = (struct reply_facts){0};
-    int err = r->dialect->read_event(&r->stream, event, out, facts);
-    if (err != 0 || facts->is_error || out->overflow) {
-        out->len = before;
-        out->overflow = false; /* our own error event must fit */
-        if (facts->has_usage)  /* a failed answer may still say what it used */
-            note_usage(r);
-        return ERR_UPSTREAM_ERROR;
-    }
-    if (facts->is_terminal)
-        hold_tail(r, before);
-    note(r, facts);
-    return 0;
-}
-
-static void
-note_usage(struct request *r)
-{
-    flight_note_usage(r->flight, &r->stream.usage);
-    r->unmetered_bytes = 0;
-}
-
-static void
-note(struct request *r, const struct reply_facts *facts)
-{
-    r->unmetered_bytes += facts->content_bytes;
-    if (facts->has_usage)
-        note_usage(r);
-    if (facts->is_content && r->step != REQUEST_STREAM) {
-        request_stage_at(r, FLIGHT_STAGE_FIRST_TOKEN, loop_now_us(r->worker->loop));
-        request_step(r, REQUEST_STREAM);
-        r->is_flowing = true;
-        relay_release_request(r);
-    }
-    if (facts->is_terminal) {
-        r->is_flowing = true;
-        timer_set(r->worker->loop, &r->timer, loop_now_us(r->worker->loop) + LINGER_US,
-                  reply_on_timer);
-    }
 }
 
 void
@@ -184,8 +49,23 @@ reply_end_stream(struct request *r, enum err_category category)
 void
 reply_wake(struct request *r)
 {
-    if (r->is_flowing && !link_is_in_list(&r->in_unsent))
+    if (!r->is_flowing)
+        return;
+    if (!link_is_in_list(&r->in_unsent))
         link_append(&r->worker->unsent, &r->in_unsent);
+    if (r->out.len + r->sending.len > (size_t)r->worker->conf->stream_buffer_bytes)
+        hold_back_upstream(r);
+}
+
+/* A slow caller. What is held back would wait for ever if its end were not read. */
+static void
+hold_back_upstream(struct request *r)
+{
+    if (r->is_paused || r->is_tail_held || r->leg->call == NULL)
+        return;
+    r->is_paused = true;
+    r->leg->is_askers_own = true; /* an upstream that cannot write gives up some time */
+    upstream_pause(r->leg->call);
 }
 
 void
@@ -251,11 +131,11 @@ take_sendable(struct request *r, bool is_last)
 void
 reply_hold_tail(struct request *r)
 {
-    hold_tail(r, r->out.len);
+    reply_hold_tail_at(r, r->out.len);
 }
 
-static void
-hold_tail(struct request *r, size_t at)
+void
+reply_hold_tail_at(struct request *r, size_t at)
 {
     if (r->worker->durability == DURABILITY_PROCESS || r->is_tail_held)
         return;
@@ -297,24 +177,11 @@ reply_on_writable(void *data)
     buf_pool_give(&r->worker->bufs, &r->sending);
     if (r->is_answered)
         return;
-    if (r->is_paused && r->out.len < half && r->call != NULL) {
+    if (r->is_paused && r->out.len < half && r->leg->call != NULL) {
         r->is_paused = false;
-        upstream_resume(r->call);
+        upstream_resume(r->leg->call);
     }
     reply_flush(r);
-}
-
-static void
-hold_back_upstream(struct request *r)
-{
-    size_t limit = (size_t)r->worker->conf->stream_buffer_bytes;
-
-    /* What is held back would wait for ever if its end were not read. */
-    if (!r->is_flowing || r->is_paused || r->is_tail_held || r->call == NULL ||
-        r->out.len + r->sending.len <= limit)
-        return;
-    r->is_paused = true;
-    upstream_pause(r->call);
 }
 
 /* ---- heartbeats ---- */
@@ -335,7 +202,7 @@ reply_on_timer(struct timer *timer)
 {
     struct request *r = request_from((char *)timer - offsetof(struct request, timer));
 
-    if (r->has_stream && r->stream.is_complete) {
+    if (r->leg->stream.is_complete) {
         relay_cancel(r, ATTEMPT_OK, ERR_CATEGORY_NONE);
         reply_end_stream(r, ERR_CATEGORY_NONE);
         return;
@@ -367,24 +234,26 @@ beat(struct request *r)
 /* ---- whole answers ---- */
 
 int
-reply_read_whole(struct request *r, struct reply_facts *facts)
+reply_read_whole(struct leg *leg, struct reply_facts *facts)
 {
+    struct request *r = leg->request;
+    struct reply_stream *stream = &leg->stream;
+    struct slice answer = buf_slice(&leg->answer);
     struct edits edits;
-    struct slice answer = buf_slice(&r->answer);
 
     edits.n = 0; /* not all of it: it is long */
     *facts = (struct reply_facts){0};
-    if (r->answer.overflow ||
-        r->dialect->read_reply(&r->stream.context, answer, &r->stream.scratch, &edits,
-                               &r->stream.usage, facts) != 0 ||
+    if (leg->answer.overflow ||
+        r->dialect->read_reply(&stream->context, answer, &stream->scratch, &edits, &stream->usage,
+                               facts) != 0 ||
         facts->is_error)
         return ERR_UPSTREAM_ERROR;
-    r->stream.is_complete = true;
-    r->unmetered_bytes = facts->content_bytes;
-    if (r->stream.usage.is_reported)
-        flight_note_usage(r->flight, &r->stream.usage);
+    stream->is_complete = true;
+    leg->unmetered_bytes = facts->content_bytes;
+    if (stream->usage.is_reported && leg == r->leg)
+        flight_note_usage(r->flight, &stream->usage);
     buf_pool_give(&r->worker->bufs, &r->out);
-    buf_pool_take(&r->worker->bufs, &r->out, 2 * r->answer.cap);
+    buf_pool_take(&r->worker->bufs, &r->out, 2 * leg->answer.cap);
     edits_apply(&edits, answer, &r->out);
     return r->out.overflow ? ERR_UPSTREAM_ERROR : 0;
 }

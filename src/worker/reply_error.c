@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "fault.h"
+#include "leg.h"
 #include "reply.h"
 #include "request.h"
 
@@ -33,10 +34,12 @@ reply_error_event(struct request *r, enum err_category category, const char *det
 
     buf_pool_take(&r->worker->bufs, &message, BUF_POOL_KEEP_SIZE);
     dialect_error_message(category, detail, &message);
-    if (!r->has_stream) /* only heartbeats so far */
-        reply_reset(r);
+    if (!r->leg->has_stream) /* only heartbeats so far */
+        leg_open(r->leg);
+    if (!r->is_flowing) /* start frames: the error belongs behind them */
+        leg_let_flow(r->leg);
     reply_hold_tail(r);
-    r->dialect->write_error_event(&r->stream, category, buf_slice(&message), reply_out(r));
+    r->dialect->write_error_event(&r->leg->stream, category, buf_slice(&message), leg_out(r->leg));
     buf_pool_give(&r->worker->bufs, &message);
     reply_end_stream(r, category);
 }
@@ -45,9 +48,11 @@ size_t
 reply_error_retry_header(enum err_category category, int retry_s, char text[4],
                          struct http_header *list)
 {
+    static const struct http_header not_again = {SLICE_LIT("x-should-retry"), SLICE_LIT("false")};
+
     switch (err_info(category)->retry) {
     case RETRY_NO:
-        *list = (struct http_header){SLICE_LIT("x-should-retry"), SLICE_LIT("false")};
+        *list = not_again;
         return 1;
     case RETRY_AFTER:
         if (retry_s <= 0)
@@ -58,7 +63,8 @@ reply_error_retry_header(enum err_category category, int retry_s, char text[4],
         *list = (struct http_header){SLICE_LIT("retry-after"), slice_str(text)};
         return 1;
     case RETRY_YES:
-        return 0;
+        *list = not_again;
+        return retry_s == REPLY_ERROR_FUTILE ? 1 : 0;
     }
     return 0;
 }

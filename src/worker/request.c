@@ -29,12 +29,14 @@ typedef int step_function(struct request *request, struct refusal_reason *why);
 static struct request *take_spare(struct worker *worker);
 static void give_spare(struct request *r);
 static void dispatch(struct request *r, int find_err);
+static bool asks_model(const struct endpoint *endpoint);
 static const struct dialect *caller_dialect(const struct request *r);
 static bool run_step(struct request *r, enum request_step step, step_function *run);
 static int auth(struct request *r, struct refusal_reason *why);
 static int check_key(struct worker *worker, const struct http_request *http, int64_t now_real_us);
 static int decode(struct request *r, struct refusal_reason *why);
 static int scope(struct request *r, struct refusal_reason *why);
+static void note_choices(struct request *r);
 static int route(struct request *r, struct refusal_reason *why);
 static void on_end(void *data, bool is_complete);
 
@@ -48,6 +50,8 @@ request_start(struct worker *worker, struct exchange *exchange, const struct htt
     r->magic = REQUEST_MAGIC;
     r->worker = worker;
     r->exchange = exchange;
+    r->leg = &r->own_leg;
+    r->own_leg.request = r;
     r->http = *http;
     r->accepted_real_us = clock_real_us();
     r->id = text_uuid_new(r->accepted_real_us);
@@ -100,13 +104,18 @@ request_free_spares(struct worker *worker)
     }
 }
 
-/* A key first, also for what does not exist: nobody maps us without one. */
+/* A key first, also for what does not exist: nobody maps us without one. (That we are busy, anybody
+ * may know.) */
 static void
 dispatch(struct request *r, int find_err)
 {
     bool is_open = r->endpoint != NULL && r->endpoint->access == ENDPOINT_OPEN;
     char detail[LIMIT_NAME + LIMIT_MODEL_NAME];
 
+    if (find_err == 0 && asks_model(r->endpoint) && shed_refuses(r->worker)) {
+        request_fail(r, shed_refuse(r), "", "");
+        return;
+    }
     if (!is_open && !run_step(r, REQUEST_AUTH, auth))
         return;
     if (find_err == ERR_METHOD_NOT_ALLOWED) {
@@ -120,6 +129,12 @@ dispatch(struct request *r, int find_err)
         return;
     }
     r->endpoint->handler(r);
+}
+
+static bool
+asks_model(const struct endpoint *endpoint)
+{
+    return endpoint->handler == request_infer;
 }
 
 /* Rows without a protocol of their own, and paths without a row, speak as their caller does. */
@@ -218,7 +233,8 @@ request_wants_body(struct worker *worker, const struct http_request *head)
     struct slice rest;
 
     return endpoint_find(head->method, head->path, &endpoint, &rest) == 0 &&
-           endpoint->access != ENDPOINT_OPEN && check_key(worker, head, clock_real_us()) == 0;
+           endpoint->access != ENDPOINT_OPEN && !(asks_model(endpoint) && shed_refuses(worker)) &&
+           check_key(worker, head, clock_real_us()) == 0;
 }
 
 static int
@@ -244,7 +260,27 @@ scope(struct request *r, struct refusal_reason *why)
     if (err == 0 && model->price_until_us != 0 && r->accepted_real_us >= model->price_until_us)
         price_copy(&model->price,
                    price_at(&model->price, model->price_changes, r->accepted_real_us));
+    if (err == 0)
+        note_choices(r);
     return err;
+}
+
+/* What later attempts are chosen by, while the key is at hand. */
+static void
+note_choices(struct request *r)
+{
+    const struct key_view *key = &r->worker->scratch.key;
+    const struct model_record *model = &r->worker->scratch.model;
+
+    r->policy = key->policy;
+    r->served_model_id = model->id;
+    r->served_model = catalog_model_name(r->worker->catalog, model->id);
+    r->fallback_on = model->fallback_on;
+    for (uint32_t n = 0; n < model->n_fallbacks; n++) {
+        r->fallbacks[n] = model->fallbacks[n];
+        if (key_view_may_use(key, model->fallbacks[n]))
+            r->fallbacks_allowed |= (uint8_t)(1u << n);
+    }
 }
 
 int
@@ -265,7 +301,20 @@ request_find_model(struct request *r, struct slice name, struct model_record *ou
 static int
 route(struct request *r, struct refusal_reason *why)
 {
-    return pick_route(r, &r->worker->scratch.pick, why);
+    struct pick *pick = &r->worker->scratch.pick;
+    struct refusal_reason first;
+    int err = pick_route(r, ATTEMPT_FIRST, pick, why), retry_after_s = r->retry_after_s;
+
+    if (err == 0)
+        return 0;
+    /* What the caller is told is how it stands with the model that was asked for. */
+    first = *why;
+    while (pick_fallback(r, err_category_of(err)) == 0)
+        if (pick_route(r, ATTEMPT_FALLBACK, pick, why) == 0)
+            return 0;
+    *why = first;
+    r->retry_after_s = retry_after_s;
+    return err;
 }
 
 void

@@ -14,14 +14,12 @@
 #include <stdint.h>
 
 #include "endpoint.h"
+#include "leg.h"
 #include "link.h"
-#include "relay.h"
 #include "relayos/codec/dialect.h"
-#include "relayos/codec/sse.h"
 #include "relayos/model/flight.h"
 #include "relayos/net/loop.h"
 #include "relayos/net/server.h"
-#include "relayos/net/upstream.h"
 #include "relayos/shm/flight.h"
 #include "request_step.h"
 #include "worker.h"
@@ -59,22 +57,32 @@ struct request {
     struct flight *settling; /* with the ledger, and what is left to send waits for it */
     int64_t held_us;         /* since then (durable.c) */
 
-    /* The attempt at hand (relay.c). */
-    struct upstream_call *call;
-    struct buf head, scratch; /* the upstream request's head; texts put into its body */
-    struct buf body;          /* the body, when it has more edits than pieces can carry */
-    struct buf ids;           /* opened ids of state kept upstream (state_ids.c) */
-    int64_t deadline_us;
-    uint32_t health_row;
-    enum relay_body answer_kind;
-    int retry_after_s; /* the upstream's, 0 = none said */
-    struct buf answer; /* RELAY_ERROR, RELAY_WHOLE */
+    /* Where it may go (pick.c); settled in SCOPE, while the key and the model are at hand. */
+    uint8_t policy;            /* the key's enum route_policy + 1; 0 = as each model says */
+    uint8_t fallbacks_allowed; /* bit n: the key may use the model's n-th fallback */
+    uint8_t n_fallbacks_tried;
+    uint8_t fallback_on;      /* enum fallback_cause: the model's */
+    bool is_family_bound;     /* its reasoning is signed: only that family reads it */
+    bool keeps_pin;           /* its conversation's place is elsewhere, and stays there */
+    bool is_exhausted;        /* at the last choice nothing was left to try */
+    bool has_share;           /* it counts among its key's (share.h) */
+    uint32_t family;          /* with is_family_bound */
+    uint64_t conversation;    /* session.h; 0 = none, or not asked yet */
+    uint32_t served_model_id; /* of the model whose routes are tried: record's, or a fallback's */
+    const char *served_model; /* its name, in the registry */
+    uint32_t fallbacks[LIMIT_FALLBACKS];
+    int64_t prompt_tokens, output_tokens; /* estimate, for what it would cost on each route */
+
+    /* Attempts (relay.c). */
+    struct leg *leg;     /* the one whose answer is, or will be, the caller's */
+    struct leg *beside;  /* races it until content (hedge.c); NULL: none */
+    struct leg own_leg;  /* of either, mostly *leg */
+    struct buf ids;      /* opened ids of state kept upstream (state_ids.c) */
+    int64_t deadline_us; /* of all attempts together */
+    int retry_after_s;   /* what is told a caller who fails; 0 = nobody knows */
 
     /* The answer (reply.c). */
-    struct reply_stream stream;
-    struct sse sse;
     struct buf out, sending; /* being filled; with the kernel */
-    int64_t unmetered_bytes; /* content since the last usage: what an estimate must cover */
     int64_t written_us;      /* last write to the caller */
     int64_t bytes_out;
     int64_t gone_bytes; /* read since the caller has gone */
@@ -84,7 +92,6 @@ struct request {
     unsigned status;
     char retry_after[4];
     enum err_category end_category; /* how it ends, or ended */
-    bool has_stream : 1;            /* stream and sse are initialised */
     bool is_started : 1;            /* the head is committed: status 200, an event stream */
     bool is_flowing : 1;            /* out may be sent: content was seen, or an error ends it */
     bool is_ending : 1;             /* out holds the last bytes */
@@ -93,6 +100,7 @@ struct request {
     bool is_tail_held : 1;          /* until the row is durable (power) */
     bool is_replay : 1;             /* of another request's answer (once.c) */
     bool is_gone : 1;               /* the caller, and the exchange with it (gone.c) */
+    bool is_hedged : 1;             /* a second leg was tried */
 
     /* What is asked. Last: its text is not cleared between two requests. */
     struct request_facts facts;
@@ -110,13 +118,6 @@ void request_dispose(struct request *request);
 
 /* At the worker's end. */
 void request_free_spares(struct worker *worker);
-
-/* The one way from step to step. */
-void request_step(struct request *request, enum request_step to);
-const char *request_step_name(enum request_step step);
-/* Stamp a stage of the trace, now. */
-void request_stage(struct request *request, enum flight_stage stage);
-void request_stage_at(struct request *request, enum flight_stage stage, int64_t now_us);
 
 /*
  * End it with a catalogue error: a response, or an error event when the head is out already. detail

@@ -5,6 +5,12 @@
 #ifndef RELAYOS_WORKER_REQUEST_STEP_H
 #define RELAYOS_WORKER_REQUEST_STEP_H
 
+#include <stdint.h>
+
+#include "relayos/model/flight.h"
+
+struct request;
+
 /*
  * STEP(name, NAME): forward only, but for relay -> route (the next attempt); finish from anywhere.
  * The framing guard comes before them all, in net/.
@@ -28,5 +34,12 @@ enum request_step {
 #undef STEP
         REQUEST_N_STEPS
 };
+
+/* The one way from step to step. */
+void request_step(struct request *request, enum request_step to);
+const char *request_step_name(enum request_step step);
+/* Stamp a stage of the trace, now. */
+void request_stage(struct request *request, enum flight_stage stage);
+void request_stage_at(struct request *request, enum flight_stage stage, int64_t now_us);
 
 #endif

@@ -11,10 +11,10 @@
 
 #define OPENED_MAX 512 /* an upstream's id */
 
-static int open_one(struct request *r, struct slice raw, uint32_t *out_route_id);
+static int open_one(struct request *r, struct slice raw, uint32_t *out_place);
 
 int
-state_ids_open(struct request *r, struct slice out[STATE_IDS_MAX], uint32_t *out_route_id,
+state_ids_open(struct request *r, struct slice out[STATE_IDS_MAX], uint32_t *out_place,
                struct refusal_reason *why)
 {
     size_t end[STATE_IDS_MAX];
@@ -25,13 +25,13 @@ state_ids_open(struct request *r, struct slice out[STATE_IDS_MAX], uint32_t *out
         buf_init(&r->ids, STATE_IDS_MAX * OPENED_MAX * 6);
     buf_clear(&r->ids);
     for (size_t i = 0; i < r->facts.n_state_ids; i++) {
-        uint32_t route_id;
+        uint32_t place;
 
-        if (open_one(r, r->facts.state_ids[i], &route_id) != 0)
+        if (open_one(r, r->facts.state_ids[i], &place) != 0)
             return ERR_NOT_FOUND;
-        if (i > 0 && route_id != *out_route_id)
+        if (i > 0 && place != *out_place)
             return ERR_NOT_FOUND;
-        *out_route_id = route_id;
+        *out_place = place;
         end[i] = r->ids.len;
     }
     for (size_t i = 0; i < r->facts.n_state_ids; i++)
@@ -42,14 +42,14 @@ state_ids_open(struct request *r, struct slice out[STATE_IDS_MAX], uint32_t *out
 
 /* raw has its quotes. A seal is written without escapes: what has some does not open. */
 static int
-open_one(struct request *r, struct slice raw, uint32_t *out_route_id)
+open_one(struct request *r, struct slice raw, uint32_t *out_place)
 {
     struct buf id;
     int err = ERR_NOT_FOUND;
 
     buf_init(&id, OPENED_MAX);
     if (raw.len > 2 && seal_open(r->worker->seal, r->owner_hash, slice_sub(raw, 1, raw.len - 1),
-                                 out_route_id, &id) == 0) {
+                                 out_place, &id) == 0) {
         buf_append_byte(&r->ids, '"');
         json_escape(&r->ids, buf_slice(&id));
         buf_append_byte(&r->ids, '"');

@@ -20,7 +20,7 @@ struct request;
  * next call, and the one route where all of that state lies. ERR_NOT_FOUND with the detail: not
  * ours, not theirs, or of more than one route.
  */
-int state_ids_open(struct request *request, struct slice out[STATE_IDS_MAX], uint32_t *out_route_id,
+int state_ids_open(struct request *request, struct slice out[STATE_IDS_MAX], uint32_t *out_place,
                    struct refusal_reason *why) MUST_CHECK;
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "cut.h"
 #include "drain.h"
+#include "hedge.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/hash.h"
@@ -25,6 +26,7 @@
 #define BEAT_INTERVAL_US 1000000
 
 static int set_up(struct worker *w, const struct heritage *heritage, struct errmsg *why);
+static uint32_t most_requests(const struct worker *w);
 static int open_server(struct worker *w, struct errmsg *why);
 static void tell_ready(const struct heritage *heritage);
 static void serve(struct worker *w);
@@ -98,6 +100,11 @@ set_up(struct worker *w, const struct heritage *heritage, struct errmsg *why)
     w->loop = loop_new();
     w->upstream_pool = upstream_pool_new(w->loop);
     loop_on_turn(w->loop, on_turn, w);
+    share_init(&w->share, most_requests(w));
+    if (!shed_open(w)) {
+        errmsg_set(why, "no descriptors");
+        return ERR_IO;
+    }
     durable_open(w);
     /* The server's self-test runs the loop: a signal must not find half a worker. It waits,
      * blocked. */
@@ -105,6 +112,17 @@ set_up(struct worker *w, const struct heritage *heritage, struct errmsg *why)
         return ERR_IO;
     on_beat(&w->heartbeat);
     return 0;
+}
+
+/* That ask a model, at a time. */
+static uint32_t
+most_requests(const struct worker *w)
+{
+    uint32_t n_flights = segment_capacity(w->segment)->flights_per_worker;
+
+    if (w->conf->max_requests == 0 || w->conf->max_requests > n_flights)
+        return n_flights;
+    return (uint32_t)w->conf->max_requests;
 }
 
 static int
@@ -168,6 +186,8 @@ tear_down(struct worker *w)
     buf_fini(&w->scratch.pick.credential);
     buf_pool_fini(&w->bufs);
     request_free_spares(w);
+    share_fini(&w->share);
+    hedge_free_spares(w);
 }
 
 /* ---- requests ---- */
@@ -248,6 +268,7 @@ on_turn(void *ctx)
     if (w->has_news)
         durable_nudge(w);
     access_log_turn(&w->access_log, loop_now_us(w->loop));
+    shed_turn(w);
     if (w->is_draining && server_n_connections(w->server) == 0 &&
         link_first(&w->requests) == NULL) /* some go on without their callers */
         w->is_over = true;
@@ -295,6 +316,18 @@ void
 worker_count(struct worker *w, enum proc_counter counter, int64_t n)
 {
     proc_slot_count_add(w->segment, w->slot, counter, n);
+}
+
+const struct routing_settings *
+worker_settings(struct worker *w)
+{
+    uint64_t epoch = catalog_epoch(w->catalog);
+
+    if (epoch != w->settings_epoch) {
+        catalog_get_settings(w->catalog, &w->settings);
+        w->settings_epoch = epoch;
+    }
+    return &w->settings;
 }
 
 uint64_t

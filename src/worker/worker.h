@@ -26,6 +26,8 @@
 #include "relayos/shm/flight.h"
 #include "relayos/shm/key_table.h"
 #include "relayos/shm/proc_slot.h"
+#include "share.h"
+#include "shed.h"
 
 #define WORKER_MAGIC 0x776f726bu
 
@@ -67,12 +69,18 @@ struct worker {
     struct access_log access_log;
     struct buf_pool bufs;
     struct worker_scratch scratch;
+    struct share share;
+    struct shed shed;
+    uint64_t settings_epoch; /* of the catalog that they were found in; 0 = never */
+    struct routing_settings settings;
     uint32_t n_cuts;   /* of the segment, as seen last */
     struct period day; /* the last one that a request was accepted on */
     uint64_t random;   /* state of worker_random() */
 
     struct link spare_requests; /* by in_requests too */
     uint32_t n_spare_requests;
+    struct hedge *spare_hedges; /* hedge.c */
+    uint32_t n_spare_hedges;
     struct link requests; /* struct request.in_requests: all that are not finished */
     struct link unsent;   /* struct request.in_unsent: streams with something to send this turn */
 
@@ -96,6 +104,8 @@ struct worker {
 /* 64 bits, fresh each time (splitmix64 over a random seed): for choices, not for secrets. */
 uint64_t worker_random(struct worker *worker);
 void worker_count(struct worker *worker, enum proc_counter counter, int64_t n);
+/* How routes fail, heal and are chosen, as of now. */
+const struct routing_settings *worker_settings(struct worker *worker);
 
 static inline struct worker *
 worker_from(void *ctx)

@@ -8,9 +8,12 @@
 
 #include "relayos/codec/dialect.h"
 #include "relayos/codec/json_scan.h"
+#include "relayos/codec/retry_hint.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
+static void check_turns(const struct request_facts *facts, struct slice text);
+static void try_hint(struct slice text);
 static void try_request(enum operation operation, struct slice text);
 static void try_reply(const struct reply_context *context, struct slice text);
 static void try_error(enum operation operation, struct slice text);
@@ -30,7 +33,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         .public_model = SLICE_LIT("public"),
         .seal = seal(),
         .owner_hash = 1,
-        .route_id = 2,
+        .place = 2,
         .hide_usage = (bytes[0] & 0x80) != 0,
     };
     struct slice text = slice_of(bytes + 1, len - 1);
@@ -39,7 +42,25 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     try_reply(&context, text);
     try_error(context.operation, text);
     try_stream(&context, text);
+    try_hint(text);
     return 0;
+}
+
+/* What tells conversations apart lies in the request, as whole strings. */
+static void
+check_turns(const struct request_facts *facts, struct slice text)
+{
+    struct slice turns[2];
+
+    dialect_conversation(facts, turns);
+    for (int i = 0; i < 2; i++) {
+        if (turns[i].len == 0)
+            continue;
+        assert(turns[i].ptr >= text.ptr && turns[i].ptr + turns[i].len <= text.ptr + text.len);
+        assert(turns[i].len >= 2 && turns[i].ptr[0] == '"' &&
+               turns[i].ptr[turns[i].len - 1] == '"');
+    }
+    (void)dialect_has_signed_reasoning(facts);
 }
 
 static void
@@ -61,6 +82,7 @@ try_request(enum operation operation, struct slice text)
     assert(facts.model.len > 0 && facts.model.len < LIMIT_MODEL_NAME);
     assert(facts.n_choices >= 1 && facts.n_choices <= 128 * 2048);
     assert(facts.max_tokens >= 0 && facts.max_tokens <= INT32_MAX);
+    check_turns(&facts, text);
     buf_init(&scratch, DIALECT_SCRATCH);
     buf_init(&out, 1 << 24);
     dialect_for(operation)->edit_request(&facts, SLICE_LIT("upstream"), ids, &scratch, &edits);
@@ -185,4 +207,25 @@ seal(void)
         secret_free(&pepper);
     }
     return it;
+}
+
+/* As a header's value of each kind, and as a body. */
+static void
+try_hint(struct slice text)
+{
+    static const char *const names[] = {"retry-after", "retry-after-ms", "x-ratelimit-reset-tokens",
+                                        "anthropic-ratelimit-requests-reset"};
+    struct retry_hint hint;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        retry_hint_init(&hint);
+        retry_hint_header(&hint, SLICE_LIT("x-ratelimit-remaining-tokens"), SLICE_LIT("0"), 0);
+        retry_hint_header(&hint, slice_str(names[i]), text, INT64_C(1790424000000000));
+        int seconds = retry_hint_seconds(&hint);
+        assert(seconds >= 0 && seconds <= RETRY_HINT_MAX_S);
+    }
+    retry_hint_init(&hint);
+    retry_hint_body(&hint, text);
+    int seconds = retry_hint_seconds(&hint);
+    assert(seconds >= 0 && seconds <= RETRY_HINT_MAX_S);
 }

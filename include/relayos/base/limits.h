@@ -11,7 +11,10 @@
 #define LIMIT_PATH          256  /* bytes of an upstream path prefix, NUL included */
 #define LIMIT_CREDENTIAL    1024 /* bytes of an upstream credential */
 #define LIMIT_MODELS        1024 /* model names one segment ever sees: a scope is their bitmap */
-#define LIMIT_MODEL_ROUTES  16   /* routes of one model */
+#define LIMIT_MODEL_ROUTES  128  /* routes of one model */
+#define LIMIT_CREDENTIALS   8    /* of one upstream */
+#define LIMIT_FALLBACKS     4    /* models that stand in for one */
+#define LIMIT_CHOICES       16   /* routes in the trace of how an attempt was chosen */
 #define LIMIT_KEY_LIMITS    7    /* quotas of one key */
 #define LIMIT_FLIGHT_HOLDS  8    /* reservations of one request */
 #define LIMIT_ATTEMPTS      4    /* upstream attempts of one request */
@@ -27,5 +30,8 @@
 #define LIMIT_PRICE_TIERS   3                  /* of a price, by prompt length */
 #define LIMIT_PRICE_CHANGES 3                  /* of a price, in time */
 #define LIMIT_PRICE_NUSD    (INT64_C(1) << 40) /* nano-USD per million units */
+
+/* Credentials of so many upstreams together. */
+#define LIMIT_ALL_CREDENTIALS(n_upstreams) (2 * (n_upstreams) + LIMIT_CREDENTIALS)
 
 #endif

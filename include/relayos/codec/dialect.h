@@ -101,7 +101,7 @@ struct reply_context {
     struct uuid request_id;
     struct seal *seal; /* for ids of state kept upstream */
     uint64_t owner_hash;
-    uint32_t route_id;
+    uint32_t place;  /* where state lies that it makes: what seals name */
     bool hide_usage; /* we asked for the usage event, the caller did not */
 };
 
@@ -109,11 +109,12 @@ struct reply_context {
 struct reply_facts {
     bool is_error;              /* an error body or error event */
     enum err_category category; /* of that error: see dialect_classify() */
-    struct slice error_text;    /* upstream's words, for the operator's trace only */
-    struct slice error_param;   /* field path the upstream blames, "" if none */
-    bool is_content;            /* carries content of the answer: ends failover */
-    bool is_terminal;           /* the dialect says that the stream is complete */
-    bool has_usage;             /* usage below was updated */
+    uint16_t refusal; /* of UPSTREAM_UNAVAILABLE: 401, 402, 403 or 404, as status or words say */
+    struct slice error_text;  /* upstream's words, for the operator's trace only */
+    struct slice error_param; /* field path the upstream blames, "" if none */
+    bool is_content;          /* carries content of the answer: ends failover */
+    bool is_terminal;         /* the dialect says that the stream is complete */
+    bool has_usage;           /* usage below was updated */
     /* Of text, arguments and reasoning in this event, for estimates; of a whole answer only when it
      * reports no usage. */
     int64_t content_bytes;
@@ -206,6 +207,15 @@ struct dialect {
     /* One of those that the upstream insists on: sent when the caller gave none. NULL = none. */
     const char *default_header_name, *default_header_value;
 };
+
+/*
+ * Of a request that was read, worked out when asked for: the places of its pieces are not kept.
+ * The text by which one conversation is told from another, as raw JSON strings ("" = it has none):
+ * [0] of its instructions, [1] of its first user turn. Neither changes from turn to turn.
+ */
+void dialect_conversation(const struct request_facts *facts, struct slice out[2]);
+/* Does it carry reasoning that only the family of models that signed it can read? */
+bool dialect_has_signed_reasoning(const struct request_facts *facts);
 
 const struct dialect *dialect_of(enum protocol protocol);
 const char *dialect_operation_name(enum operation operation);

@@ -34,20 +34,30 @@ struct conf_listener {
     uint16_t port;
 };
 
+struct conf_credential {
+    struct credential_record record;
+    struct secret *secret; /* NULL where the upstream wants none */
+    char env[LIMIT_NAME];  /* as written */
+    char file[CONF_PATH_SIZE];
+};
+
 struct conf_upstream {
     struct upstream_record record;
-    struct secret *credential; /* NULL for upstreams that want none */
+    uint32_t n_credentials; /* 1 at least */
+    struct conf_credential credentials[LIMIT_CREDENTIALS];
     /* As written, for conf_show() and conf_diff(); the record holds what follows from them. */
     char url[LIMIT_HOST + LIMIT_PATH + 32];
     char auth[8]; /* "key", "none", "mock" */
     char key_env[LIMIT_NAME];
     char key_file[CONF_PATH_SIZE];
-    bool allow_plain; /* http:// to another host */
+    char family[LIMIT_NAME]; /* "" = the upstream's own name */
+    bool allow_plain;        /* http:// to another host */
 };
 
 struct conf_model {
-    struct model_record record;                     /* id is not set here */
-    struct route_record routes[LIMIT_MODEL_ROUTES]; /* upstream_id = index in conf.upstreams */
+    struct model_record record;  /* neither id nor fallbacks are set here */
+    struct route_record *routes; /* record.n_routes; upstream_id = index in conf.upstreams */
+    char fallbacks[LIMIT_FALLBACKS][LIMIT_MODEL_NAME]; /* record.n_fallbacks names */
 };
 
 struct conf {
@@ -89,6 +99,8 @@ struct conf {
 
     /* Limits of the front. */
     int64_t max_connections; /* per worker */
+    int64_t max_requests;    /* that ask a model, per worker; 0 = as capacity.flights allows */
+    int64_t shed_delay_us;   /* of the loop: later than this, new requests are refused; 0 = off */
     int64_t max_body_bytes;
     int64_t max_body_memory; /* of all bodies of a worker */
     int64_t header_timeout_us, body_timeout_us, keepalive_timeout_us, write_stall_timeout_us;
@@ -96,9 +108,11 @@ struct conf {
     int64_t stream_buffer_bytes;   /* unsent bytes of one stream before the upstream is paused */
 
     /* Defaults of upstreams; each upstream may say its own. */
-    int64_t connect_timeout_us, tls_timeout_us, first_byte_timeout_us, idle_timeout_us,
-        total_timeout_us;
+    int64_t connect_timeout_us, tls_timeout_us, first_byte_timeout_us, first_token_timeout_us,
+        idle_timeout_us, total_timeout_us;
     int64_t upstream_max_connections, upstream_max_idle;
+
+    struct routing_settings routing; /* failover.*, health.*, hedge.*, affinity.* */
 
     bool revoke_cuts_streams;
     char on_client_gone[8]; /* "cancel", "drain" */

@@ -8,7 +8,7 @@
 #include "relayos/base/errmsg.h"
 #include "relayos/control/frame.h"
 
-enum command_where { COMMAND_MASTER, COMMAND_LEDGER };
+enum command_where { COMMAND_MASTER, COMMAND_LEDGER, COMMAND_PROBER };
 enum command_right { COMMAND_READ, COMMAND_WRITE, COMMAND_INTERNAL };
 
 enum command {

@@ -44,24 +44,50 @@ enum attempt_outcome {
     ATTEMPT_OK,
     ATTEMPT_FAILED,    /* known to have produced nothing */
     ATTEMPT_UNCERTAIN, /* sent, then lost: may have been served */
-    ATTEMPT_CANCELLED, /* client gone */
+    ATTEMPT_CANCELLED, /* client gone, or another attempt answered first */
 };
+
+/* Why it was made. */
+enum attempt_reason {
+    ATTEMPT_FIRST,
+    ATTEMPT_FAILOVER, /* the one before failed */
+    ATTEMPT_HEDGE,    /* the one before was slow */
+    ATTEMPT_FALLBACK, /* another model stands in for the one that was asked for */
+    ATTEMPT_N_REASONS
+};
+#define ATTEMPT_REASON_NAMES                                                                       \
+    {                                                                                              \
+        "first", "failover", "hedge", "fallback"                                                   \
+    }
 
 struct flight_attempt {
     uint32_t route_id;
-    uint16_t status;    /* upstream HTTP status, 0 = none */
-    uint8_t outcome;    /* enum attempt_outcome */
-    uint8_t category;   /* enum err_category, 0 = none */
-    uint8_t is_reused;  /* on a pooled connection */
-    uint8_t n_redials;  /* stale connections replaced before anything was answered */
-    uint8_t provenance; /* enum usage_provenance of the figures below */
-    uint8_t pad;
+    uint16_t status;     /* upstream HTTP status, 0 = none */
+    uint8_t outcome;     /* enum attempt_outcome */
+    uint8_t category;    /* enum err_category, 0 = none */
+    uint8_t is_reused;   /* on a pooled connection */
+    uint8_t n_redials;   /* stale connections replaced before anything was answered */
+    uint8_t provenance;  /* enum usage_provenance of the figures below */
+    uint8_t reason;      /* enum attempt_reason */
+    uint32_t model_id;   /* of the model it was made for: another than the record's in a fallback */
+    uint32_t score;      /* by which its route was chosen: less is better; 0 = nothing to choose */
+    char credential[24]; /* which of the upstream's, cut to fit; "" = the only one */
     int64_t input_tokens, output_tokens, cost_nusd;        /* what the operator owes for it */
     int64_t start_us, connected_us, first_byte_us, end_us; /* clock_mono_us */
     char upstream[LIMIT_NAME];                             /* operator's trace only */
     char upstream_model[LIMIT_MODEL_NAME];
     char upstream_request_id[48]; /* operator's trace only */
     char note[128];               /* upstream's error text, redacted; operator's trace only */
+};
+
+/* One route that was looked at for an attempt: operator's trace only. */
+struct flight_choice {
+    uint32_t route_id;
+    uint32_t score;    /* less is better; 0 = not worked out */
+    uint8_t attempt;   /* which one it was looked at for */
+    uint8_t exclusion; /* enum route_exclusion (policy/route.h): 0 = it could have been taken */
+    uint8_t is_pinned; /* the conversation's prompt cache lies there */
+    uint8_t pad;
 };
 
 /*
@@ -114,6 +140,10 @@ struct flight_record {
     char user_agent[64];
 
     struct flight_attempt attempts[LIMIT_ATTEMPTS]; /* [0 .. n_attempts) */
+
+    uint32_t n_choices;  /* 0 where a model has one route */
+    uint32_t n_unlisted; /* choices that found no room here */
+    struct flight_choice choices[LIMIT_CHOICES];
 };
 
 /* A call refused before a flight existed: lossy, counted (shm/refusal.h). */

@@ -65,7 +65,7 @@ struct key_record {
     uint8_t tool;           /* enum key_tool */
     uint8_t source;         /* enum key_source */
     uint8_t n_limits;
-    uint8_t pad;
+    uint8_t policy; /* enum route_policy + 1; 0 = as each model says */
     uint32_t flags; /* enum key_flag */
     uint32_t n_models;
     char (*models)[LIMIT_MODEL_NAME]; /* names, n_models of them; owned by the record */

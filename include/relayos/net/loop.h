@@ -6,7 +6,7 @@
  * would fire or stall all of them. Arbitrary deadlines, O(log n), no allocation per set and no
  * system call either: the earliest one bounds the wait for events.
  *
- * Process: worker (and later console). Created after fork.
+ * Process: worker, prober (and later console). Created after fork.
  */
 #ifndef RELAYOS_NET_LOOP_H
 #define RELAYOS_NET_LOOP_H

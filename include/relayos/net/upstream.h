@@ -12,7 +12,7 @@
  * any encoding but identity = UPSTREAM_BAD_ANSWER / UPSTREAM_CUT. 1xx are skipped. Redirects are
  * never followed.
  *
- * Process:   worker (and later prober). Ownership: a call is the client's until on_end; after
+ * Process:   worker, prober. Ownership: a call is the client's until on_end; after
  *            on_end, or after upstream_cancel() returned, it is gone.
  * Deadlines: connect, TLS, first byte, idle (between reads; not while paused), total: each its own.
  */
@@ -85,6 +85,11 @@ void upstream_pool_free(struct upstream_pool **pool);
 struct upstream_call *upstream_start(struct upstream_pool *pool,
                                      const struct upstream_request *request,
                                      const struct upstream_events *events, void *data);
+/* Resolve, connect and, where it speaks TLS, shake hands, on a connection of its own that is closed
+ * then: on_end is the only event. */
+struct upstream_call *upstream_connect(struct upstream_pool *pool,
+                                       const struct upstream_request *request,
+                                       const struct upstream_events *events, void *data);
 /* Stop reading the answer (back-pressure) and go on. What has been read already is still delivered
  * (at most one read, 128 KiB), on_end included if it holds the end. */
 void upstream_pause(struct upstream_call *call);

@@ -46,8 +46,13 @@ const char *catalog_model_name(const struct catalog *catalog, uint32_t id);
  * come from catalog_intern(); an upstream's id, first_route and n_routes are filled in here.
  */
 void catalog_begin(struct catalog *catalog);
+void catalog_put_settings(struct catalog *catalog, const struct routing_settings *settings);
+/* One credential at least: an upstream that wants none has one of no bytes. At most
+ * LIMIT_CREDENTIALS. bytes[i] is that of credentials[i]. */
 int catalog_put_upstream(struct catalog *catalog, const struct upstream_record *upstream,
-                         struct slice credential) MUST_CHECK;
+                         const struct credential_record *credentials, const struct slice *bytes,
+                         uint32_t n_credentials) MUST_CHECK;
+/* Routes are put in the order of their tiers, and keep theirs within one. */
 int catalog_put_model(struct catalog *catalog, const struct model_record *model,
                       const struct route_record *routes, uint32_t n_routes) MUST_CHECK;
 void catalog_commit(struct catalog *catalog);
@@ -59,23 +64,29 @@ uint64_t catalog_epoch(const struct catalog *catalog);
  */
 int catalog_find_model(const struct catalog *catalog, struct slice name, struct model_record *out,
                        uint64_t *out_epoch) MUST_CHECK;
+/* How routes fail, heal and are chosen. Zeroes where there is no snapshot. */
+void catalog_get_settings(const struct catalog *catalog, struct routing_settings *out);
 /*
- * Route n of a model found in snapshot `epoch`: what a choice is made by, or all of it with its
- * upstream. ERR_CONFLICT if that snapshot is gone (two reloads since): find the model again.
+ * The options of a model found in snapshot `epoch`, read where they stand: believe what was read
+ * only after catalog_is_whole(). NULL: the snapshot is gone (two reloads since): find it again.
  */
-struct route_option {
-    uint32_t id, tier, weight;
-    uint32_t protocols; /* of its upstream: PROTOCOL_BIT()s */
-};
-int catalog_get_option(const struct catalog *catalog, uint64_t epoch,
-                       const struct model_record *model, uint32_t n,
-                       struct route_option *out) MUST_CHECK;
+const struct route_option *catalog_options(const struct catalog *catalog, uint64_t epoch,
+                                           const struct model_record *model);
+/* All credentials of that snapshot, for route_option.first_credential; to be believed as above. */
+const struct credential_record *catalog_credentials(const struct catalog *catalog, uint64_t epoch);
+bool catalog_is_whole(const struct catalog *catalog, uint64_t epoch);
+/* Route n of that model with its upstream. ERR_CONFLICT if that snapshot is gone. */
 int catalog_get_route(const struct catalog *catalog, uint64_t epoch,
                       const struct model_record *model, uint32_t n, struct route_record *out_route,
                       struct upstream_record *out_upstream) MUST_CHECK;
-/* Append the credential of an upstream of snapshot `epoch` to out. ERR_CONFLICT as above. */
+/* The n-th credential of an upstream: its record; its bytes, appended to out. ERR_CONFLICT. */
+int catalog_get_credential(const struct catalog *catalog, uint64_t epoch, uint32_t upstream_id,
+                           uint32_t n, struct credential_record *out) MUST_CHECK;
 int catalog_append_credential(const struct catalog *catalog, uint64_t epoch, uint32_t upstream_id,
-                              struct buf *out) MUST_CHECK;
+                              uint32_t n, struct buf *out) MUST_CHECK;
+/* Walk: the n-th upstream of the active snapshot; ERR_MISSING past the end. */
+int catalog_upstream_at(const struct catalog *catalog, uint32_t n, struct upstream_record *out,
+                        uint64_t *out_epoch) MUST_CHECK;
 /* Walk: the n-th model of the active snapshot in config order; ERR_MISSING past the end. */
 int catalog_model_at(const struct catalog *catalog, uint32_t n, struct model_record *out,
                      uint64_t *out_epoch) MUST_CHECK;

@@ -40,7 +40,9 @@ struct key_view {
     uint64_t owner_hash; /* of owner (hash_table64 of the name): seals are bound to it */
     int64_t expires_us;  /* real time, 0 = never */
     int64_t requests_per_minute, tokens_per_minute; /* 0 = none */
-    uint8_t tool, n_limits, pad[6];
+    uint8_t tool, n_limits;
+    uint8_t policy; /* enum route_policy + 1; 0 = as each model says */
+    uint8_t pad[5];
     uint64_t scope[LIMIT_MODELS / 64]; /* bitmap of model ids; see KEY_ALL_MODELS */
     /* Copies have the first n_limits of them. */
     struct key_limit_cells limits[LIMIT_KEY_LIMITS + 1]; /* + concurrency */

@@ -57,7 +57,10 @@ enum proc_state {
     COUNTER(overshoots, OVERSHOOTS) /* worker: charged more than was held on a quota */            \
     COUNTER(over_quota, OVER_QUOTA) /* worker: let pass where a shadow would have refused */       \
     COUNTER(unheld, UNHELD)         /* worker: answered before the row was durable (power_wait) */ \
-    COUNTER(replays, REPLAYS)       /* worker: answered again to an Idempotency-Key */
+    COUNTER(replays, REPLAYS)       /* worker: answered again to an Idempotency-Key */             \
+    COUNTER(shed, SHED)             /* worker: refused early, for want of room or time */          \
+    COUNTER(probes, PROBES)         /* prober */                                                   \
+    COUNTER(probes_failed, PROBES_FAILED)
 
 enum proc_counter {
 #define COUNTER(name, NAME) PROC_COUNTER_##NAME,

@@ -25,6 +25,9 @@ enum rate_kind { RATE_REQUESTS, RATE_TOKENS };
  */
 int rate_take(struct segment *segment, uint32_t key_row, enum rate_kind kind, int64_t per_minute,
               int64_t amount, int64_t now_us, int64_t *out_retry_us) MUST_CHECK;
+/* The same, but nothing is taken: time until that amount would be granted, 0 = at once. */
+int64_t rate_wait_us(struct segment *segment, uint32_t key_row, enum rate_kind kind,
+                     int64_t per_minute, int64_t amount, int64_t now_us);
 /* Correct an earlier take by delta (actual - estimated; negative gives back). Never fails. */
 void rate_correct(struct segment *segment, uint32_t key_row, enum rate_kind kind,
                   int64_t per_minute, int64_t delta, int64_t now_us);

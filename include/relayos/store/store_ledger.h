@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #include "relayos/base/err.h"
+#include "relayos/base/limits.h"
+#include "relayos/base/slice.h"
 #include "relayos/model/flight.h"
 #include "relayos/store/store.h"
 
@@ -19,6 +21,10 @@ struct store_settlement {
     const struct flight_record *flight;
     int64_t quota_tokens; /* what counts against token quotas */
     int64_t now_us;       /* clock_mono_us: the trace's last stage */
+    /* The models that attempts were made for; NULL: the one that was asked for. */
+    const char *attempt_models[LIMIT_ATTEMPTS];
+    struct slice choices; /* [[attempt, "route", score, "exclusion"(, "pinned")], ..., n left out];
+                             or empty */
 };
 
 enum store_insert {

@@ -20,6 +20,8 @@ enum store_name_kind {
     STORE_NAME_PERIOD,     /* enum limit_period: "month", "total", "day", "week" */
     STORE_NAME_PROVENANCE, /* enum usage_provenance: "reported", "estimated", ... */
     STORE_NAME_OUTCOME,    /* enum attempt_outcome: "ok", "failed", ... */
+    STORE_NAME_REASON,     /* enum attempt_reason: "first", "failover", ... */
+    STORE_NAME_POLICY,     /* of a key: "model" (0), or enum route_policy + 1: "balanced", ... */
     STORE_NAME_PROTOCOL,   /* enum protocol: "openai_chat", ... */
     STORE_NAME_ENDPOINT,   /* row of endpoints.def: its path */
     STORE_NAME_N_KINDS

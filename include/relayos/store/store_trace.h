@@ -34,13 +34,27 @@ int store_trace_refuse(struct store *store, const struct refusal_record *refusal
 struct uuid store_trace_floor(int64_t real_us);
 
 struct store_trace {
-    struct flight_record flight; /* holds, prices and ids of this boot are not kept: zero */
+    struct flight_record flight; /* holds, prices and ids of this boot are not kept: zero; choices
+                                    are asked for with store_trace_choices() */
     bool is_refusal;
+    uint32_t n_attempts;                /* known in a listing too */
+    char answered_by[LIMIT_MODEL_NAME]; /* the model that stood in; "": none did */
+    char attempt_models[LIMIT_ATTEMPTS][LIMIT_MODEL_NAME]; /* likewise */
 };
 
 /* ERR_MISSING: no such trace (any more). */
 int store_trace_get(struct store *store, struct uuid request_id,
                     struct store_trace *out) MUST_CHECK;
+
+/* The routes that were looked at, in that order: up to n of them. No choices: 0 and none. */
+struct store_choice {
+    uint32_t route_id, score;
+    uint8_t attempt;
+    bool is_pinned;
+    char exclusion[24]; /* its name: enum route_exclusion (policy/route.h) */
+};
+int store_trace_choices(struct store *store, struct uuid request_id, struct store_choice *out,
+                        size_t n, size_t *out_n, int64_t *out_unlisted) MUST_CHECK;
 
 struct store_trace_filter {
     uint64_t key_id;            /* 0 = all */

@@ -176,7 +176,7 @@ Test(anthropic_messages, errors_are_kept_back_and_nonsense_is_one)
                    "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":"
                    "\"canary\"}}\n\n");
 
-    cr_expect_eq(run.last.category, ERR_CATEGORY_UPSTREAM_ERROR);
+    cr_expect_eq(run.last.category, ERR_CATEGORY_OVERLOADED);
     cr_expect(slice_eq_str(run.last.error_text, "canary"));
     cr_expect_eq(run.out.len, 0);
     run_end(&run);

@@ -28,6 +28,44 @@ category_of(int status, const char *body)
 #define TYPE(type) "{\"type\":\"error\",\"error\":{\"type\":\"" type "\",\"message\":\"canary\"}}"
 #define TEXT(text) "{\"error\":{\"message\":\"" text "\",\"type\":\"invalid_request_error\"}}"
 
+/* Only 401 and 402 shut a credential for everybody. */
+Test(dialect_error, a_refusal_is_of_the_credential_only_if_it_says_so)
+{
+    static const struct {
+        int status;
+        const char *body;
+        int refusal; /* 0: another category */
+    } rows[] = {
+        {401, "", 401},
+        {402, "", 402},
+        {403, "<html>", 403},
+        {404, "", 404},
+        {401, TYPE("permission_error"), 401},
+        {403, CODE("insufficient_quota"), 402},
+        {429, CODE("insufficient_quota"), 402},
+        {400, CODE("model_not_found"), 404},
+        {0, CODE("model_not_found"), 404},
+        {0, TYPE("authentication_error"), 401},
+        {0, TYPE("not_found_error"), 404},
+        {0, "{\"error\":{\"code\":403,\"message\":\"Key limit\"}}", 403},
+        {0, "{\"error\":{\"code\":402,\"message\":\"More credits\"}}", 402},
+        {400, TEXT("Your credit balance is too low to access the API."), 402},
+        {400, TEXT("API key not valid. Please pass a valid API key."), 401},
+        /* What a caller has written comes back in the text. */
+        {400, TEXT("Invalid value: 'API key not valid.'. Supported values are: 'user'."), 0},
+        {400, TEXT("Invalid role 'your credit balance is too low'"), 0},
+        {400, TEXT("'x' does not match: this organization has been disabled"), 0},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        bool is_refusal =
+            category_of(rows[i].status, rows[i].body) == ERR_CATEGORY_UPSTREAM_UNAVAILABLE;
+
+        cr_expect_eq(is_refusal, rows[i].refusal != 0, "%d %s", rows[i].status, rows[i].body);
+        cr_expect_eq(facts.refusal, rows[i].refusal, "%d %s", rows[i].status, rows[i].body);
+    }
+}
+
 Test(dialect_error, upstream_errors_have_categories)
 {
     static const struct {
@@ -70,12 +108,12 @@ Test(dialect_error, upstream_errors_have_categories)
         {500, CODE("context_length_exceeded"), ERR_CATEGORY_UPSTREAM_ERROR},
         {500, "", ERR_CATEGORY_UPSTREAM_ERROR},
         {502, "<html>", ERR_CATEGORY_UPSTREAM_ERROR},
-        {503, "", ERR_CATEGORY_UPSTREAM_ERROR},
+        {503, "", ERR_CATEGORY_OVERLOADED},
         {504, "", ERR_CATEGORY_UPSTREAM_TIMEOUT},
-        {529, TYPE("overloaded_error"), ERR_CATEGORY_UPSTREAM_ERROR},
+        {529, TYPE("overloaded_error"), ERR_CATEGORY_OVERLOADED},
         {307, "", ERR_CATEGORY_UPSTREAM_ERROR},
         /* Inside a 200 or a stream there is no status to go by. */
-        {0, TYPE("overloaded_error"), ERR_CATEGORY_UPSTREAM_ERROR},
+        {0, TYPE("overloaded_error"), ERR_CATEGORY_OVERLOADED},
         {0, TYPE("rate_limit_error"), ERR_CATEGORY_UPSTREAM_RATE_LIMITED},
         {0, TYPE("invalid_request_error"), ERR_CATEGORY_INVALID_REQUEST},
         {0, TYPE("authentication_error"), ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
@@ -90,6 +128,87 @@ Test(dialect_error, upstream_errors_have_categories)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         cr_expect_eq(category_of(rows[i].status, rows[i].body), rows[i].category, "%d %s: %s",
                      rows[i].status, rows[i].body, err_category_name(facts.category));
+}
+
+/* As the providers write them, word for word where the word matters. */
+static const struct {
+    int status;
+    const char *body;
+    enum err_category category;
+} said[] = {
+    /* The prompt is too long. */
+    {400,
+     "{\"error\":{\"message\":\"Your input exceeds the context window of this model. Please "
+     "adjust your input and try again.\",\"type\":\"invalid_request_error\",\"param\":"
+     "\"input\",\"code\":\"context_length_exceeded\"}}",
+     ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED},
+    {400,
+     "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"input "
+     "length and `max_tokens` exceed context limit: 190000 + 64000 > 200000\"}}",
+     ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED},
+    {400,
+     "[{\"error\":{\"code\":400,\"message\":\"The input token count (1200000) exceeds the "
+     "maximum number of tokens allowed (1048576).\",\"status\":\"INVALID_ARGUMENT\"}}]",
+     ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED},
+    {400,
+     "{\"object\":\"error\",\"message\":\"This model's maximum context length is 8192 tokens. "
+     "However, you requested 9000\",\"type\":\"BadRequestError\",\"param\":null,\"code\":400}",
+     ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED},
+    {400,
+     "{\"error\":{\"code\":400,\"message\":\"the request exceeds the available context size, "
+     "try increasing it\",\"type\":\"exceed_context_size_error\"}}",
+     ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED},
+    /* Refused for what it says: also with a status that else blames a credential. */
+    {400,
+     "{\"error\":{\"message\":\"The response was filtered due to the prompt triggering Azure "
+     "OpenAI's content management policy.\",\"code\":\"content_filter\",\"status\":400}}",
+     ERR_CATEGORY_CONTENT_REFUSED},
+    {400,
+     "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"Output "
+     "blocked by content filtering policy\"}}",
+     ERR_CATEGORY_CONTENT_REFUSED},
+    {403, "{\"code\":\"x\",\"error\":\"Content violates usage guidelines.\"}",
+     ERR_CATEGORY_CONTENT_REFUSED},
+    {403,
+     "{\"error\":{\"code\":403,\"message\":\"The chosen model requires moderation and your "
+     "input was flagged\"}}",
+     ERR_CATEGORY_CONTENT_REFUSED},
+    /* Our account, our model names. */
+    {429,
+     "{\"error\":{\"message\":\"You exceeded your current quota\",\"type\":"
+     "\"insufficient_quota\",\"param\":null,\"code\":\"insufficient_quota\"}}",
+     ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
+    {400,
+     "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"Your "
+     "credit balance is too low to access the Anthropic API.\"}}",
+     ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
+    {402, "{\"error\":{\"message\":\"Insufficient Balance\",\"type\":\"unknown_error\"}}",
+     ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
+    {404, "{\"type\":\"error\",\"error\":{\"type\":\"not_found_error\",\"message\":\"model: x\"}}",
+     ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
+    {404, "{\"error\":{\"code\":\"DeploymentNotFound\",\"message\":\"x\"}}",
+     ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
+    {400, "{\"error\":{\"code\":400,\"message\":\"x/y is not a valid model ID\"}}",
+     ERR_CATEGORY_UPSTREAM_UNAVAILABLE},
+    /* State that the caller named wrongly is no trouble of the route. */
+    {404,
+     "{\"error\":{\"message\":\"Item with id 'rs_1' not found. Items are not persisted when "
+     "`store` is set to false.\",\"type\":\"invalid_request_error\"}}",
+     ERR_CATEGORY_INVALID_REQUEST},
+    /* Too much. */
+    {429, "[{\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\"}}]",
+     ERR_CATEGORY_UPSTREAM_RATE_LIMITED},
+    {498, "", ERR_CATEGORY_UPSTREAM_RATE_LIMITED},
+    {503, "[{\"error\":{\"code\":503,\"status\":\"UNAVAILABLE\"}}]", ERR_CATEGORY_OVERLOADED},
+    {0, "{\"error\":{\"code\":503,\"status\":\"UNAVAILABLE\"}}", ERR_CATEGORY_OVERLOADED},
+    {0, "{\"type\":\"error\",\"code\":\"server_is_overloaded\"}", ERR_CATEGORY_OVERLOADED},
+};
+
+Test(dialect_error, what_providers_say_is_understood)
+{
+    for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
+        cr_expect_eq(category_of(said[i].status, said[i].body), said[i].category, "%d %s: %s",
+                     said[i].status, said[i].body, err_category_name(facts.category));
 }
 
 Test(dialect_error, a_param_is_repeated_only_if_it_is_a_path_in_a_request)

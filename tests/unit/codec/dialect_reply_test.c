@@ -99,7 +99,7 @@ Test(dialect_reply, a_kept_answer_opens_again_for_its_owner)
     struct json_error error;
     struct json_member id;
     struct buf opened;
-    uint32_t route_id;
+    uint32_t place;
 
     cr_assert_not_null(text);
     cr_expect_null(strstr(text, "canary"));
@@ -108,10 +108,10 @@ Test(dialect_reply, a_kept_answer_opens_again_for_its_owner)
     cr_assert(json_find_path(&object, path, 1, &id));
     buf_init(&opened, 256);
     cr_assert_eq(seal_open(context.seal, context.owner_hash,
-                           slice_sub(id.value, 1, id.value.len - 1), &route_id, &opened),
+                           slice_sub(id.value, 1, id.value.len - 1), &place, &opened),
                  0);
     cr_expect(slice_eq_str(buf_slice(&opened), "resp_canary"));
-    cr_expect_eq(route_id, context.route_id);
+    cr_expect_eq(place, context.place);
     buf_fini(&opened);
     free(text);
 }
@@ -148,7 +148,7 @@ Test(dialect_reply, an_error_inside_a_200_is_one)
         enum err_category category;
     } rows[] = {
         {OPERATION_CHAT, "{\"error\":{\"message\":\"canary\",\"code\":503}}",
-         ERR_CATEGORY_UPSTREAM_ERROR},
+         ERR_CATEGORY_OVERLOADED},
         {OPERATION_CHAT, "{\"error\":\"canary\",\"choices\":[]}", ERR_CATEGORY_UPSTREAM_ERROR},
         {OPERATION_MESSAGE,
          "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"canary\"}}",

@@ -32,7 +32,7 @@ Test(seal, what_is_sealed_opens_for_its_owner_alone)
 
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
         struct buf sealed, again, opened;
-        uint32_t route_id = 0;
+        uint32_t place = 0;
 
         buf_init(&sealed, 1024);
         buf_init(&again, 1024);
@@ -40,11 +40,11 @@ Test(seal, what_is_sealed_opens_for_its_owner_alone)
         cr_assert_eq(seal_id(seal, 42, 7, slice_str(ids[i]), &sealed), 0);
         cr_assert_eq(seal_id(seal, 42, 7, slice_str(ids[i]), &again), 0);
         cr_expect(slice_eq(buf_slice(&sealed), buf_slice(&again)));
-        cr_expect_eq(seal_open(seal, 43, buf_slice(&sealed), &route_id, &opened), ERR_NOT_FOUND);
-        cr_expect_eq(seal_open(other, 42, buf_slice(&sealed), &route_id, &opened), ERR_NOT_FOUND);
+        cr_expect_eq(seal_open(seal, 43, buf_slice(&sealed), &place, &opened), ERR_NOT_FOUND);
+        cr_expect_eq(seal_open(other, 42, buf_slice(&sealed), &place, &opened), ERR_NOT_FOUND);
         cr_expect_eq(opened.len, 0);
-        cr_assert_eq(seal_open(seal, 42, buf_slice(&sealed), &route_id, &opened), 0);
-        cr_expect_eq(route_id, 7);
+        cr_assert_eq(seal_open(seal, 42, buf_slice(&sealed), &place, &opened), 0);
+        cr_expect_eq(place, 7);
         cr_expect(slice_eq_str(buf_slice(&opened), ids[i]));
         buf_fini(&sealed);
         buf_fini(&again);
@@ -81,7 +81,7 @@ Test(seal, no_change_of_a_byte_opens)
 {
     struct seal *seal = make("pepper");
     struct buf sealed, opened;
-    uint32_t route_id;
+    uint32_t place;
 
     buf_init(&sealed, 1024);
     buf_init(&opened, 1024);
@@ -90,12 +90,12 @@ Test(seal, no_change_of_a_byte_opens)
         char kept = sealed.ptr[i];
 
         sealed.ptr[i] = kept == 'A' ? 'B' : 'A';
-        cr_expect_eq(seal_open(seal, 42, buf_slice(&sealed), &route_id, &opened), ERR_NOT_FOUND);
+        cr_expect_eq(seal_open(seal, 42, buf_slice(&sealed), &place, &opened), ERR_NOT_FOUND);
         sealed.ptr[i] = kept;
-        cr_expect_eq(seal_open(seal, 42, slice_of(sealed.ptr, i), &route_id, &opened),
+        cr_expect_eq(seal_open(seal, 42, slice_of(sealed.ptr, i), &place, &opened),
                      ERR_NOT_FOUND);
     }
-    cr_expect_eq(seal_open(seal, 42, SLICE_LIT("resp_68a1b2c3"), &route_id, &opened),
+    cr_expect_eq(seal_open(seal, 42, SLICE_LIT("resp_68a1b2c3"), &place, &opened),
                  ERR_NOT_FOUND);
     buf_fini(&sealed);
     buf_fini(&opened);

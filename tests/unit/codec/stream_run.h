@@ -31,7 +31,7 @@ run_context(enum operation operation, bool hide_usage)
         .public_model = SLICE_LIT("public-model"),
         .request_id = {{0x01, 0x9a, 0xbc, 0, 0, 0, 0x70, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
         .owner_hash = 42,
-        .route_id = 7,
+        .place = 7,
         .hide_usage = hide_usage,
     };
     struct secret *pepper = secret_new("pepper", 6);

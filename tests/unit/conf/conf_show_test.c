@@ -9,9 +9,13 @@
 
 #include "relayos/conf/conf.h"
 
+static const char *fresh = "fresh-canary";
+
 static const char *
 test_env(const char *name)
 {
+    if (strcmp(name, "FRESH") == 0)
+        return fresh;
     return strcmp(name, "OTHER") == 0 ? "other-canary" : "canary-credential";
 }
 
@@ -29,17 +33,28 @@ parse(const char *text)
 #define UPSTREAMS                                                                                  \
     "upstreams:\n"                                                                                 \
     "  a: {url: https://a.example.com/v1, protocols: openai_chat, key_env: KEY}\n"                 \
-    "  b: {url: https://b.example.com/v1, protocols: anthropic_messages, auth: none}\n"
+    "  b: {url: https://b.example.com/v1, protocols: anthropic_messages, auth: none}\n"            \
+    "  c: {url: https://c.example.com/v1, protocols: [openai_chat, openai_responses],\n"           \
+    "      keys: [{name: one, env: KEY}, {name: two, env: OTHER}], family: a, probe: connect,\n"   \
+    "      total_timeout: 2s}\n"
 
 static const char before[] =
     UPSTREAMS "environment: dev\n"
+              "failover: {uncertain: false, retry_min: 3}\n"
+              "health: {breaker_failures: 0, open_time: 1s}\n"
+              "hedge: {percent: 5}\n"
               "listen: [127.0.0.1:1, \"[::1]:2\"]\n"
               "workers: 2\n"
               "models:\n"
               "  \"odd:name/#1\":\n"
               "    display_name: \"Odd: \\\"quoted\\\" \\\\ name \"\n"
               "    price: {input: 3.00, output: 15.00, cache_read: 0.075}\n"
-              "    routes: [{upstream: a, cost: {input: 1, output: 2}}, {upstream: b, model: x}]\n"
+              "    policy: ordered\n"
+              "    fallback: [tiered, free-one]\n"
+              "    fallback_on: [refusal, outage]\n"
+              "    hedge: false\n"
+              "    routes: [{upstream: a, cost: {input: 1, output: 2}},\n"
+              "             {upstream: b, model: x, disabled: true, max_concurrent: 9}]\n"
               "  free-one: {price: free, routes: [{upstream: b}]}\n"
               "  tiered:\n"
               "    price: {input: 1, output: 2, reasoning: 3, factors: {flex: 0.125},\n"
@@ -52,16 +67,26 @@ static const char before[] =
 static const char after[] =
     "upstreams:\n"
     "  a: {url: https://a.example.com/v1, protocols: openai_chat, key_env: OTHER}\n"
-    "  c: {url: https://b.example.com/v1, protocols: anthropic_messages, auth: none}\n"
+    "  c: {url: https://c.example.com/v1, protocols: [openai_chat, openai_responses],\n"
+    "      keys: [{name: two, env: OTHER}, {name: three, env: KEY}], family: a, probe: connect,\n"
+    "      total_timeout: 2s}\n"
+    "  d: {url: https://b.example.com/v1, protocols: anthropic_messages, auth: none}\n"
     "environment: dev\n"
+    "failover: {uncertain: false, retry_min: 3}\n"
+    "health: {breaker_failures: 7, open_time: 1s}\n"
+    "hedge: {percent: 5}\n"
     "listen: [127.0.0.1:1, \"[::1]:2\"]\n"
     "workers: 4\n"
     "models:\n"
     "  \"odd:name/#1\":\n"
     "    display_name: \"Odd: \\\"quoted\\\" \\\\ name \"\n"
     "    price: {input: 2.50, output: 15.00, cache_read: 0.075}\n"
+    "    policy: cheapest\n"
+    "    fallback: [new-one]\n"
+    "    fallback_on: [outage, refusal]\n"
+    "    hedge: false\n"
     "    routes: [{upstream: a, weight: 5, cost: {input: 1, output: 2}}]\n"
-    "  new-one: {price: free, routes: [{upstream: c}]}\n";
+    "  new-one: {price: free, routes: [{upstream: d}, {upstream: a}]}\n";
 
 static const char *
 diff_of(const struct conf *a, const struct conf *b, size_t *out_n, size_t *out_n_restart)
@@ -89,7 +114,18 @@ Test(conf_show, what_is_shown_reads_back_the_same)
     const char *diff = diff_of(conf, again, &n, &n_restart);
 
     cr_assert_eq(n, 0, "%s", diff);
-    cr_assert_eq(memcmp(conf->models, again->models, 3 * sizeof(*conf->models)), 0);
+    for (size_t i = 0; i < 3; i++) {
+        const struct conf_model *x = &conf->models[i], *y = &again->models[i];
+
+        cr_assert_eq(memcmp(&x->record, &y->record, sizeof(x->record)), 0);
+        cr_assert_eq(memcmp(x->routes, y->routes, x->record.n_routes * sizeof(*x->routes)), 0);
+        cr_assert_eq(memcmp(x->fallbacks, y->fallbacks, sizeof(x->fallbacks)), 0);
+    }
+    for (size_t i = 0; i < 3; i++)
+        cr_assert_eq(memcmp(&conf->upstreams[i].record, &again->upstreams[i].record,
+                            sizeof(conf->upstreams[i].record)),
+                     0);
+    cr_assert_eq(memcmp(&conf->routing, &again->routing, sizeof(conf->routing)), 0);
     conf_free(&conf);
     conf_free(&again);
     buf_fini(&shown);
@@ -116,7 +152,12 @@ Test(conf_diff, each_change_is_a_line_and_restarts_are_counted)
         "upstreams.a.key_env: KEY -> OTHER\n",
         "upstreams.a: key changed\n",
         "upstreams.b: removed\n",
-        "upstreams.c: added\n",
+        "upstreams.d: added\n",
+        "upstreams.c.keys: [{name: one, env: KEY}, {name: two, env: OTHER}] -> "
+        "[{name: two, env: OTHER}, {name: three, env: KEY}]\n",
+        "health.breaker_failures: 0 -> 7\n",
+        "models.odd:name/#1.policy: ordered -> cheapest\n",
+        "models.odd:name/#1.fallback: [tiered, free-one] -> [new-one]\n",
         "models.odd:name/#1.price.input: 3.00 -> 2.50\n",
         "models.odd:name/#1.routes[a odd:name/#1].weight: 1 -> 5\n",
         "models.odd:name/#1.routes[b x]: removed\n",
@@ -132,6 +173,24 @@ Test(conf_diff, each_change_is_a_line_and_restarts_are_counted)
     cr_assert_null(strstr(diff, "canary"));
     cr_assert_eq(n_restart, 1);
     cr_assert_geq(n, sizeof(lines) / sizeof(lines[0]));
+    conf_free(&a);
+    conf_free(&b);
+}
+
+Test(conf_diff, a_credential_with_other_bytes_is_named_and_not_shown)
+{
+    static const char text[] = "upstreams:\n"
+                               "  c: {url: https://c.example.com/v1, protocols: openai_chat,\n"
+                               "      keys: [{name: one, env: KEY}, {name: two, env: FRESH}]}\n"
+                               "models: {m: {price: free, routes: [{upstream: c}]}}\n";
+    struct conf *a = parse(text), *b;
+    size_t n, n_restart;
+
+    fresh = "rotated-canary";
+    b = parse(text);
+    cr_assert_str_eq(diff_of(a, b, &n, &n_restart), "upstreams.c.keys[two]: key changed\n");
+    cr_assert_eq(n, 1);
+    cr_assert_eq(n_restart, 0);
     conf_free(&a);
     conf_free(&b);
 }

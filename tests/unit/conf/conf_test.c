@@ -9,31 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf_text.h"
 #include "relayos/base/fdio.h"
 #include "relayos/conf/conf.h"
-
-#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-/* Six lines: the next stands in line 7. */
-#define BROKEN_PROLOGUE                                                                            \
-    "upstreams:\n"                                                                                 \
-    "  up: {url: https://api.example.com/v1, protocols: openai_chat, auth: none}\n"                \
-    "models:\n"                                                                                    \
-    "  m:\n"                                                                                       \
-    "    price: {input: 1, output: 2}\n"                                                           \
-    "    routes: [{upstream: up}]\n"
-
-#define BROKEN_UP(rest)                                                                            \
-    "upstreams:\n"                                                                                 \
-    "  up: {" rest "}\n"                                                                           \
-    "models: {m: {price: free, routes: [{upstream: up}]}}\n"
-
-#define BROKEN_MODEL(rest)                                                                         \
-    "upstreams:\n"                                                                                 \
-    "  up: {url: https://api.example.com/v1, protocols: openai_chat, auth: none}\n"                \
-    "models:\n" rest
-
-#define BROKEN_PRICE(rest) BROKEN_MODEL("  m: {price: {" rest "}, routes: [{upstream: up}]}\n")
 
 #define BROKEN_DIGEST    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define BROKEN_KEY(rest) "keys:\n  - {name: k, owner: o, digest: " BROKEN_DIGEST rest "}\n"
@@ -72,7 +50,7 @@ TestSuite(conf, .init = setup, .fini = teardown);
 static const char *
 test_env(const char *name)
 {
-    if (strcmp(name, "SET") == 0)
+    if (strcmp(name, "SET") == 0 || strcmp(name, "SET2") == 0 || name[0] == 'V')
         return "provider-key";
     if (strcmp(name, "CRLF") == 0)
         return "provider-key\r\nX-Evil: 1";
@@ -216,12 +194,13 @@ Test(conf, an_upstream_is_taken_apart_into_its_record)
     cr_assert(a->record.is_tls);
     cr_assert_eq(a->record.protocols,
                  PROTOCOL_BIT(PROTOCOL_OPENAI_CHAT) | PROTOCOL_BIT(PROTOCOL_ANTHROPIC_MESSAGES));
-    cr_assert(slice_eq_str(secret_expose(a->credential), "provider-key"));
+    cr_assert(slice_eq_str(secret_expose(a->credentials[0].secret), "provider-key"));
     cr_assert_eq(a->record.connect_timeout_us, 1000000);
     cr_assert_eq(a->record.idle_timeout_us, 7000000);
     cr_assert_eq(a->record.origin_hash, b->record.origin_hash, "one origin, one pool");
     cr_assert_str_eq(b->record.path, "");
-    cr_assert_null(b->credential);
+    cr_assert_eq(b->n_credentials, 1);
+    cr_assert_null(b->credentials[0].secret);
     cr_assert_str_eq(c->record.host, "::1");
     cr_assert_eq(c->record.port, 81);
     cr_assert_str_eq(c->record.path, "/x/y");
@@ -313,6 +292,7 @@ Test(conf, declared_keys_become_records)
                       "    digest: " BROKEN_DIGEST "\n"
                       "    last4: abcd\n"
                       "    tool: script\n"
+                      "    policy: cheapest\n"
                       "    owner: platform\n"
                       "    models: [m]\n"
                       "    quota: {usd: 50, tokens: 1000000, period: total}\n"
@@ -335,6 +315,7 @@ Test(conf, declared_keys_become_records)
     cr_assert_str_eq(key->last4, "abcd");
     cr_assert_eq(key->tool, KEY_TOOL_SCRIPT);
     cr_assert_eq(key->source, KEY_SOURCE_FILE);
+    cr_assert_eq(key->policy, ROUTE_CHEAPEST + 1);
     cr_assert_eq(key->flags, KEY_DISABLED);
     cr_assert_eq(key->n_models, 1);
     cr_assert_str_eq(key->models[0], "m");
@@ -346,6 +327,7 @@ Test(conf, declared_keys_become_records)
     cr_assert_eq(key->expires_us, INT64_C(1798761600000000));
     cr_assert_eq(conf->keys[1].flags, KEY_ALL_MODELS);
     cr_assert_eq(conf->keys[1].tool, KEY_TOOL_OTHER);
+    cr_assert_eq(conf->keys[1].policy, 0, "as each model says");
     cr_assert_eq(conf->keys[1].n_limits, 0);
     conf_free(&conf);
 }
@@ -456,7 +438,7 @@ Test(conf, the_built_in_default_works_with_all_keys_and_with_none)
         for (size_t n = 0; n < conf->n_upstreams; n++) {
             cr_assert_eq(conf->upstreams[n].record.is_mock, i == 1);
             cr_assert_eq(conf->upstreams[n].record.is_tls, i == 0);
-            cr_assert_not_null(conf->upstreams[n].credential);
+            cr_assert_not_null(conf->upstreams[n].credentials[0].secret);
         }
         conf_free(&conf);
         buf_fini(&text);

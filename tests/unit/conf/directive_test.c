@@ -150,6 +150,25 @@ Test(directive, the_manual_has_each_directive_as_the_table_has_it)
     buf_fini(&page);
 }
 
+/* Those that are whole: they begin with upstreams. */
+Test(directive, the_manuals_examples_load)
+{
+    struct buf page;
+    int n = 0;
+
+    read_file("man/relayos.yaml.5", &page);
+    for (const char *at = page.ptr; (at = strstr(at, "\nupstreams:\n")) != NULL; at++, n++) {
+        struct slice text = slice_of(at + 1, (size_t)(strstr(at, "\n.Ed") - at));
+        struct conf *conf = NULL;
+        struct errmsg why;
+
+        cr_expect_eq(conf_parse("example", text, full_env, &conf, &why), 0, "%s", why.text);
+        conf_free(&conf);
+    }
+    cr_assert_eq(n, 2);
+    buf_fini(&page);
+}
+
 Test(directive, each_row_has_prose_and_a_path_of_its_own)
 {
     const struct conf_directive *rows;

@@ -122,7 +122,8 @@ Test(verb, no_option_takes_a_secret)
     for (size_t n = 0; verb_at(n) != NULL; n++) {
         struct slice option;
         for (size_t i = 0; args_nth_word(verb_at(n)->options, i, &option); i++) {
-            if (strncmp(option.ptr, "tokens=", 7) == 0)
+            size_t len = strcspn(option.ptr, "= ");
+            if (len >= 6 && strncmp(option.ptr + len - 6, "tokens", 6) == 0)
                 continue; /* how many */
             for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++)
                 cr_expect_null(

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "ledger_fixture.h"
+#include "relayos/model/catalog.h"
 #include "relayos/policy/auth.h"
 #include "relayos/policy/key_secret.h"
 
@@ -263,5 +264,49 @@ Test(key_admin, a_name_is_never_the_id_of_another_key)
     frame_cstr(args, "key", "a");
     frame_cstr(args, "name", "2");
     fixture_failure(&fixture, "not a number alone");
+    fixture_fini(&fixture);
+}
+
+Test(key_admin, a_keys_policy_is_what_workers_read_and_goes_back_to_the_models_own)
+{
+    struct fixture fixture;
+    char secret[KEY_SECRET_MAX];
+    struct key_view view;
+
+    fixture_init(&fixture);
+    (void)fixture_key(&fixture, "ci", 0, secret);
+    cr_assert_eq(check(&fixture, secret, &view), 0);
+    cr_expect_eq(view.policy, 0);
+    cr_expect(fixture_str_is(frame_get(fixture_key_command(&fixture, "key.show", "ci"), "key"),
+                             "policy", "model"));
+
+    struct frame_out *args = fixture_command(&fixture, "key.update");
+    frame_cstr(args, "key", "ci");
+    frame_cstr(args, "policy", "cheapest");
+    cr_expect(fixture_str_is(frame_get(fixture_result(&fixture), "key"), "policy", "cheapest"));
+    cr_assert_eq(check(&fixture, secret, &view), 0);
+    cr_expect_eq(view.policy, ROUTE_CHEAPEST + 1);
+    fixture_restart_ledger(&fixture);
+    cr_assert_eq(check(&fixture, secret, &view), 0);
+    cr_expect_eq(view.policy, ROUTE_CHEAPEST + 1);
+
+    /* What an update does not name stays. */
+    args = fixture_command(&fixture, "key.update");
+    frame_cstr(args, "key", "ci");
+    frame_int(args, "requests_per_minute", 5);
+    (void)fixture_result(&fixture);
+    cr_assert_eq(check(&fixture, secret, &view), 0);
+    cr_expect_eq(view.policy, ROUTE_CHEAPEST + 1);
+
+    args = fixture_command(&fixture, "key.update");
+    frame_cstr(args, "key", "ci");
+    frame_cstr(args, "policy", "luckiest");
+    fixture_failure(&fixture, "none of balanced");
+    args = fixture_command(&fixture, "key.update");
+    frame_cstr(args, "key", "ci");
+    frame_cstr(args, "policy", "model");
+    (void)fixture_result(&fixture);
+    cr_assert_eq(check(&fixture, secret, &view), 0);
+    cr_expect_eq(view.policy, 0);
     fixture_fini(&fixture);
 }

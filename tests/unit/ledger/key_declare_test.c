@@ -181,3 +181,41 @@ Test(key_declare, the_order_of_quotas_in_the_file_says_nothing)
     cr_expect(frame_get_bool(key, "strict", false));
     fixture_fini(&fixture);
 }
+
+static void
+declare_with_policy(struct fixture *fixture, const char *policy)
+{
+    struct frame_out *args = fixture_command(fixture, "key.sync");
+    uint8_t digest[KEY_DIGEST_SIZE];
+
+    memset(digest, 1, sizeof(digest));
+    frame_array(args, "keys");
+    frame_map(args, NULL);
+    frame_bin(args, "digest", digest, sizeof(digest));
+    frame_cstr(args, "name", "one");
+    frame_int(args, "flags", KEY_ALL_MODELS);
+    if (policy != NULL)
+        frame_cstr(args, "policy", policy);
+    frame_end(args);
+    frame_end(args);
+}
+
+/* The file is the whole truth: a policy that it does not name any more is none. */
+Test(key_declare, a_policy_comes_and_goes_with_the_file)
+{
+    struct fixture fixture;
+    struct key_view view;
+
+    fixture_init(&fixture);
+    declare_with_policy(&fixture, "ordered");
+    expect_counts(&fixture, 1, 0, 0);
+    cr_assert_eq(find(&fixture, 1, &view), 0);
+    cr_expect_eq(view.policy, ROUTE_ORDERED + 1);
+    declare_with_policy(&fixture, "ordered");
+    expect_counts(&fixture, 0, 0, 0);
+    declare_with_policy(&fixture, NULL);
+    expect_counts(&fixture, 0, 1, 0);
+    cr_assert_eq(find(&fixture, 1, &view), 0);
+    cr_expect_eq(view.policy, 0);
+    fixture_fini(&fixture);
+}

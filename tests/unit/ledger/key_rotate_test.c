@@ -146,3 +146,21 @@ Test(key_rotate, a_request_of_a_retired_key_is_charged_to_its_chain_after_a_rest
     cr_expect_eq(fixture_quota(&fixture, new, 0).reserved, 0);
     fixture_fini(&fixture);
 }
+
+Test(key_rotate, the_successor_has_the_policy_of_the_one_before)
+{
+    struct fixture fixture;
+    char secret[KEY_SECRET_MAX];
+
+    fixture_init(&fixture);
+    struct frame_out *args = fixture_command(&fixture, "key.create");
+    frame_cstr(args, "name", "ci");
+    frame_cstr(args, "policy", "fastest");
+    (void)fixture_result(&fixture);
+    (void)rotate(&fixture, "ci", 60000000, secret);
+    const struct frame_value *key =
+        frame_get(fixture_key_command(&fixture, "key.show", "ci"), "key");
+    cr_expect_neq(frame_get_int(key, "rotated_from", 0), 0);
+    cr_expect(fixture_str_is(key, "policy", "fastest"));
+    fixture_fini(&fixture);
+}

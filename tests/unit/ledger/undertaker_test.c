@@ -167,3 +167,64 @@ Test(undertaker, visits_again_and_again_and_the_books_balance)
     cr_expect_eq(fixture_charged(&fixture, 0), used);
     fixture_fini(&fixture);
 }
+
+/* Neither of the two is known to have produced nothing; what was noted is of one of them. */
+Test(undertaker, ends_both_of_a_hedge_pair_and_counts_once_what_was_used)
+{
+    for (int has_usage = 0; has_usage <= 1; has_usage++) {
+        struct fixture fixture;
+
+        fixture_init(&fixture);
+        uint64_t key = fixture_key(&fixture, "a", 1000, NULL);
+        struct flight_record *record = flight_record(fly(&fixture, key, &rows[1 + has_usage]));
+        struct uuid id = record->request_id;
+
+        memset(record->attempts, 0, 2 * sizeof(record->attempts[0]));
+        record->attempts[0].outcome = record->attempts[1].outcome = ATTEMPT_RUNNING;
+        record->attempts[1].reason = ATTEMPT_HEDGE;
+        record->attempts[0].model_id = record->attempts[1].model_id = record->model_id;
+        record->n_attempts = 2;
+        fixture_kill_worker(&fixture);
+        const struct frame_value *result = undertake(&fixture);
+        cr_expect_eq(frame_get_int(result, has_usage ? "settled" : "indeterminate", 0), 1);
+
+        char text[TEXT_UUID_SIZE];
+        text_uuid_format(id, text);
+        frame_str(fixture_command(&fixture, "request.show"), "request_id",
+                  slice_of(text, sizeof(text)));
+        const struct frame_value *request = frame_get(fixture_result(&fixture), "request");
+        const struct frame_value *attempts = frame_get(request, "attempts");
+        cr_assert_eq(frame_length(attempts), 2);
+        for (size_t i = 0; i < 2; i++) {
+            cr_expect(fixture_str_is(frame_at(attempts, i), "outcome", "uncertain"));
+            cr_expect_geq(frame_get_int(frame_at(attempts, i), "end_us", -1), 0);
+        }
+        /* The elder's: the hedge is the request's only once that has ended. */
+        cr_expect(fixture_str_is(frame_at(attempts, 1), "provenance", "indeterminate"));
+        cr_expect_eq(frame_get_int(frame_at(attempts, 1), "cost_nusd", -1), 0);
+        cr_expect_eq(frame_get_int(frame_at(attempts, 0), "cost_nusd", -1), has_usage ? 35 : 0);
+        cr_expect_eq(frame_get_int(request, "cost_nusd", -1), has_usage ? 35 : 0);
+        cr_expect_eq(frame_get_int(request, "charge_nusd", -1), has_usage ? 70 : 0);
+        fixture_fini(&fixture);
+    }
+}
+
+/* The hedge failed before its elder did: what the elder has used reached the caller. */
+Test(undertaker, charges_the_one_that_ran_though_a_later_one_had_failed)
+{
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    uint64_t key = fixture_key(&fixture, "a", 1000, NULL);
+    struct flight_record *record = flight_record(fly(&fixture, key, &rows[2]));
+
+    memset(record->attempts, 0, 2 * sizeof(record->attempts[0]));
+    record->attempts[0].outcome = ATTEMPT_RUNNING;
+    record->attempts[1].outcome = ATTEMPT_FAILED;
+    record->attempts[1].reason = ATTEMPT_HEDGE;
+    record->n_attempts = 2;
+    fixture_kill_worker(&fixture);
+    cr_expect_eq(frame_get_int(undertake(&fixture), "settled", 0), 1);
+    cr_expect_eq(fixture_charged(&fixture, 0), 70);
+    fixture_fini(&fixture);
+}

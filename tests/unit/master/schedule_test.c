@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include <criterion/criterion.h>
 
-#include "schedule.h"
+#include <stdlib.h>
+
+#include "relayos/base/mem.h"
+#include "state.h"
 
 #define SECOND INT64_C(1000000)
 
@@ -57,4 +60,50 @@ Test(schedule, an_overdue_answer_is_told_once_for_each_trigger)
         now_us += 200 * SECOND;
         schedule_job_done(&job, SECOND, now_us);
     }
+}
+
+/* ---- probes ---- */
+
+static struct master *
+master_that_probes(int64_t interval_us)
+{
+    struct master *master = mem_zalloc(sizeof(*master));
+
+    master->conf = mem_zalloc(sizeof(*master->conf));
+    master->conf->probe_interval_us = interval_us;
+    master->phase = MASTER_SERVES;
+    return master;
+}
+
+static void
+forget(struct master *master)
+{
+    free(master->conf);
+    free(master);
+}
+
+Test(schedule, a_shorter_probe_interval_holds_at_once_and_a_longer_one_from_the_next_round)
+{
+    struct master *master = master_that_probes(10 * SECOND);
+    struct schedule_job *probe = &master->schedule.probe;
+
+    probe->next_us = 130 * SECOND; /* by the interval of before */
+    schedule_on_reload(master, 100 * SECOND);
+    cr_assert_eq(probe->next_us, 110 * SECOND);
+    master->conf->probe_interval_us = 1000 * SECOND;
+    schedule_on_reload(master, 101 * SECOND);
+    cr_assert_eq(probe->next_us, 110 * SECOND);
+    forget(master);
+}
+
+Test(schedule, without_a_prober_that_is_ready_nothing_is_waited_for)
+{
+    struct master *master = master_that_probes(SECOND);
+
+    cr_assert_eq(schedule_wake_us(master), INT64_MAX);
+    master->prober.is_ready = true;
+    cr_assert_eq(schedule_wake_us(master), 0);
+    master->phase = MASTER_WORKERS_DRAIN;
+    cr_assert_eq(schedule_wake_us(master), INT64_MAX);
+    forget(master);
 }

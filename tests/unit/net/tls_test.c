@@ -94,6 +94,8 @@ serve_tls(int listener)
     }
 }
 
+static bool only_connects; /* call_with() */
+
 static struct upstream_report
 call_with(const char *host, const char *ca_file, int n_calls)
 {
@@ -108,7 +110,14 @@ call_with(const char *host, const char *ca_file, int n_calls)
     snprintf(target.ca_file, sizeof target.ca_file, "%s", ca_file);
     for (int i = 0; i < n_calls; i++) {
         client = (struct client){0};
-        client_run(&client, loop, pool, &target);
+        if (!only_connects) {
+            client_run(&client, loop, pool, &target);
+            continue;
+        }
+        client.call = upstream_connect(pool, &(struct upstream_request){.target = &target},
+                                       &client_events, &client);
+        while (client.n_ends == 0)
+            loop_run_once(loop);
     }
     upstream_pool_free(&pool);
     loop_free(&loop);
@@ -149,6 +158,20 @@ Test(tls, a_connection_is_used_again)
     cr_expect_eq(report.result, UPSTREAM_OK);
     cr_expect(report.is_reused);
     cr_expect_eq(report.n_redials, 0);
+}
+
+Test(tls, to_connect_is_to_shake_hands_and_to_look_at_the_certificate)
+{
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+
+    only_connects = true;
+    for (int v = 0; v < 2; v++) {
+        max_version = versions[v];
+        cert = "good";
+        cr_expect_eq(call_with("localhost", ca_path, 3).result, UPSTREAM_OK);
+        cert = "wrong";
+        cr_expect_eq(call_with("localhost", ca_path, 1).result, UPSTREAM_TLS);
+    }
 }
 
 Test(tls, an_unknown_authority_is_refused)

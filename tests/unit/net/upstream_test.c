@@ -178,6 +178,57 @@ Test(upstream, nobody_listening_is_a_connect_failure_and_nothing_was_sent)
     cr_expect(!client.report.was_sent);
 }
 
+static void
+serve_silence(int listener)
+{
+    for (;;) {
+        char byte;
+        int fd = provider_accept(listener);
+        ssize_t n = recv(fd, &byte, 1, 0);
+
+        _exit(n == 0 ? 0 : 1); /* whoever looks at the status knows whether something was sent */
+    }
+}
+
+static void
+client_connect(struct client *client, const struct upstream_record *target)
+{
+    const struct upstream_request request = {.target = target};
+
+    client->call = upstream_connect(pool, &request, &client_events, client);
+    while (client->n_ends == 0)
+        loop_run_once(loop);
+}
+
+Test(upstream, to_connect_sends_nothing_and_leaves_nothing_open)
+{
+    struct provider provider = provider_start(serve_silence);
+    struct upstream_record target = client_target(provider.port);
+    struct client client = {0};
+    int status = -1;
+
+    client_connect(&client, &target);
+    cr_expect_eq(client.report.result, UPSTREAM_OK);
+    cr_expect(client.report.connected_us > 0 && !client.report.was_sent);
+    cr_expect_eq(client.n_heads, 0);
+    cr_expect_eq(waitpid(provider.pid, &status, 0), provider.pid);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+Test(upstream, to_connect_where_nobody_listens_fails_in_a_later_turn)
+{
+    int fd;
+    uint16_t port;
+    struct client client = {0};
+
+    cr_assert_eq(listener_open("127.0.0.1", 0, &fd, &port, NULL), 0);
+    close(fd);
+    struct upstream_record target = client_target(port);
+    client_connect(&client, &target);
+    cr_expect_eq(client.report.result, UPSTREAM_CONNECT);
+    cr_expect_eq(client.n_after_end, 0);
+}
+
 /* Many connections at once, each served to its end. */
 static void
 serve_small(int listener)

@@ -22,29 +22,53 @@ drop(void)
 TestSuite(catalog, .init = make, .fini = drop);
 
 static struct slice
-text(char out[LIMIT_MODEL_NAME], const char *prefix, uint64_t n)
+text(char out[LIMIT_NAME], const char *prefix, uint64_t n)
 {
-    int len = snprintf(out, LIMIT_MODEL_NAME, "%s-%lu", prefix, (unsigned long)n);
+    int len = snprintf(out, LIMIT_NAME, "%s-%lu", prefix, (unsigned long)n);
 
     return slice_of(out, (size_t)len);
 }
 
-/* A snapshot of n models whose every row says `mark`. */
+/* An upstream that wants no credential. */
+static int
+put_open_upstream(void)
+{
+    const struct upstream_record upstream = {0};
+    const struct credential_record credential = {0};
+    const struct slice none = {0};
+
+    return catalog_put_upstream(catalog, &upstream, &credential, &none, 1);
+}
+
+enum { N_UPSTREAMS = 2, N_CREDENTIALS = 3 };
+
+/* A snapshot of n models whose every row says `mark`; the first upstream has one credential more
+ * in each second. */
 static void
 fill(uint32_t n_models, int64_t mark)
 {
     struct upstream_record upstream = {.connect_timeout_us = mark, .total_timeout_us = mark};
-    char name[LIMIT_MODEL_NAME], credential[LIMIT_MODEL_NAME];
+    struct credential_record credentials[N_CREDENTIALS];
+    struct slice bytes[N_CREDENTIALS];
+    char name[LIMIT_MODEL_NAME], texts[N_CREDENTIALS][LIMIT_MODEL_NAME];
 
     catalog_begin(catalog);
-    for (uint64_t n = 0; n < 2; n++)
-        cr_assert_eq(
-            catalog_put_upstream(catalog, &upstream, text(credential, "secret", (uint64_t)mark)),
-            0);
+    catalog_put_settings(catalog, &(struct routing_settings){.max_attempts = (uint32_t)mark,
+                                                             .affinity_ttl_us = mark});
+    for (uint32_t n = 0; n < N_CREDENTIALS; n++) {
+        credentials[n] = (struct credential_record){.id = (uint32_t)mark, .health_row = n};
+        text(credentials[n].name, "key", n);
+        bytes[n] = text(texts[n], "secret", (uint64_t)mark * 10 + n);
+    }
+    for (uint32_t n = 0; n < N_UPSTREAMS; n++)
+        cr_assert_eq(catalog_put_upstream(catalog, &upstream, credentials, bytes,
+                                          N_CREDENTIALS - (n + (uint32_t)mark) % 2),
+                     0);
     for (uint32_t n = 0; n < n_models; n++) {
         struct model_record model = {.created_s = mark, .context_tokens = mark};
-        struct route_record routes[2] = {{.id = (uint32_t)mark, .upstream_id = 0},
-                                         {.id = (uint32_t)mark, .upstream_id = 1}};
+        struct route_record routes[2] = {
+            {.id = (uint32_t)mark, .upstream_id = 0, .health_row = (uint32_t)mark},
+            {.id = (uint32_t)mark, .upstream_id = 1, .health_row = (uint32_t)mark}};
 
         text(name, "model", n);
         memcpy(model.name, name, sizeof(name));
@@ -54,17 +78,21 @@ fill(uint32_t n_models, int64_t mark)
     catalog_commit(catalog);
 }
 
-Test(catalog, what_is_committed_is_found_with_its_routes_and_credential)
+Test(catalog, what_is_committed_is_found_with_its_routes_and_credentials)
 {
     struct model_record model;
-    struct route_option option;
     struct route_record route;
     struct upstream_record upstream;
+    struct credential_record credential;
+    struct routing_settings settings;
     uint64_t epoch;
-    struct buf credential;
+    struct buf bytes;
 
     cr_assert_eq(catalog_epoch(catalog), 0);
     cr_assert_eq(catalog_find_model(catalog, SLICE_LIT("model-1"), &model, &epoch), ERR_MISSING);
+    cr_assert_eq(catalog_upstream_at(catalog, 0, &upstream, &epoch), ERR_MISSING);
+    catalog_get_settings(catalog, &settings);
+    cr_assert_eq(settings.max_attempts, 0);
     fill(3, 42);
     cr_assert_eq(catalog_epoch(catalog), 1);
     cr_assert_eq(catalog_n_models(catalog), 3);
@@ -74,27 +102,91 @@ Test(catalog, what_is_committed_is_found_with_its_routes_and_credential)
     cr_assert_eq(catalog_get_route(catalog, epoch, &model, 1, &route, &upstream), 0);
     cr_assert_eq(route.id, 42);
     cr_assert_eq(upstream.id, 1);
-    cr_assert_eq(catalog_get_option(catalog, epoch, &model, 1, &option), 0);
-    cr_assert_eq(option.id, route.id);
-    cr_assert_eq(option.tier, route.tier);
-    cr_assert_eq(option.weight, route.weight);
-    cr_assert_eq(option.protocols, upstream.protocols);
+    cr_assert_eq(upstream.n_credentials, 2);
     cr_assert_eq(catalog_get_route(catalog, epoch, &model, 2, &route, &upstream), ERR_MISSING);
-    buf_init(&credential, 4096);
-    buf_append_str(&credential, "Bearer ");
-    cr_assert_eq(catalog_append_credential(catalog, epoch, 1, &credential), 0);
-    cr_assert(slice_eq_str(buf_slice(&credential), "Bearer secret-42"));
-    cr_assert_eq(catalog_model_at(catalog, 2, &model, &epoch), 0);
-    cr_assert_str_eq(model.name, "model-2");
-    cr_assert_eq(catalog_model_at(catalog, 3, &model, &epoch), ERR_MISSING);
-    cr_assert_eq(catalog_find_model(catalog, SLICE_LIT("model-"), &model, &epoch), ERR_MISSING);
-    cr_assert_eq(catalog_find_model(catalog, SLICE_LIT("model-11"), &model, &epoch), ERR_MISSING);
-    buf_fini(&credential);
+    catalog_get_settings(catalog, &settings);
+    cr_assert_eq(settings.max_attempts, 42);
+
+    buf_init(&bytes, 4096);
+    cr_assert_eq(catalog_get_credential(catalog, epoch, 1, 1, &credential), 0);
+    cr_assert_str_eq(credential.name, "key-1");
+    cr_assert_eq(catalog_append_credential(catalog, epoch, 1, 1, &bytes), 0);
+    cr_assert(slice_eq_str(buf_slice(&bytes), "secret-421"));
+    buf_fini(&bytes);
+
+    cr_assert_eq(catalog_upstream_at(catalog, 1, &upstream, &epoch), 0);
+    cr_assert_eq(upstream.id, 1);
+    cr_assert_eq(catalog_upstream_at(catalog, 2, &upstream, &epoch), ERR_MISSING);
+    cr_assert_eq(catalog_upstream_at(catalog, UINT32_MAX, &upstream, &epoch), ERR_MISSING);
+}
+
+Test(catalog, options_stand_by_tier_as_written_within_one_and_say_what_their_routes_do)
+{
+    const struct routing_settings settings = {0};
+    struct upstream_record upstream = {
+        .protocols = PROTOCOL_BIT(PROTOCOL_ANTHROPIC_MESSAGES), .family = 77, .host = "b"};
+    const struct credential_record credentials[2] = {{.id = 5}, {.id = 6}};
+    const struct slice bytes[2] = {SLICE_LIT("one"), SLICE_LIT("two")};
+    const uint32_t tiers[] = {2, 0, 1, 0, 2, 1, 0}, ids[] = {101, 103, 106, 102, 105, 100, 104};
+    struct model_record model = {.name = "m"}, found;
+    struct route_record routes[7] = {0}, route;
+    uint64_t epoch;
+
+    catalog_begin(catalog);
+    catalog_put_settings(catalog, &settings);
+    cr_assert_eq(put_open_upstream(), 0);
+    cr_assert_eq(catalog_put_upstream(catalog, &upstream, credentials, bytes, 2), 0);
+    cr_assert_eq(catalog_intern(catalog, SLICE_LIT("m"), &model.id), 0);
+    for (uint32_t n = 0; n < 7; n++)
+        routes[n] = (struct route_record){
+            .id = 100 + n,
+            .upstream_id = n % 2,
+            .tier = tiers[n],
+            .weight = 10 * n,
+            .health_row = 200 + n,
+            .max_concurrent = n,
+            .is_disabled = n == 3,
+            .cost.nusd = {[USAGE_INPUT] = n, [USAGE_OUTPUT] = 2 * n, [USAGE_CACHE_READ] = 3 * n}};
+    for (uint32_t i = 0; i < 2; i++) { /* the second model's stand behind the first's */
+        model.name[0] = i == 0 ? 'm' : 'n';
+        cr_assert_eq(catalog_intern(catalog, slice_str(model.name), &model.id), 0);
+        cr_assert_eq(catalog_put_model(catalog, &model, routes, 7), 0);
+    }
+    catalog_commit(catalog);
+    cr_assert_eq(catalog_find_model(catalog, SLICE_LIT("n"), &found, &epoch), 0);
+
+    const struct route_option *options = catalog_options(catalog, epoch, &found);
+    const struct credential_record *all = catalog_credentials(catalog, epoch);
+
+    cr_assert_not_null(options);
+    for (uint32_t n = 0; n < 7; n++) {
+        const struct route_option *option = &options[n];
+
+        cr_assert_eq(option->id, ids[n], "%u", n);
+        cr_assert_eq(catalog_get_route(catalog, epoch, &found, n, &route, &upstream), 0);
+        cr_assert_eq(option->id, route.id);
+        cr_assert_eq(option->tier, route.tier);
+        cr_assert_eq(option->weight, route.weight);
+        cr_assert_eq(option->health_row, route.health_row);
+        cr_assert_eq(option->max_concurrent, route.max_concurrent);
+        cr_assert_eq(option->is_disabled, route.is_disabled);
+        cr_assert_eq(option->upstream_id, upstream.id);
+        cr_assert_eq(option->protocols, upstream.protocols);
+        cr_assert_eq(option->family, upstream.family);
+        cr_assert_eq(option->n_credentials, upstream.n_credentials);
+        cr_assert_eq(option->first_credential, upstream.first_credential);
+        cr_assert_eq(option->input_nusd, route.cost.nusd[USAGE_INPUT]);
+        cr_assert_eq(option->output_nusd, route.cost.nusd[USAGE_OUTPUT]);
+        cr_assert_eq(option->cache_read_nusd, route.cost.nusd[USAGE_CACHE_READ]);
+        if (option->upstream_id == 1)
+            cr_assert_eq(all[option->first_credential + 1].id, 6);
+    }
+    cr_assert(catalog_is_whole(catalog, epoch));
 }
 
 Test(catalog, tiers_and_changes_of_prices_come_along_where_there_are_any)
 {
-    struct upstream_record upstream = {0};
+    struct upstream_record upstream;
     struct model_record model = {.name = "priced"}, found;
     struct route_record route = {.id = 1}, found_route;
     uint64_t epoch;
@@ -108,7 +200,7 @@ Test(catalog, tiers_and_changes_of_prices_come_along_where_there_are_any)
         model.price_changes[LIMIT_PRICE_CHANGES - 1].from_us = 9 + way;
         route.cost_changes[LIMIT_PRICE_CHANGES - 1].from_us = 10 + way;
         catalog_begin(catalog);
-        cr_assert_eq(catalog_put_upstream(catalog, &upstream, SLICE_LIT("")), 0);
+        cr_assert_eq(put_open_upstream(), 0);
         cr_assert_eq(catalog_put_model(catalog, &model, &route, 1), 0);
         catalog_commit(catalog);
         memset(&found, 0, sizeof(found));
@@ -140,9 +232,9 @@ Test(catalog, nothing_is_seen_before_commit_and_begin_may_be_said_again)
 Test(catalog, a_snapshot_stays_for_one_reload_and_is_a_conflict_after_two)
 {
     struct model_record model;
-    struct route_option option;
     struct route_record route;
     struct upstream_record upstream;
+    struct credential_record record;
     struct buf credential;
     uint64_t epoch;
 
@@ -152,12 +244,18 @@ Test(catalog, a_snapshot_stays_for_one_reload_and_is_a_conflict_after_two)
     fill(2, 2);
     cr_assert_eq(catalog_get_route(catalog, epoch, &model, 0, &route, &upstream), 0);
     cr_assert_eq(route.id, 1);
-    cr_assert_eq(catalog_append_credential(catalog, epoch, 0, &credential), 0);
+    cr_assert_eq(catalog_options(catalog, epoch, &model)[0].id, 1);
+    cr_assert_eq(catalog_credentials(catalog, epoch)[0].id, 1);
+    cr_assert_eq(catalog_append_credential(catalog, epoch, 0, 1, &credential), 0);
+    cr_assert(catalog_is_whole(catalog, epoch));
     catalog_begin(catalog);
+    cr_assert_not(catalog_is_whole(catalog, epoch));
     cr_assert_eq(catalog_get_route(catalog, epoch, &model, 0, &route, &upstream), ERR_CONFLICT);
-    cr_assert_eq(catalog_get_option(catalog, epoch, &model, 0, &option), ERR_CONFLICT);
-    cr_assert_eq(catalog_append_credential(catalog, epoch, 0, &credential), ERR_CONFLICT);
-    cr_assert(slice_eq_str(buf_slice(&credential), "secret-1"));
+    cr_assert_null(catalog_options(catalog, epoch, &model));
+    cr_assert_null(catalog_credentials(catalog, epoch));
+    cr_assert_eq(catalog_get_credential(catalog, epoch, 0, 0, &record), ERR_CONFLICT);
+    cr_assert_eq(catalog_append_credential(catalog, epoch, 0, 0, &credential), ERR_CONFLICT);
+    cr_assert(slice_eq_str(buf_slice(&credential), "secret-11"));
     buf_fini(&credential);
 }
 
@@ -187,7 +285,7 @@ Test(catalog, ids_of_names_outlive_reloads_and_masters)
 
 Test(catalog, capacities_are_errors_not_overruns)
 {
-    struct upstream_record upstream = {0};
+    enum { N_ROUTES = 16 };
     struct model_record model = {.name = "model"};
     struct route_record routes[LIMIT_MODEL_ROUTES] = {0};
     char name[LIMIT_MODEL_NAME];
@@ -195,10 +293,11 @@ Test(catalog, capacities_are_errors_not_overruns)
 
     catalog_begin(catalog);
     for (uint32_t n = 0; n < fixture_capacity.upstreams; n++)
-        cr_assert_eq(catalog_put_upstream(catalog, &upstream, SLICE_LIT("")), 0);
-    cr_assert_eq(catalog_put_upstream(catalog, &upstream, SLICE_LIT("")), ERR_FULL);
+        cr_assert_eq(put_open_upstream(), 0);
+    cr_assert_eq(put_open_upstream(), ERR_FULL);
     cr_assert_eq(catalog_intern(catalog, slice_str(model.name), &model.id), 0);
-    cr_assert_eq(catalog_put_model(catalog, &model, routes, LIMIT_MODEL_ROUTES), 0);
+    cr_assert_eq(catalog_put_model(catalog, &model, routes, LIMIT_MODEL_ROUTES), ERR_FULL);
+    cr_assert_eq(catalog_put_model(catalog, &model, routes, N_ROUTES), 0);
     cr_assert_eq(catalog_put_model(catalog, &model, routes, 0), ERR_EXISTS);
     for (uint64_t n = 1; n < LIMIT_MODELS; n++)
         cr_assert_eq(catalog_intern(catalog, text(name, "n", n), &id), 0);
@@ -206,10 +305,79 @@ Test(catalog, capacities_are_errors_not_overruns)
     cr_assert_eq(catalog_intern(catalog, slice_str(model.name), &id), 0);
     memcpy(model.name, "n-1", 4);
     model.id = 1;
-    cr_assert_eq(catalog_put_model(catalog, &model, routes, LIMIT_MODEL_ROUTES), 0);
+    cr_assert_eq(catalog_put_model(catalog, &model, routes, N_ROUTES), 0);
     memcpy(model.name, "n-2", 4);
     model.id = 2;
     cr_assert_eq(catalog_put_model(catalog, &model, routes, 1), ERR_FULL); /* 32 routes */
+}
+
+Test(catalog, an_upstream_has_up_to_eight_credentials_and_all_of_them_twice_their_number)
+{
+    static char long_one[LIMIT_CREDENTIAL + 1];
+    const struct upstream_record upstream = {0};
+    const struct credential_record credentials[LIMIT_CREDENTIALS] = {0};
+    struct slice bytes[LIMIT_CREDENTIALS] = {0};
+
+    catalog_begin(catalog);
+    bytes[3] = slice_of(long_one, sizeof(long_one));
+    cr_assert_eq(catalog_put_upstream(catalog, &upstream, credentials, bytes, LIMIT_CREDENTIALS),
+                 ERR_TOO_LARGE);
+    bytes[3].len--;
+    for (uint32_t n = 0; n < segment->n_credentials / LIMIT_CREDENTIALS; n++)
+        cr_assert_eq(
+            catalog_put_upstream(catalog, &upstream, credentials, bytes, LIMIT_CREDENTIALS), 0);
+    cr_assert_geq(segment->n_credentials, 2 * fixture_capacity.upstreams);
+    cr_assert_eq(put_open_upstream(), ERR_FULL);
+}
+
+/* All of a snapshot is of its epoch: 0, ERR_CONFLICT, or ERR_UNSAFE: it was not. */
+static int
+read_once(uint32_t reader, struct buf *bytes)
+{
+    char name[LIMIT_MODEL_NAME], expected[LIMIT_MODEL_NAME];
+    struct model_record model;
+    struct route_record route;
+    struct upstream_record upstream;
+    struct credential_record credential;
+    struct routing_settings settings;
+    uint64_t epoch;
+
+    catalog_get_settings(catalog, &settings);
+    if (settings.max_attempts == 0 || settings.affinity_ttl_us != settings.max_attempts)
+        return ERR_UNSAFE;
+    if (catalog_find_model(catalog, text(name, "model", reader), &model, &epoch) != 0)
+        return ERR_CONFLICT;
+    if (model.created_s != (int64_t)epoch || model.context_tokens != (int64_t)epoch)
+        return ERR_UNSAFE;
+
+    /* In place, as a choice does it: what is followed must stay inside whatever it says. */
+    const struct route_option *options = catalog_options(catalog, epoch, &model);
+    const struct credential_record *all = catalog_credentials(catalog, epoch);
+    uint64_t sum = 0, n_credentials = 0;
+
+    if (options == NULL || all == NULL)
+        return ERR_CONFLICT;
+    for (uint32_t n = 0; n < model.n_routes; n++) {
+        sum += options[n].id + options[n].health_row;
+        for (uint32_t k = 0; k < options[n].n_credentials; k++, n_credentials++)
+            sum += all[options[n].first_credential + k].id;
+    }
+    if (!catalog_is_whole(catalog, epoch))
+        return ERR_CONFLICT;
+    if (n_credentials != 2 * N_CREDENTIALS - 1 || sum != epoch * (4 + n_credentials))
+        return ERR_UNSAFE;
+
+    if (catalog_get_route(catalog, epoch, &model, 1, &route, &upstream) != 0 ||
+        catalog_get_credential(catalog, epoch, 1, 1, &credential) != 0)
+        return ERR_CONFLICT;
+    if (route.id != epoch || upstream.total_timeout_us != (int64_t)epoch ||
+        upstream.connect_timeout_us != (int64_t)epoch || credential.id != epoch ||
+        upstream.n_credentials != N_CREDENTIALS - (1 + epoch) % 2)
+        return ERR_UNSAFE;
+    buf_clear(bytes);
+    if (catalog_append_credential(catalog, epoch, 1, 1, bytes) != 0)
+        return bytes->len == 0 ? ERR_CONFLICT : ERR_UNSAFE;
+    return slice_eq(buf_slice(bytes), text(expected, "secret", epoch * 10 + 1)) ? 0 : ERR_UNSAFE;
 }
 
 /* The master reloads as fast as it can; every copy a reader gets must be of one snapshot. */
@@ -224,37 +392,17 @@ Test(catalog, readers_never_see_a_mixed_snapshot, .timeout = 120)
 
     fill(N_MODELS, 1);
     for (uint64_t reader = 0; reader < N_READERS; reader++) {
-        if (fork() != 0)
+        if (fixture_fork() != 0)
             continue;
 
-        struct buf credential;
+        struct buf bytes;
 
-        buf_init(&credential, 4096);
+        buf_init(&bytes, 4096);
         while (!shared->is_over) {
-            char name[LIMIT_MODEL_NAME], expected[LIMIT_MODEL_NAME];
-            struct model_record model;
-            struct route_option option;
-            struct route_record route;
-            struct upstream_record upstream;
-            uint64_t epoch;
-            int err;
+            int err = read_once((uint32_t)reader, &bytes);
 
-            if (catalog_find_model(catalog, text(name, "model", reader), &model, &epoch) != 0)
-                continue;
-            if (model.created_s != (int64_t)epoch || model.context_tokens != (int64_t)epoch)
-                shared->n_torn++;
-            buf_clear(&credential);
-            if (catalog_get_option(catalog, epoch, &model, 1, &option) == 0 && option.id != epoch)
-                shared->n_torn++;
-            err = catalog_get_route(catalog, epoch, &model, 1, &route, &upstream);
-            if (err == 0 && (route.id != epoch || upstream.total_timeout_us != (int64_t)epoch ||
-                             upstream.connect_timeout_us != (int64_t)epoch))
-                shared->n_torn++;
-            if (err == 0)
-                err = catalog_append_credential(catalog, epoch, 1, &credential);
-            if (err == 0 && !slice_eq(buf_slice(&credential), text(expected, "secret", epoch)))
-                shared->n_torn++;
-            shared->n_conflicts += err != 0;
+            shared->n_torn += err == ERR_UNSAFE;
+            shared->n_conflicts += err == ERR_CONFLICT;
             shared->n_good += err == 0;
         }
         _exit(0);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,6 +63,20 @@ fixture_shared(size_t size)
 
     cr_assert_neq(p, MAP_FAILED);
     return p;
+}
+
+/* As fork(); the child does not outlive the test, however that ends. */
+static inline pid_t
+fixture_fork(void)
+{
+    pid_t parent = getpid(), pid = fork();
+
+    if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent)
+            _exit(1);
+    }
+    return pid;
 }
 
 /* The cell of a limit over all models. */

@@ -114,6 +114,21 @@ Test(rate, no_limit_is_no_limit_and_kinds_are_apart)
     cr_assert_eq(rate_take(segment, 4, RATE_REQUESTS, 1, 1, 5, &retry_us), 0);
 }
 
+Test(rate, to_ask_how_long_takes_nothing)
+{
+    int64_t retry_us;
+
+    for (int n = 0; n < 3; n++) {
+        for (int i = 0; i < 10; i++)
+            cr_assert_eq(rate_wait_us(segment, 3, RATE_REQUESTS, 3, 1, 1000), 0);
+        cr_assert_eq(rate_take(segment, 3, RATE_REQUESTS, 3, 1, 1000, &retry_us), 0);
+    }
+    cr_assert_eq(rate_take(segment, 3, RATE_REQUESTS, 3, 1, 1000, &retry_us), ERR_RATE_LIMITED);
+    cr_assert_eq(rate_wait_us(segment, 3, RATE_REQUESTS, 3, 1, 1000), retry_us);
+    cr_assert_eq(rate_wait_us(segment, 3, RATE_REQUESTS, 3, 1, 1000 + retry_us), 0);
+    cr_assert_eq(rate_wait_us(segment, 3, RATE_REQUESTS, 0, 1, 1000), 0);
+}
+
 Test(rate, eight_processes_together_are_granted_exactly_the_limit)
 {
     enum { N_PROCESSES = 8, N_TRIES = 5000, LIMIT = 10007 };

@@ -200,16 +200,20 @@ Test(segment, a_full_dev_shm_refuses_the_start_with_what_to_do)
     cr_assert_eq(WEXITSTATUS(status), 0);
 }
 
+/* As the master makes it with 1, 2, 4 and 8 workers: twice as many slots, the same flights. */
 Test(segment, default_capacities_fit_the_shm_of_a_container)
 {
-    struct segment_capacity capacity = {.n_workers = 4,
-                                        .flights_per_worker = 2048,
-                                        .keys = 16384,
-                                        .routes = 2048,
-                                        .upstreams = 256,
-                                        .quota_cells = 65536,
-                                        .refusals_per_worker = 1024,
-                                        .idempotency = 512};
+    for (uint32_t n_slots = 2; n_slots <= 16; n_slots *= 2) {
+        struct segment_capacity capacity = {.n_workers = n_slots,
+                                            .flights_per_worker = 8192 / n_slots,
+                                            .keys = 16384,
+                                            .routes = 1024,
+                                            .upstreams = 128,
+                                            .quota_cells = 65536,
+                                            .refusals_per_worker = 8192 / n_slots,
+                                            .idempotency = 512};
 
-    cr_assert_lt(segment_size(&capacity), (size_t)64 << 20);
+        cr_expect_lt(segment_size(&capacity), (size_t)64 << 20, "%u slots: %zu", n_slots,
+                     segment_size(&capacity));
+    }
 }

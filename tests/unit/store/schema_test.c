@@ -90,6 +90,7 @@ Test(schema, what_version_1_wrote_is_brought_up_to_date)
     cr_expect_eq(key.max_concurrent, 4);
     cr_expect_eq(key.n_models, 1);
     cr_expect_eq(key.flags & KEY_STRICT, 0);
+    cr_expect_eq(key.policy, 0);
     store_key_fini(&key);
     cr_assert_eq(
         store_trace_list(fixture.store, &(struct store_trace_filter){.key_id = 1}, traces, 4, &n),
@@ -98,6 +99,59 @@ Test(schema, what_version_1_wrote_is_brought_up_to_date)
 
     cr_expect_eq(db_exec(fixture.store, "UPDATE ledger SET charge_nusd = 0"), ERR_STORE);
     cr_expect_eq(db_exec(fixture.store, "DELETE FROM ledger"), ERR_STORE);
+    fixture_fini(&fixture);
+}
+
+/* What was there before choices were kept: keys go by their models, later attempts were failovers.
+ */
+Test(schema, what_version_3_wrote_has_no_choices_and_its_keys_no_policy)
+{
+    static const char id[] = "x'019aac00000070008000000000000001'";
+    static struct store_trace trace;
+    struct store_choice choices[4];
+    struct fixture fixture;
+    struct key_record key;
+    int64_t n_unlisted = 7;
+    sqlite3 *handle;
+    char sql[1024];
+    size_t n = 7;
+
+    fixture_init(&fixture);
+    store_close(&fixture.store);
+    unlink(fixture.path);
+    cr_assert_eq(sqlite3_open(fixture.path, &handle), SQLITE_OK);
+    run(handle, "PRAGMA journal_mode = WAL");
+    for (int i = 1; i <= 3; i++)
+        run(handle, migrations[i]);
+    run(handle, "PRAGMA user_version = 3; PRAGMA application_id = " APPLICATION_ID);
+    run(handle, "INSERT INTO keys VALUES (1, 1, randomblob(32), 'abcd', 'anna', 'team', 'cursor',"
+                " 'store', 0, 1, 60, 0, 1, 1, 0, 0, 0, 0, 1)");
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO trace VALUES (%s, 1, 'model-1', '/x', 'openai', 0, 0, 200, NULL, 1, 1, 1,"
+             " 1, 1, 1, 1, 1, 1, 0, 0, 0, '', '', '', 0); INSERT INTO attempt SELECT %s, n, 7,"
+             " 'up', 'm', 200, 'ok', NULL, 0, 0, 1, 1, 1, 1, 'req_1', '', 'reported', 1, 2, 3"
+             " FROM (SELECT 0 n UNION ALL SELECT 1)",
+             id, id);
+    run(handle, sql);
+    sqlite3_close(handle);
+    fixture_open(&fixture);
+
+    cr_assert_eq(store_key_get(fixture.store, 1, &key), 0);
+    cr_expect_eq(key.policy, 0);
+    cr_expect_neq(key.flags & KEY_STRICT, 0);
+    struct uuid request = {.bytes = {0x01, 0x9a, 0xac, 0, 0, 0, 0x70, 0, 0x80, [15] = 1}};
+    cr_assert_eq(store_trace_get(fixture.store, request, &trace), 0);
+    cr_assert_eq(trace.flight.n_attempts, 2);
+    cr_expect_eq(trace.n_attempts, 2);
+    cr_expect_str_eq(trace.answered_by, "");
+    cr_expect_eq(trace.flight.attempts[0].reason, ATTEMPT_FIRST);
+    cr_expect_eq(trace.flight.attempts[1].reason, ATTEMPT_FAILOVER);
+    cr_expect_str_eq(trace.flight.attempts[1].credential, "");
+    cr_expect_str_eq(trace.attempt_models[1], "");
+    cr_expect_eq(trace.flight.attempts[1].score, 0);
+    cr_assert_eq(store_trace_choices(fixture.store, request, choices, 4, &n, &n_unlisted), 0);
+    cr_expect_eq(n, 0);
+    cr_expect_eq(n_unlisted, 0);
     fixture_fini(&fixture);
 }
 

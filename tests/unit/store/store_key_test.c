@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "relayos/model/catalog.h"
 #include "relayos/store/store_name.h"
 #include "store_fixture.h"
 
@@ -55,6 +56,7 @@ Test(store_key, comes_back_as_it_went_in)
     key.limits[1] =
         (struct key_limit){.unit = LIMIT_UNIT_TOKENS, .period = LIMIT_PERIOD_TOTAL, .amount = 1000};
     key.max_concurrent = 4;
+    key.policy = ROUTE_WEIGHTED + 1;
     key.requests_per_minute = 60;
     key.expires_us = FIXTURE_NOW_US + 1;
     cr_assert_eq(insert(&fixture, &key), 0);
@@ -72,6 +74,7 @@ Test(store_key, comes_back_as_it_went_in)
     cr_expect_eq(got.limits[1].unit, LIMIT_UNIT_TOKENS);
     cr_expect_eq(got.limits[1].period, LIMIT_PERIOD_TOTAL);
     cr_expect_eq(got.max_concurrent, 4);
+    cr_expect_eq(got.policy, ROUTE_WEIGHTED + 1);
     cr_expect_eq(got.requests_per_minute, 60);
     cr_expect_eq(got.expires_us, FIXTURE_NOW_US + 1);
     store_key_fini(&got);
@@ -227,5 +230,30 @@ Test(store_key, a_page_holds_what_looking_up_each_key_finds)
     } while (page.n == 8);
     cr_expect_eq(n_seen, 50 - 7);
     store_key_page_fini(&page);
+    fixture_fini(&fixture);
+}
+
+Test(store_key, a_policy_has_the_name_that_it_has_everywhere_else_and_can_be_changed)
+{
+    static const char *const names[ROUTE_N_POLICIES] = ROUTE_POLICY_NAMES;
+    struct fixture fixture;
+    struct key_record key, got;
+
+    fixture_init(&fixture);
+    make_key(&key, "ci", 1);
+    cr_assert_eq(insert(&fixture, &key), 0);
+    for (uint8_t policy = 0; policy <= ROUTE_N_POLICIES; policy++) {
+        key.policy = policy;
+        cr_expect_str_eq(store_name(STORE_NAME_POLICY, policy),
+                         policy == 0 ? "model" : names[policy - 1]);
+        cr_assert_eq(update(&fixture, &key), 0);
+        cr_assert_eq(store_key_get(fixture.store, key.id, &got), 0);
+        cr_expect_eq(got.policy, policy);
+        store_key_fini(&got);
+    }
+    fixture_change(&fixture, "UPDATE keys SET policy = 'luckiest'");
+    cr_assert_eq(store_key_get(fixture.store, key.id, &got), 0);
+    cr_expect_eq(got.policy, 0, "one that nobody knows is none");
+    store_key_fini(&got);
     fixture_fini(&fixture);
 }

@@ -266,3 +266,34 @@ Test(store_ledger, a_start_sees_totals_that_are_not_the_rows)
         fixture_fini(&fixture);
     }
 }
+
+Test(store_ledger, a_row_names_the_route_that_answered)
+{
+    static const struct {
+        uint32_t n_attempts;
+        uint8_t outcomes[3];
+        int64_t route_id;
+    } cases[] = {
+        {0, {0}, 0},
+        {2, {ATTEMPT_FAILED, ATTEMPT_UNCERTAIN}, 11},
+        {3, {ATTEMPT_FAILED, ATTEMPT_OK, ATTEMPT_CANCELLED}, 11}, /* the hedge lost */
+    };
+    struct fixture fixture;
+    struct flight_record flight;
+    enum store_insert inserted;
+
+    fixture_init(&fixture);
+    for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        fixture_flight(&flight, i);
+        flight.n_attempts = cases[i].n_attempts;
+        for (uint32_t n = 0; n < 3; n++)
+            flight.attempts[n] =
+                (struct flight_attempt){.route_id = 10 + n, .outcome = cases[i].outcomes[n]};
+        cr_assert_eq(store_begin(fixture.store), 0);
+        cr_assert_eq(fixture_insert(&fixture, &flight, &inserted), 0);
+        cr_assert_eq(store_commit(fixture.store), 0);
+        cr_expect_eq(fixture_query(&fixture, "SELECT route_id FROM ledger ORDER BY seq DESC"),
+                     cases[i].route_id, "case %u", i);
+    }
+    fixture_fini(&fixture);
+}

@@ -229,3 +229,109 @@ Test(store_trace, retention_drops_traces_in_slices_and_leaves_the_ledger)
     cr_expect_eq(fixture_query(&fixture, "SELECT count(*) FROM ledger"), 100);
     fixture_fini(&fixture);
 }
+
+static void
+insert_settlement(struct fixture *fixture, const struct store_settlement *settlement)
+{
+    enum store_insert inserted;
+
+    cr_assert_eq(store_begin(fixture->store), 0);
+    cr_assert_eq(store_ledger_insert(fixture->store, settlement, &inserted), 0);
+    cr_assert_eq(store_commit(fixture->store), 0);
+    cr_assert_eq(inserted, STORE_INSERT_NEW);
+}
+
+Test(store_trace, why_each_attempt_was_made_comes_back)
+{
+    static struct store_trace trace, listed;
+    struct fixture fixture;
+    struct flight_record flight;
+    size_t n;
+
+    fixture_init(&fixture);
+    fixture_flight(&flight, 1);
+    flight.n_attempts = 3;
+    flight.attempts[2] = flight.attempts[1] = flight.attempts[0];
+    flight.attempts[0].outcome = ATTEMPT_FAILED;
+    flight.attempts[1].outcome = ATTEMPT_CANCELLED;
+    flight.attempts[1].reason = ATTEMPT_HEDGE;
+    flight.attempts[1].score = UINT32_MAX;
+    memset(flight.attempts[1].credential, 'c', sizeof(flight.attempts[1].credential)); /* no NUL */
+    flight.attempts[2].reason = ATTEMPT_FALLBACK;
+    insert_settlement(&fixture, &(struct store_settlement){.flight = &flight,
+                                                           .now_us = 1001000,
+                                                           .attempt_models = {[2] = "other"}});
+    cr_assert_eq(store_trace_get(fixture.store, flight.request_id, &trace), 0);
+    cr_expect_eq(trace.flight.attempts[0].reason, ATTEMPT_FIRST);
+    cr_expect_eq(trace.flight.attempts[1].reason, ATTEMPT_HEDGE);
+    cr_expect_eq(trace.flight.attempts[1].score, UINT32_MAX);
+    cr_expect_str_eq(trace.flight.attempts[1].credential, "ccccccccccccccccccccccc");
+    cr_expect_eq(trace.flight.attempts[2].reason, ATTEMPT_FALLBACK);
+    cr_expect_str_eq(trace.attempt_models[0], "");
+    cr_expect_str_eq(trace.attempt_models[2], "other");
+    cr_expect_str_eq(trace.answered_by, "other");
+    cr_assert_eq(
+        store_trace_list(fixture.store, &(struct store_trace_filter){.key_id = 0}, &listed, 1, &n),
+        0);
+    cr_expect_eq(listed.n_attempts, 3);
+    cr_expect_str_eq(listed.answered_by, "other");
+    fixture_fini(&fixture);
+}
+
+Test(store_trace, choices_come_back_and_no_more_than_there_is_room_for)
+{
+    static const char text[] = "[[0,\"00000007\",0,\"open\"],[1,\"fedcba98\",4294967295,"
+                               "\"usable\"],12]";
+    struct store_choice choices[2];
+    struct fixture fixture;
+    struct flight_record flight;
+    int64_t n_unlisted;
+    size_t n;
+
+    fixture_init(&fixture);
+    fixture_flight(&flight, 1);
+    insert_settlement(&fixture, &(struct store_settlement){.flight = &flight,
+                                                           .now_us = 1001000,
+                                                           .choices = slice_str(text)});
+    cr_assert_eq(store_trace_choices(fixture.store, flight.request_id, choices, 2, &n, &n_unlisted),
+                 0);
+    cr_assert_eq(n, 2);
+    cr_expect_eq(n_unlisted, 12);
+    cr_expect_eq(choices[0].route_id, 7);
+    cr_expect_str_eq(choices[0].exclusion, "open");
+    cr_expect_eq(choices[1].attempt, 1);
+    cr_expect_eq(choices[1].route_id, 0xfedcba98);
+    cr_expect_eq(choices[1].score, UINT32_MAX);
+    cr_expect_str_eq(choices[1].exclusion, "usable");
+    cr_assert_eq(store_trace_choices(fixture.store, flight.request_id, choices, 1, &n, &n_unlisted),
+                 0);
+    cr_expect_eq(n, 1);
+    fixture_fini(&fixture);
+}
+
+/* Somebody's editor was in the database: the request can still be shown. */
+Test(store_trace, choices_that_are_none_are_not_there)
+{
+    static const char *const texts[] = {"",        "[[0,",   "{}",          "7",
+                                        "[\"x\"]", "[null]", "[[],[null]]", "[{\"a\":1}]"};
+    struct store_choice choices[2];
+    struct fixture fixture;
+    struct flight_record flight;
+    int64_t n_unlisted;
+    size_t n;
+
+    fixture_init(&fixture);
+    fixture_flight(&flight, 1);
+    insert_settlement(&fixture, &(struct store_settlement){.flight = &flight, .now_us = 1001000});
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        char sql[128];
+
+        snprintf(sql, sizeof(sql), "UPDATE trace SET choices = '%s'", texts[i]);
+        fixture_change(&fixture, sql);
+        cr_expect_eq(
+            store_trace_choices(fixture.store, flight.request_id, choices, 2, &n, &n_unlisted), 0,
+            "%s", texts[i]);
+        cr_expect(n == 0 || choices[0].exclusion[0] == '\0', "%s", texts[i]);
+    }
+    fixture_fini(&fixture);
+}

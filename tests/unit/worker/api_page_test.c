@@ -53,7 +53,8 @@ append_category(struct buf *out, enum err_category category)
         [RETRY_NO] = "no retry", [RETRY_AFTER] = "retry after Retry-After", [RETRY_YES] = "retry"};
     const struct err_info *info = err_info(category);
     bool is_charged =
-        category == ERR_CATEGORY_STREAM_INTERRUPTED || category == ERR_CATEGORY_CLIENT_CLOSED;
+        category == ERR_CATEGORY_STREAM_INTERRUPTED || category == ERR_CATEGORY_CLIENT_CLOSED ||
+        category == ERR_CATEGORY_IDLE_TIMEOUT || category == ERR_CATEGORY_TOTAL_TIMEOUT;
 
     buf_printf(out, ".It Cm %s OpenAI %d %s / %s; Anthropic %d %s; %s; %s. .Pp ", info->name,
                info->openai_status, info->openai_type,

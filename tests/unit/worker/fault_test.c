@@ -2,16 +2,17 @@
 
 #include <string.h>
 
-#include "attempt.h"
 #include "fault.h"
+#include "verdict.h"
 
-Test(fault, every_result_of_a_call_has_a_category_that_may_fail_over)
+Test(fault, every_result_of_a_call_but_the_end_of_time_may_fail_over)
 {
     for (int result = UPSTREAM_OK + 1; result <= UPSTREAM_BAD_ANSWER; result++) {
         const struct upstream_report report = {.result = (enum upstream_result)result};
         struct fault fault = fault_of_report(&report);
 
-        cr_assert(fault_may_fail_over(fault.category), "%s", upstream_result_name(report.result));
+        cr_assert_eq(fault_may_fail_over(fault.category), result != UPSTREAM_TOTAL_TIMEOUT, "%s",
+                     upstream_result_name(report.result));
         cr_assert_eq(fault.outcome, ATTEMPT_FAILED);
     }
 }
@@ -23,15 +24,26 @@ Test(fault, what_was_sent_and_lost_is_uncertain)
     cr_assert_eq(fault_of_report(&report).outcome, ATTEMPT_UNCERTAIN);
 }
 
-Test(fault, timeouts_say_which_in_the_callers_words)
+Test(fault, each_deadline_has_its_own_category)
 {
-    const struct upstream_report report = {.result = UPSTREAM_FIRST_BYTE_TIMEOUT};
-    struct fault fault = fault_of_report(&report);
-    char detail[128];
+    static const struct {
+        enum upstream_result result;
+        enum err_category category;
+    } rows[] = {
+        {UPSTREAM_CONNECT_TIMEOUT, ERR_CATEGORY_CONNECT_TIMEOUT},
+        {UPSTREAM_TLS_TIMEOUT, ERR_CATEGORY_TLS_TIMEOUT},
+        {UPSTREAM_FIRST_BYTE_TIMEOUT, ERR_CATEGORY_FIRST_BYTE_TIMEOUT},
+        {UPSTREAM_IDLE_TIMEOUT, ERR_CATEGORY_IDLE_TIMEOUT},
+        {UPSTREAM_TOTAL_TIMEOUT, ERR_CATEGORY_TOTAL_TIMEOUT},
+    };
+    const struct upstream_report sent = {.was_sent = true};
 
-    fault_describe(&fault, detail, sizeof(detail));
-    cr_assert_eq(fault.category, ERR_CATEGORY_UPSTREAM_TIMEOUT);
-    cr_assert_str_eq(detail, "it did not begin to answer");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct upstream_report report = {.result = rows[i].result};
+        cr_assert_eq(fault_of_report(&report).category, rows[i].category);
+    }
+    cr_assert_eq(fault_of_silence(&sent).category, ERR_CATEGORY_FIRST_TOKEN_TIMEOUT);
+    cr_assert_eq(fault_of_silence(&sent).outcome, ATTEMPT_UNCERTAIN);
 }
 
 Test(fault, a_callers_own_mistake_neither_fails_over_nor_counts_against_the_route)
@@ -43,11 +55,20 @@ Test(fault, a_callers_own_mistake_neither_fails_over_nor_counts_against_the_rout
 
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
         cr_assert_not(fault_may_fail_over(own[i]));
-        cr_assert_not(attempt_is_route_fault(own[i]));
+        cr_assert_not(verdict_is_route_fault(own[i]));
     }
     /* Our own cap is not the route's fault, yet another route may have room. */
     cr_assert(fault_may_fail_over(ERR_CATEGORY_OVERLOADED));
-    cr_assert_not(attempt_is_route_fault(ERR_CATEGORY_OVERLOADED));
+    cr_assert_not(verdict_is_route_fault(ERR_CATEGORY_OVERLOADED));
+}
+
+Test(fault, what_only_this_model_cannot_do_is_for_another_one)
+{
+    cr_assert(fault_may_fall_back(ERR_CATEGORY_CONTEXT_LENGTH_EXCEEDED));
+    cr_assert(fault_may_fall_back(ERR_CATEGORY_CONTENT_REFUSED));
+    cr_assert(fault_may_fall_back(ERR_CATEGORY_UPSTREAM_ERROR));
+    cr_assert_not(fault_may_fall_back(ERR_CATEGORY_INVALID_REQUEST));
+    cr_assert_not(fault_may_fall_back(ERR_CATEGORY_TOTAL_TIMEOUT));
 }
 
 Test(fault, the_callers_detail_has_their_field_and_none_of_the_upstreams_words)
@@ -76,27 +97,4 @@ Test(fault, garbage_is_the_upstreams_fault)
 
     cr_assert_eq(fault.category, ERR_CATEGORY_UPSTREAM_ERROR);
     cr_assert_eq(fault.outcome, ATTEMPT_UNCERTAIN);
-}
-
-Test(fault, retry_after_is_clamped_and_junk_ignored)
-{
-    static const struct {
-        const char *value;
-        int seconds;
-    } cases[] = {{"7", 7},
-                 {" 7 ", 7},
-                 {"0", 1},
-                 {"60", 60},
-                 {"61", 60},
-                 {"999999999", 60},
-                 {"-1", 0},
-                 {"1.5", 0},
-                 {"", 0},
-                 {"junk", 0},
-                 {"Wed, 21 Oct 2026 07:28:00 GMT", 0},
-                 {"99999999999999999999", 0}};
-
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        cr_assert_eq(fault_parse_retry_after(slice_str(cases[i].value)), cases[i].seconds, "%s",
-                     cases[i].value);
 }

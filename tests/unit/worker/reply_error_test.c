@@ -34,3 +34,17 @@ Test(reply_error, retry_after_is_what_is_known_within_a_minute)
     cr_assert_eq(reply_error_retry_header(ERR_CATEGORY_RATE_LIMITED, 86400, text, &header), 1);
     cr_assert(slice_eq_str(header.value, "60"));
 }
+
+Test(reply_error, a_retry_that_is_futile_is_said_to_be)
+{
+    struct http_header header;
+    char text[4];
+
+    cr_assert_eq(
+        reply_error_retry_header(ERR_CATEGORY_UPSTREAM_ERROR, REPLY_ERROR_FUTILE, text, &header),
+        1);
+    cr_assert(slice_eq_str(header.name, "x-should-retry") && slice_eq_str(header.value, "false"));
+    cr_assert_eq(
+        reply_error_retry_header(ERR_CATEGORY_OVERLOADED, REPLY_ERROR_FUTILE, text, &header), 1);
+    cr_assert(slice_eq_str(header.name, "retry-after"));
+}

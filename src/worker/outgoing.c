@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * outgoing - a large body is not copied for a few edits.
+ */
+#include "outgoing.h"
+
+#include "head.h"
+#include "leg.h"
+#include "pick.h"
+#include "relayos/base/secret.h"
+#include "request.h"
+#include "state_ids.h"
+
+#define N_PIECES (sizeof(((struct upstream_request *)0)->body) / sizeof(struct slice))
+
+static void build_body(struct leg *leg, const struct pick *pick, struct upstream_request *out);
+static void cut_into_pieces(const struct edits *edits, struct slice text,
+                            struct upstream_request *out);
+static void build_head(struct leg *leg, struct pick *pick, struct upstream_request *out);
+
+void
+outgoing_build(struct leg *leg, struct pick *pick, struct upstream_request *out)
+{
+    build_body(leg, pick, out);
+    build_head(leg, pick, out);
+}
+
+static void
+build_body(struct leg *leg, const struct pick *pick, struct upstream_request *out)
+{
+    struct request *r = leg->request;
+    struct buf_pool *bufs = &r->worker->bufs;
+    struct slice ids[STATE_IDS_MAX];
+    struct edits edits;
+    uint32_t place;
+
+    if (r->facts.n_state_ids > 0) {
+        /* ROUTE has opened them; here they are needed once more, and nothing has changed. */
+        int err = state_ids_open(r, ids, &place, &r->worker->scratch.why);
+        assert(err == 0);
+    }
+    buf_pool_give(bufs, &leg->scratch);
+    buf_pool_take(bufs, &leg->scratch, BUF_POOL_KEEP_SIZE);
+    edits.n = 0; /* not all of it: it is long */
+    r->dialect->edit_request(&r->facts, slice_str(pick->route.upstream_model), ids, &leg->scratch,
+                             &edits);
+    assert(!leg->scratch.overflow);
+    if (2 * edits.n + 1 <= N_PIECES) {
+        cut_into_pieces(&edits, r->facts.body, out);
+        return;
+    }
+    buf_fini(&leg->body);
+    buf_init(&leg->body, edits_length(&edits, r->facts.body));
+    edits_apply(&edits, r->facts.body, &leg->body);
+    out->body[out->n_body++] = buf_slice(&leg->body);
+}
+
+static void
+cut_into_pieces(const struct edits *edits, struct slice text, struct upstream_request *out)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < edits->n; i++) {
+        const struct edit *edit = &edits->edit[i];
+
+        if (edit->from > at)
+            out->body[out->n_body++] = slice_sub(text, at, edit->from);
+        if (edit->with.len > 0)
+            out->body[out->n_body++] = edit->with;
+        at = edit->to;
+    }
+    if (at < text.len)
+        out->body[out->n_body++] = slice_sub(text, at, text.len);
+}
+
+static void
+build_head(struct leg *leg, struct pick *pick, struct upstream_request *out)
+{
+    struct request *r = leg->request;
+    struct head_input input = {
+        .dialect = r->dialect,
+        .operation = r->facts.operation,
+        .upstream = &pick->upstream,
+        .credential = buf_slice(&pick->credential),
+        .http = &r->http,
+        .request_id = slice_of(r->id_text, sizeof(r->id_text)),
+        .is_stream = r->facts.is_stream,
+    };
+
+    for (size_t i = 0; i < out->n_body; i++)
+        input.content_length += out->body[i].len;
+    if (leg->head.ptr == NULL)
+        buf_pool_take(&r->worker->bufs, &leg->head, BUF_POOL_KEEP_SIZE);
+    buf_clear(&leg->head);
+    head_build(&input, &leg->head);
+    assert(!leg->head.overflow);
+    if (pick->credential.ptr != NULL)
+        secret_wipe(pick->credential.ptr, pick->credential.len);
+    buf_clear(&pick->credential);
+    out->head = buf_slice(&leg->head);
+}
