@@ -21,11 +21,14 @@ class Wrong(Exception):
 
 
 def wait_at_rest(stage):
-    """Nothing in flight, nothing to settle, nothing reserved."""
+    """Nothing in flight, on no route, nothing to settle, nothing reserved."""
     def is_at_rest():
         status = stage.try_ctl("status")
         keys = stage.try_ctl("key", "list")
-        if status is None or keys is None or status["ledger"]["outbox"] != 0:
+        routes = stage.try_ctl("route", "list")
+        if status is None or keys is None or routes is None or status["ledger"]["outbox"] != 0:
+            return False
+        if any(route["in_flight"] != 0 for route in routes["routes"]):
             return False
         return sum(limit["reserved"] for key in keys["keys"] for limit in key["limits"]) == 0
     stage.wait("books at rest (a hold that leaks would stay)", is_at_rest, 20)
@@ -71,6 +74,9 @@ def check_database(db):
           "FROM {} GROUP BY 1, 2, 3")
     rows = [tuple(r) for r in db.execute(by.format("sum(corrects IS NULL)", "ledger"))]
     sums = [tuple(r) for r in db.execute(by.format("sum(n_requests)", "usage"))]
+    attempts = "SELECT request_id, sum(cost_nusd) FROM {} GROUP BY 1 HAVING sum(cost_nusd) > 0"
+    costs = [dict(db.execute(attempts.format(table))) for table in ("ledger", "attempt")]
+    expect(costs[0] == costs[1], "attempts cost other than their requests:", costs[0].items() ^ costs[1].items())
     expect(rows == sums, "usage sums differ from the ledger's rows:", set(rows) ^ set(sums))
     expect(db.execute("SELECT count(*) FROM intent").fetchone()[0] == 0, "notes of calls are left")
 

@@ -74,7 +74,7 @@ class Load:
     def run(self, rng):
         while not self.is_over.is_set():
             kind = rng.randrange(3)
-            model = "flat" if kind != 2 and rng.random() < 0.5 else "paid"
+            model = rng.choices(("paid", "routed", "flat" if kind != 2 else "paid"), (3, 3, 4))[0]
             is_stream = rng.random() < 0.6
             text = "x" * rng.randrange(1, 200)
             if is_stream and rng.random() < 0.3:

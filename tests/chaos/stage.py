@@ -15,9 +15,10 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 PR_SET_CHILD_SUBREAPER = 36
-ROLES = ("master", "ledger", "worker")
+ROLES = ("master", "ledger", "worker", "prober")
 QUOTA_MAGIC = b"TOUQ"  # in each cell (src/shm/layout.h)
 INPUT_NUSD, CACHED_NUSD, OUTPUT_NUSD, FLAT_NUSD = 2000, 500, 8000, 10_000_000
 
@@ -31,6 +32,9 @@ stop_timeout: 10s
 ledger: {{checkpoint_interval: 1s{ledger}}}
 log: {{file: {dir}/relayosd.log, level: info}}
 {settings}
+health: {{{health}}}
+failover: {{retry_percent: 100}}
+hedge: {{percent: 20, min_delay: 20ms}}
 upstreams:
   mock: {{url: "http://127.0.0.1:{mock_port}/v1", protocols: [openai_chat, openai_responses], auth: mock}}
   mock-a: {{url: "http://127.0.0.1:{mock_port}/v1", protocols: [anthropic_messages], auth: mock}}
@@ -38,14 +42,22 @@ upstreams:
           first_byte_timeout: 300ms, idle_timeout: 300ms}}
   brief-a: {{url: "http://127.0.0.1:{mock_port}/v1", protocols: [anthropic_messages], auth: mock,
             first_byte_timeout: 300ms, idle_timeout: 300ms}}
+  east: {{url: "http://127.0.0.1:{mock_port}/east/v1", auth: mock, protocols: {all}}}
+  west: {{url: "http://127.0.0.1:{mock_port}/west/v1", auth: mock, protocols: {all}}}
 models:
   paid: {{price: {{input: 2.00, cache_read: 0.50, output: 8.00}}, context_tokens: 100000,
          routes: [{{upstream: mock, model: gpt-4.1-mini}}, {{upstream: mock-a, model: claude-sonnet-4}}]}}
   brief: {{price: {{input: 2.00, cache_read: 0.50, output: 8.00}}, context_tokens: 100000,
           routes: [{{upstream: brief, model: gpt-4.1-mini}}, {{upstream: brief-a, model: claude-sonnet-4}}]}}
+  routed: {{price: {{input: 2.00, cache_read: 0.50, output: 8.00}}, context_tokens: 100000,
+           routes: [{{upstream: east, model: gpt-4.1-mini, cost: {{input: 1.00, output: 4.00}}}},
+                    {{upstream: west, model: gpt-4.1-mini, cost: {{input: 1.00, output: 4.00}}}}]}}
   flat: {{price: {{input: 0, output: 0, request: 0.01}}, context_tokens: 100000,
          routes: [{{upstream: mock, model: gpt-4.1-mini}}]}}
 """
+# What becomes of calls to the routes of `routed`: failures, and answers so late that they get company.
+FATES = "/east/ status=500,percent=25\n/west/ status=503,percent=5\n* token=80,percent=15\n"
+BROKEN = "breaker_failures: 2, open_time: 200ms, open_time_max: 1s"  # health: routes go out, and heal
 
 
 class StageError(Exception):
@@ -53,7 +65,7 @@ class StageError(Exception):
 
 
 class Stage:
-    def __init__(self, build, settings="", environment=None, ledger=""):
+    def __init__(self, build, settings="", environment=None, ledger="", health="breaker_failures: 0"):
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self.build = os.path.abspath(build)
         self.dir = tempfile.mkdtemp(prefix="relayos-chaos.")
@@ -63,9 +75,13 @@ class Stage:
         self.master = None
         self.start_mock()
         with open(self.path("relayos.yaml"), "w") as f:
-            f.write(CONFIG.format(port=self.port, mock_port=self.mock_port, dir=self.dir,
-                                  instance=f"chaos{os.getpid()}", settings=settings,
-                                  ledger=f", {ledger}" if ledger else ""))
+            f.write(self.config(settings, ledger, health))
+
+    def config(self, settings, ledger, health):
+        return CONFIG.format(health=health, all="[openai_chat, openai_responses, anthropic_messages]",
+                             port=self.port, mock_port=self.mock_port, dir=self.dir,
+                             instance=f"chaos{os.getpid()}", settings=settings,
+                             ledger=f", {ledger}" if ledger else "")
 
     def __enter__(self):
         return self
@@ -95,6 +111,12 @@ class Stage:
                                    stdout=subprocess.PIPE, text=True)
         self.mock_port = int(process.stdout.readline().rsplit(":", 1)[1])
         self.mock = process
+
+    def tell_mock(self, rules):
+        """What it does wrong from now on (tools/mock/control.h)."""
+        url = f"http://127.0.0.1:{self.mock_port}/mock/control"
+        with urllib.request.urlopen(url, rules.encode()) as answer:
+            answer.read()
 
     # ---- the gateway's processes ----
 
@@ -133,9 +155,9 @@ class Stage:
 
     def cut_power(self):
         """Every process at once, and what was in memory: only the disk is left."""
-        for pid in [self.master.pid, *self.pids("ledger"), *self.pids("worker")]:
+        for pid in [self.master.pid, *(pid for role in ROLES[1:] for pid in self.pids(role))]:
             self.kill(pid, signal.SIGSTOP)
-        for pid in [*self.pids("worker"), *self.pids("ledger"), self.master.pid]:
+        for pid in [*(pid for role in ROLES[:0:-1] for pid in self.pids(role)), self.master.pid]:
             self.kill(pid)
         with contextlib.suppress(OSError):
             os.unlink(self.segment)

@@ -122,18 +122,32 @@ for (const [index, [name, type, status, kind, how]] of failures.entries()) {
             assert.match(error.requestID, uuid);
             assert.equal(error.error.request_id, error.requestID);
             assert.doesNotMatch(error.message, /canary/);
+            await gateway.heal();
         }
     });
 }
 
 test("what a retry cannot help is asked once, what it can help three times", async () => {
-    const count = async (text) => {
+    const count = async (text, more) => {
         const before = (await gateway.mock()).requests;
-        await assert.rejects(client({ maxRetries: 2 }).messages.create(ask(text)));
+        await assert.rejects(client({ maxRetries: 2 }).messages.create(ask(text, more)));
+        await gateway.heal();
         return (await gateway.mock()).requests - before;
     };
     assert.equal(await count("!mock:status=401"), 1);
-    assert.equal(await count("!mock:status=529"), 3);
+    assert.equal(await count("!mock:status=500"), 3);
+    // One call of the client's, for which all three routes were tried.
+    assert.equal(await count("!mock:status=500", { model: "routed" }), 3);
+    assert.equal(await count("!mock:status=401", { model: "routed" }), 3);
+});
+
+test("a provider that fails is not noticed while another answers", async () => {
+    const before = (await gateway.mock()).requests;
+    await fetch(`${gateway.mockURL}/mock/control`, { method: "POST", body: "/a/ error-event=2" });
+    const stream = client().messages.stream(ask("hello", { model: "routed" }));
+    assert.equal((await stream.finalMessage()).content[0].text, "You said: hello");
+    assert.equal((await gateway.mock()).requests - before, 2);
+    await fetch(`${gateway.mockURL}/mock/control`, { method: "POST", body: "" });
 });
 
 test("a stream that breaks throws with the protocol's error", async () => {

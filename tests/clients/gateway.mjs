@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { after, before } from "node:test";
 
 export function startGateway() {
-    const gateway = { baseURL: "", openaiURL: "", key: "", ctl: null, mock: null };
+    const gateway = { baseURL: "", openaiURL: "", key: "", mockURL: "", ctl: null, mock: null, heal: null };
     let child, lines;
 
     before(async () => {
@@ -16,6 +16,7 @@ export function startGateway() {
         gateway.baseURL = `http://127.0.0.1:${start.port}`;
         gateway.openaiURL = `${gateway.baseURL}/v1`;
         gateway.key = start.key;
+        gateway.mockURL = `http://127.0.0.1:${start.mock_port}`;
         gateway.ctl = async (words) => {
             child.stdin.write(words + "\n");
             return JSON.parse((await lines.next()).value);
@@ -23,6 +24,11 @@ export function startGateway() {
         gateway.mock = async () => {
             const reply = await fetch(`http://127.0.0.1:${start.mock_port}/mock/stats`);
             return reply.json();
+        };
+        // Credentials that an upstream has refused, or told to wait, are good again.
+        gateway.heal = async () => {
+            for (const route of (await gateway.ctl("route list")).routes)
+                await gateway.ctl(`route enable ${route.id}`);
         };
     });
     after(async () => {

@@ -9,12 +9,17 @@
 #include <string.h>
 
 #include "gateway.h"
+#include "routes.h"
 
 int
 main(void)
 {
     static const struct gateway_options options = {
-        .settings = "upstream_defaults: {first_byte_timeout: 1s}\n"};
+        .settings =
+            "upstream_defaults: {first_byte_timeout: 1s}\n" ROUTES_NO_BREAKER ROUTES_NO_AFFINITY
+            "failover: {retry_min: 1000}\n",
+        .upstreams = ROUTES_UPSTREAMS,
+        .models = ROUTES_MODEL};
     struct gateway *gateway = gateway_start(&options);
     char *key = gateway_key(gateway, ""), line[1024];
 

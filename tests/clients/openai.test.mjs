@@ -146,7 +146,13 @@ test("a conversation goes on for its owner and for nobody else", async () => {
 test("models are listed and shown", async () => {
     const names = [];
     for await (const model of client().models.list()) names.push(model.id);
-    assert.deepEqual(names.sort(), ["claude-sonnet-4", "flat", "gemini-2.5-pro", "gpt-4.1-mini"]);
+    assert.deepEqual(names.sort(), [
+        "claude-sonnet-4",
+        "flat",
+        "gemini-2.5-pro",
+        "gpt-4.1-mini",
+        "routed",
+    ]);
     const one = await client().models.retrieve("gpt-4.1-mini");
     assert.equal(one.object, "model");
 });
@@ -180,18 +186,34 @@ for (const [index, [name, type, status, how]] of failures.entries()) {
             assert.equal(error.status, status);
             assert.match(error.requestID, uuid);
             assert.doesNotMatch(error.message, /canary/);
+            await gateway.heal();
         }
     });
 }
 
 test("what a retry cannot help is asked once, what it can help three times", async () => {
-    const count = async (text) => {
+    const count = async (text, more) => {
         const before = (await gateway.mock()).requests;
-        await assert.rejects(client({ maxRetries: 2 }).chat.completions.create(ask(text)));
+        await assert.rejects(client({ maxRetries: 2 }).chat.completions.create(ask(text, more)));
+        await gateway.heal();
         return (await gateway.mock()).requests - before;
     };
     assert.equal(await count("!mock:status=401"), 1);
     assert.equal(await count("!mock:status=500"), 3);
+    // One call of the client's, for which all three routes were tried.
+    assert.equal(await count("!mock:status=500", { model: "routed" }), 3);
+    assert.equal(await count("!mock:status=401", { model: "routed" }), 3);
+});
+
+test("a provider that fails is not noticed while another answers", async () => {
+    const before = (await gateway.mock()).requests;
+    await fetch(`${gateway.mockURL}/mock/control`, { method: "POST", body: "/a/ status=500" });
+    const chat = await client().chat.completions.create(ask("hello", { model: "routed" }));
+    assert.equal(chat.choices[0].message.content, "You said: hello");
+    const stream = client().responses.stream({ model: "routed", input: "hello" });
+    assert.equal((await stream.finalResponse()).output_text, "You said: hello");
+    assert.equal((await gateway.mock()).requests - before, 4);
+    await fetch(`${gateway.mockURL}/mock/control`, { method: "POST", body: "" });
 });
 
 test("a stream that breaks throws and never looks complete", async () => {

@@ -72,7 +72,12 @@ fatten(const struct gateway *gateway)
         sqlite3_exec(db,
                      "CREATE TEMP TABLE one AS SELECT * FROM trace LIMIT 1;"
                      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 60000)"
-                     " INSERT INTO trace SELECT randomblob(16), key_id, model, endpoint, protocol,"
+                     " INSERT INTO trace (request_id, key_id, model, endpoint, protocol, is_stream,"
+                     " is_refusal, status, category, accepted_us, key_checked_us, quota_checked_us,"
+                     " route_selected_us, dispatched_us, first_byte_us, first_token_us,"
+                     " completed_us, settled_us, bytes_in, bytes_out, n_events, client_address,"
+                     " client_request_id, user_agent, is_over_quota) SELECT randomblob(16), "
+                     "key_id, model, endpoint, protocol,"
                      " is_stream, is_refusal, status, category, accepted_us, key_checked_us,"
                      " quota_checked_us, route_selected_us, dispatched_us, first_byte_us,"
                      " first_token_us, completed_us, settled_us, bytes_in, bytes_out, n_events,"

@@ -300,9 +300,35 @@ Test(charging, other_attempt, .timeout = 60)
     stop();
 }
 
+Test(charging, stand_in, .timeout = 60)
+{
+    static const struct gateway_options options = {
+        .settings = "health: {breaker_failures: 0}\nfailover: {retry_min: 100000}\n",
+        .models = "  asked:\n    price: {input: 2.00, output: 8.00}\n    fallback: [cheap]\n"
+                  "    routes: [{upstream: canary-openai, model: \"a!status=500\"},"
+                  " {upstream: canary-anthropic, model: \"a!status=500\"}]\n"
+                  "  cheap:\n    price: {input: 0.20, output: 0.80}\n"
+                  "    routes: [{upstream: canary-openai}, {upstream: canary-anthropic}]\n"};
+    const struct call *call;
+    int64_t due = 0;
+    bool is_stream;
+
+    start(&options);
+    for (size_t i = 0; (call = way_at(i, &is_stream)) != NULL; i++) {
+        cr_expect_eq(ask(call, "asked", is_stream, "!mock:" USED), 200, "%s", call->name);
+        due += cost_of(call);
+    }
+    books_check(gateway);
+    cr_expect_eq(books_charged_nusd(gateway), due, "at the price of what was asked for");
+    cr_expect_eq(operators_cost(), due / 10, "at the cost of what has answered");
+    stop();
+}
+
 Test(charging, unknown_outcome, .timeout = 120)
 {
-    start(NULL);
+    static const struct gateway_options options = {.settings = "health: {breaker_failures: 0}\n"};
+
+    start(&options);
     int n = ask_all("!mock:cut=0", 5);
 
     books_check(gateway);

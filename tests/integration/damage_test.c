@@ -81,6 +81,20 @@ now_ms(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* What the operator said is carried over, and the prober is one of those who start anew. */
+static bool
+is_whole_again(const struct gateway *gateway, void *data)
+{
+    cJSON *route = gateway_ctl(gateway, "route show flat/canary-anthropic");
+    pid_t prober;
+    bool is_so = strcmp(json_text(route, "route.state"), "disabled") == 0 &&
+                 gateway_pids(gateway, "prober", &prober, 1) == 1;
+
+    (void)data;
+    cJSON_Delete(route);
+    return is_so;
+}
+
 typedef void scribbler(const struct segment *segment);
 
 /* Settled requests, streams that run, damage, SIGSEGV: what is served is charged, nothing twice. */
@@ -103,6 +117,7 @@ check_rebuild(scribbler *scribble, int64_t n_indeterminate_min)
         http_reply_free(&reply);
     }
     cr_assert_eq(gateway_pids(gateway, "worker", workers, 8), 2);
+    cJSON_Delete(gateway_ctl(gateway, "route disable flat/canary-anthropic"));
     struct segment *segment = attach(gateway);
     int64_t start_ms = now_ms();
 
@@ -113,6 +128,7 @@ check_rebuild(scribbler *scribble, int64_t n_indeterminate_min)
     cr_expect_lt(now_ms() - start_ms, 3000, "an outage of %d ms", (int)(now_ms() - start_ms));
     for (int i = 0; i < N_STREAMS; i++)
         http_close(fds[i], false);
+    cr_expect(gateway_wait(gateway, is_whole_again, NULL));
     munmap(segment->header, segment->size);
     free(segment);
     books_check(gateway);

@@ -105,7 +105,7 @@ ask(struct gateway **out, const char *answer)
     provider_start(&provider, answer);
     snprintf(upstreams, sizeof(upstreams),
              "  frail:\n    url: http://127.0.0.1:%d/v1\n    protocols: openai_responses\n"
-             "    key_env: GATEWAY_CREDENTIAL\n",
+             "    key_env: GATEWAY_CREDENTIAL\n    probe: none\n",
              provider.port);
     const struct gateway_options options = {
         .upstreams = upstreams,

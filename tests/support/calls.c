@@ -61,6 +61,7 @@ call_fill(struct call *call)
     call->end_event = "";
     switch (call->operation) {
     case OPERATION_CHAT:
+        call->n_start_events = 1;
         call->text_path = "choices.0.message.content";
         break;
     case OPERATION_COMPLETION:
@@ -70,10 +71,12 @@ call_fill(struct call *call)
         call->can_stream = false;
         break;
     case OPERATION_RESPONSE:
+        call->n_start_events = 4;
         call->text_path = "output.0.content.0.text";
         call->end_event = "response.completed";
         break;
     case OPERATION_MESSAGE:
+        call->n_start_events = 3;
         call->model = "claude-sonnet-4";
         call->text_path = "content.0.text";
         call->end_event = "message_stop";
@@ -139,7 +142,14 @@ struct http_reply *
 call_make(const struct gateway *gateway, const struct call *call, const char *key, bool is_stream,
           const char *text)
 {
-    char *body = call_body(call, NULL, is_stream, text);
+    return call_model(gateway, call, key, NULL, is_stream, text);
+}
+
+struct http_reply *
+call_model(const struct gateway *gateway, const struct call *call, const char *key,
+           const char *model, bool is_stream, const char *text)
+{
+    char *body = call_body(call, model, is_stream, text);
     struct http_reply *reply = http_call(gateway->port, call->path, key, NULL, body);
 
     free(body);

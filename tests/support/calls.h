@@ -20,6 +20,7 @@ struct call {
     const char *model;     /* one that serves it */
     const char *text_path; /* of the answer, "" = it has none */
     const char *end_event; /* name of a stream's last event ("" for the [DONE] of chat) */
+    int n_start_events;    /* of a stream of the mock's, before the first that carries text */
 };
 
 /* The n-th, NULL past the end. */
@@ -31,6 +32,8 @@ char *call_body(const struct call *call, const char *model, bool is_stream, cons
 /* The whole exchange. */
 struct http_reply *call_make(const struct gateway *gateway, const struct call *call,
                              const char *key, bool is_stream, const char *text);
+struct http_reply *call_model(const struct gateway *gateway, const struct call *call,
+                              const char *key, const char *model, bool is_stream, const char *text);
 /* A connection with the request sent and nothing read. */
 int call_begin(const struct gateway *gateway, const struct call *call, const char *key,
                bool is_stream, const char *text);

@@ -30,7 +30,8 @@
 static void gateway_bury(void);
 static void gateway_write_config(struct gateway *gateway, const struct gateway_options *options);
 static int gateway_free_port(void);
-static void gateway_start_mock(struct gateway *gateway);
+static void gateway_start_mock(struct gateway *gateway, int n);
+static void gateway_write_upstreams(const struct gateway *gateway, FILE *file, const char *text);
 static void gateway_spawn(struct gateway *gateway);
 static bool gateway_is_ready(const struct gateway *gateway, void *data);
 
@@ -51,7 +52,9 @@ gateway_start(const struct gateway_options *options)
     snprintf(gateway->log, sizeof gateway->log, "%s/relayosd.log", gateway->dir);
     snprintf(gateway->database, sizeof gateway->database, "%s/data/relayos.db", gateway->dir);
     snprintf(gateway->control, sizeof gateway->control, "%s/run/control.sock", gateway->dir);
-    gateway_start_mock(gateway);
+    for (int n = 0; n <= (options == NULL ? 0 : options->n_mocks); n++)
+        gateway_start_mock(gateway, n);
+    gateway->mock_port = gateway->mock_ports[0];
     gateway->port = gateway_free_port();
     gateway_write_config(gateway, options == NULL ? &usual : options);
     gateway_spawn(gateway);
@@ -96,21 +99,17 @@ gateway_write_config(struct gateway *gateway, const struct gateway_options *opti
             "  canary-openai:\n"
             "    url: http://127.0.0.1:%d/openai/v1\n"
             "    protocols: [openai_chat, openai_responses]\n"
-            "    key_env: GATEWAY_CREDENTIAL\n"
+            "    key_env: GATEWAY_CREDENTIAL\n    probe: none\n"
             "  canary-anthropic:\n"
             "    url: http://127.0.0.1:%d/anthropic/v1\n"
             "    protocols: anthropic_messages\n"
-            "    key_env: GATEWAY_CREDENTIAL\n",
+            "    key_env: GATEWAY_CREDENTIAL\n    probe: none\n",
             gateway->port, gateway->dir, gateway->dir, gateway->port,
             options->workers == 0 ? 2 : options->workers,
             options->settings == NULL ? "" : options->settings, gateway->mock_port,
             gateway->mock_port);
-    if (options->upstreams != NULL) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-        fprintf(file, options->upstreams, gateway->mock_port);
-#pragma GCC diagnostic pop
-    }
+    if (options->upstreams != NULL)
+        gateway_write_upstreams(gateway, file, options->upstreams);
     fprintf(file, "models:\n");
     for (const char *const *name = (const char *const[]){"gpt-4.1-mini", "gemini-2.5-pro", NULL};
          *name != NULL; name++)
@@ -126,6 +125,19 @@ gateway_write_config(struct gateway *gateway, const struct gateway_options *opti
             "    routes: [{upstream: canary-openai}, {upstream: canary-anthropic}]\n%s",
             options->models == NULL ? "" : options->models);
     cr_assert(fclose(file) == 0, "cannot write %s", gateway->config);
+}
+
+static void
+gateway_write_upstreams(const struct gateway *gateway, FILE *file, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text != '%') {
+            fputc(*text, file);
+            continue;
+        }
+        text++;
+        fprintf(file, "%d", gateway->mock_ports[*text == 'd' ? 0 : *text - '0']);
+    }
 }
 
 /* The port is free now; relayosd takes it a moment later. */
@@ -157,23 +169,39 @@ gateway_fork(int fd)
     return pid;
 }
 
+/* On the port that it had, or on a free one. */
 static void
-gateway_start_mock(struct gateway *gateway)
+gateway_start_mock(struct gateway *gateway, int n)
 {
-    char program[512], line[128] = "";
+    char program[512], line[128] = "", port[16];
     int ends[2];
 
     gateway_program("mockprovider", program, sizeof program);
     cr_assert(pipe2(ends, O_CLOEXEC) == 0);
-    gateway->mock_pid = gateway_fork(ends[1]);
-    if (gateway->mock_pid == 0) {
-        execl(program, "mockprovider", "-d", NULL);
+    snprintf(port, sizeof port, "%d", gateway->mock_ports[n]);
+    gateway->mock_pids[n] = gateway_fork(ends[1]);
+    if (gateway->mock_pids[n] == 0) {
+        execl(program, "mockprovider", "-d", "-p", port, NULL);
         _exit(127);
     }
     close(ends[1]);
     cr_assert(read(ends[0], line, sizeof line - 1) > 0, "%s does not start", program);
     close(ends[0]);
-    cr_assert(sscanf(line, "listening 127.0.0.1:%d", &gateway->mock_port) == 1, "mock: %s", line);
+    cr_assert(sscanf(line, "listening 127.0.0.1:%d", &gateway->mock_ports[n]) == 1, "mock: %s",
+              line);
+}
+
+void
+gateway_mock_kill(struct gateway *gateway, int n)
+{
+    kill(gateway->mock_pids[n], SIGKILL);
+    waitpid(gateway->mock_pids[n], NULL, 0);
+}
+
+void
+gateway_mock_revive(struct gateway *gateway, int n)
+{
+    gateway_start_mock(gateway, n);
 }
 
 static void
@@ -360,13 +388,37 @@ gateway_pids(const struct gateway *gateway, const char *role, pid_t *out, int ma
 int64_t
 gateway_mock_count(const struct gateway *gateway, const char *path)
 {
-    struct http_reply *reply = http_call(gateway->mock_port, "/mock/stats", NULL, NULL, NULL);
-    cJSON *stats = json_body(reply);
+    return gateway_mock_count_of(gateway, 0, path);
+}
+
+int64_t
+gateway_mock_count_of(const struct gateway *gateway, int n, const char *path)
+{
+    cJSON *stats = gateway_mock_stats(gateway, n);
     int64_t count = json_int(stats, path);
 
     cJSON_Delete(stats);
-    http_reply_free(&reply);
     return count;
+}
+
+cJSON *
+gateway_mock_stats(const struct gateway *gateway, int n)
+{
+    struct http_reply *reply = http_call(gateway->mock_ports[n], "/mock/stats", NULL, NULL, NULL);
+    cJSON *stats = json_body(reply);
+
+    http_reply_free(&reply);
+    return stats;
+}
+
+void
+gateway_mock_control(const struct gateway *gateway, int n, const char *rules)
+{
+    struct http_reply *reply =
+        http_call(gateway->mock_ports[n], "/mock/control", NULL, NULL, rules);
+
+    cr_assert(reply->status == 200);
+    http_reply_free(&reply);
 }
 
 void

@@ -31,14 +31,18 @@
 struct gateway_options {
     int workers;           /* 0 = 2 */
     const char *settings;  /* further YAML lines at the top level, or NULL */
-    const char *upstreams; /* further lines below "upstreams:"; %d is the mock's port */
+    const char *upstreams; /* further lines below "upstreams:"; %d is the mock's port, %1 .. %3
+                              those of the further ones */
     const char *models;    /* further lines below "models:" */
+    int n_mocks;           /* further mock providers */
 };
+#define GATEWAY_MAX_MOCKS 3
 
 struct gateway {
     char dir[128], config[160], log[160], database[160], control[160];
-    int port, mock_port;
-    pid_t pid, mock_pid;
+    int port, mock_port; /* mock_port = mock_ports[0] */
+    int mock_ports[GATEWAY_MAX_MOCKS + 1];
+    pid_t pid, mock_pids[GATEWAY_MAX_MOCKS + 1];
     unsigned n_keys;
     const char *option; /* one more for relayosd's next start, or NULL */
 };
@@ -70,6 +74,14 @@ int gateway_pids(const struct gateway *gateway, const char *role, pid_t *out, in
 /* GET /mock/stats, one number; POST /mock/reset. */
 int64_t gateway_mock_count(const struct gateway *gateway, const char *path);
 void gateway_mock_reset(const struct gateway *gateway);
+/* The same of mock n; all of it (free it with cJSON_Delete). */
+int64_t gateway_mock_count_of(const struct gateway *gateway, int n, const char *path);
+cJSON *gateway_mock_stats(const struct gateway *gateway, int n);
+/* What mock n does wrong from now on: rules as in tools/mock/control.h, "" = nothing. */
+void gateway_mock_control(const struct gateway *gateway, int n, const char *rules);
+/* Its port refuses; it listens there again, with all counts at zero. */
+void gateway_mock_kill(struct gateway *gateway, int n);
+void gateway_mock_revive(struct gateway *gateway, int n);
 /* The last request the mock got, head and body. Free it. */
 char *gateway_mock_last(const struct gateway *gateway);
 

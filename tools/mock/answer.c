@@ -48,6 +48,7 @@ answer_write(const struct ask *ask, struct script *script)
     case ASK_MOCK_STATS:
     case ASK_MOCK_LAST:
     case ASK_MOCK_RESET:
+    case ASK_MOCK_CONTROL:
         script_error(script, 404, "Unknown request URL.");
         break;
     }

@@ -4,6 +4,8 @@
  */
 #include "ask.h"
 
+#include "control.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,11 +28,14 @@ static const struct path_row path_rows[] = {
     {"/mock/stats", ASK_MOCK_STATS},
     {"/mock/last", ASK_MOCK_LAST},
     {"/mock/reset", ASK_MOCK_RESET},
+    {"/mock/control", ASK_MOCK_CONTROL},
 };
 
 static void ask_read_path(struct ask *ask, const char *head);
+static void ask_read_credential(struct ask *ask, const char *head);
 static void ask_read_body(struct ask *ask, const char *body, size_t len);
 static void ask_read_model(struct ask *ask);
+static void ask_read_model_faults(struct ask *ask);
 static void ask_check(struct ask *ask);
 static void ask_read_prompt(struct ask *ask);
 static void ask_take_text(struct ask *ask, const cJSON *node, bool is_user);
@@ -47,6 +52,9 @@ ask_read(struct ask *ask, const char *head, const char *body, size_t body_len)
     *ask = (struct ask){0};
     fault_init(&ask->fault);
     ask_read_path(ask, head);
+    ask_read_credential(ask, head);
+    if (ask->kind == ASK_MODELS)
+        control_apply(ask);
 
     const char *fault = strcasestr(head, "\r\nx-mock-fault: ");
 
@@ -69,6 +77,7 @@ ask_read_path(struct ask *ask, const char *head)
     const char *path = strchr(head, ' ');
     size_t len = path == NULL ? 0 : strcspn(++path, " ?\r");
 
+    snprintf(ask->path, sizeof ask->path, "%.*s", (int)len, len == 0 ? "" : path);
     for (size_t i = 0; i < sizeof path_rows / sizeof *path_rows; i++) {
         size_t n = strlen(path_rows[i].suffix);
 
@@ -89,6 +98,22 @@ ask_read_path(struct ask *ask, const char *head)
 }
 
 static void
+ask_read_credential(struct ask *ask, const char *head)
+{
+    static const char *const names[] = {"\r\nauthorization: Bearer ", "\r\nx-api-key: "};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = strcasestr(head, names[i]);
+
+        if (value == NULL)
+            continue;
+        value += strlen(names[i]);
+        snprintf(ask->credential, sizeof ask->credential, "%.*s", (int)strcspn(value, "\r"), value);
+        return;
+    }
+}
+
+static void
 ask_read_body(struct ask *ask, const char *body, size_t len)
 {
     ask->tree = cJSON_ParseWithLength(body, len);
@@ -97,6 +122,8 @@ ask_read_body(struct ask *ask, const char *body, size_t len)
         return;
     }
     ask_read_model(ask);
+    control_apply(ask);
+    ask_read_model_faults(ask);
     ask->is_stream = cJSON_IsTrue(cJSON_GetObjectItem(ask->tree, "stream"));
     ask->wants_usage = cJSON_IsTrue(
         cJSON_GetObjectItem(cJSON_GetObjectItem(ask->tree, "stream_options"), "include_usage"));
@@ -122,7 +149,14 @@ ask_read_model(struct ask *ask)
     size_t len = strcspn(ask->asked, "!");
 
     snprintf(ask->model, sizeof ask->model, "%.*s", (int)len, ask->asked);
-    fault_parse(&ask->fault, ask->asked + len, strlen(ask->asked + len));
+}
+
+static void
+ask_read_model_faults(struct ask *ask)
+{
+    const char *faults = ask->asked + strlen(ask->model);
+
+    fault_parse(&ask->fault, faults, strlen(faults));
 }
 
 /* What the real services refuse, as far as a gateway could get it wrong. */

@@ -33,6 +33,7 @@ enum ask_kind {
     ASK_MOCK_STATS,
     ASK_MOCK_LAST,
     ASK_MOCK_RESET,
+    ASK_MOCK_CONTROL,
 };
 
 struct ask {
@@ -47,6 +48,8 @@ struct ask {
     char asked[256];     /* model as asked, the mock's name in the statistics */
     char model[256];     /* the same without its faults */
     char model_id[256];  /* GET /models/ID, "" for the list */
+    char path[256];      /* without a query */
+    char credential[128];
     struct fault fault;
     cJSON *tree;        /* owned; NULL for GET */
     const cJSON *tool;  /* to be called, or NULL */

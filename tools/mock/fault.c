@@ -10,6 +10,7 @@
 
 static void fault_parse_one(struct fault *fault, const char *item, size_t len);
 static void fault_set(struct fault *fault, const char *name, const char *value);
+static void fault_set_text(char *text, size_t size, const char *value);
 
 void
 fault_init(struct fault *fault)
@@ -58,9 +59,18 @@ fault_set(struct fault *fault, const char *name, const char *value)
     FAULTS(FAULT)
 #undef FAULT
     if (strcmp(name, "retry-after") == 0)
-        snprintf(fault->retry_after, sizeof fault->retry_after, "%s", value);
+        fault_set_text(fault->retry_after, sizeof fault->retry_after, value);
     if (strcmp(name, "code") == 0)
         snprintf(fault->code, sizeof fault->code, "%s", value);
     if (strcmp(name, "bad-usage") == 0)
         snprintf(fault->bad_usage, sizeof fault->bad_usage, "%s", value);
+}
+
+/* A list has neither spaces nor commas to give. */
+static void
+fault_set_text(char *text, size_t size, const char *value)
+{
+    snprintf(text, size, "%s", value);
+    for (; *text != '\0'; text++)
+        *text = *text == '+' ? ' ' : *text == ';' ? ',' : *text;
 }

@@ -9,17 +9,21 @@
  *
  * Unless said otherwise an N counts stream events; without N the fault comes before the first.
  *
- *   status=CODE         error of that status in the provider's shape; with retry-after=TEXT,
- *                       code=TEXT (error.code), html (a body no API would send)
+ *   status=CODE         error of that status in the provider's shape; with retry-after=TEXT
+ *                       ('+' for a space, ';' for a comma), code=TEXT (error.code), html (a body no
+ *                       API would send)
  *   reset, close        the connection ends before any answer
  *   stall[=N]           silence (the connection stays open)
+ *   head                the head of an answer, then silence
+ *   only-comments=MS    a stream of SSE comments so far apart, and nothing else
  *   cut=N, rst=N        the connection ends (FIN, RST) after N events; plain: in mid-body
  *   eof=N               the stream ends cleanly after N events, without its final events
  *   garbage[=N]         bytes that are not what the protocol says
  *   error-event[=N]     an error event; error-200: an error body inside a 200
  *   slow=MS, pace=MS    before the first byte, between events
- *   split=BYTES         written in pieces of so many bytes, a millisecond apart
- *   crlf, comments      line ends, and SSE comments between the events
+ *   token=MS            between the start frames of a stream and the first piece of its text
+ *   split=BYTES         written in pieces of so many bytes, a millisecond (or pace) apart
+ *   crlf, comments      line ends; SSE comments and ids between the events, and a trailer
  *   chunked, until-eof  a plain body without Content-Length
  *   drop                the connection closes after the answer without having said so
  *   redirect, gzip, bad-head, big-head   answers that no gateway should pass on
@@ -39,6 +43,10 @@
     FAULT("html", html)                                                                            \
     FAULT("reset", reset)                                                                          \
     FAULT("close", close)                                                                          \
+    FAULT("percent", percent)                                                                      \
+    FAULT("head", head)                                                                            \
+    FAULT("only-comments", only_comments)                                                          \
+    FAULT("token", token)                                                                          \
     FAULT("stall", stall)                                                                          \
     FAULT("cut", cut)                                                                              \
     FAULT("rst", rst)                                                                              \

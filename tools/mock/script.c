@@ -12,6 +12,8 @@ static void script_head(struct script *script, int status, const char *type);
 static void script_head_of_provider(struct script *script);
 static void script_piece(struct script *script);
 static void script_split(struct script *script);
+static size_t script_n_start_events(const struct ask *ask);
+static void script_comments(struct script *script);
 static void script_event_faults(struct script *script);
 static void script_raw_event(struct script *script, const char *event, const struct text *data);
 static void script_chunk(struct script *script, const char *bytes, size_t len);
@@ -40,8 +42,8 @@ void
 script_body(struct script *script, int status, const char *type, const struct text *body)
 {
     const struct fault *fault = &script->ask->fault;
-    bool is_partial = fault->cut >= 0 || fault->rst >= 0 || fault->stall > 0;
-    size_t len = is_partial ? body->len / 2 : body->len;
+    bool is_partial = fault->cut >= 0 || fault->rst >= 0 || fault->stall > 0 || fault->head >= 0;
+    size_t len = fault->head >= 0 ? 0 : is_partial ? body->len / 2 : body->len;
 
     script_head(script, status, type);
     if (fault->chunked >= 0)
@@ -61,7 +63,7 @@ script_body(struct script *script, int status, const char *type, const struct te
         script->end = SCRIPT_RESET;
     else if (fault->cut >= 0)
         script->end = SCRIPT_CLOSE;
-    else if (fault->stall > 0)
+    else if (fault->stall > 0 || fault->head >= 0)
         script->end = SCRIPT_STALL;
     script_piece(script);
     script_split(script);
@@ -137,7 +139,8 @@ script_split(struct script *script)
     size_t len = script->wire.len;
 
     script->n_ends = 0;
-    script->pace_ms = 1;
+    if (script->pace_ms == 0)
+        script->pace_ms = 1;
     for (size_t at = (size_t)size; at < len; at += (size_t)size) {
         script->wire.len = at;
         script_piece(script);
@@ -153,6 +156,33 @@ script_stream_begin(struct script *script)
     text_str(&script->wire, "cache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n");
     if (script->ask->fault.slow < 0)
         script_piece(script);
+    if (script->ask->fault.only_comments >= 0)
+        script_comments(script);
+    if (script->ask->fault.head >= 0)
+        script->end = SCRIPT_STALL;
+    script->is_over = script->end == SCRIPT_STALL;
+}
+
+/* A socket that is kept alive, and an answer that never comes. */
+static void
+script_comments(struct script *script)
+{
+    script->pace_ms = script->ask->fault.only_comments;
+    for (int i = 0; i < 2000; i++) {
+        script_chunk(script, ": canary comment\n\n", 18);
+        script_piece(script);
+    }
+    script->end = SCRIPT_STALL;
+}
+
+/* Frames of a stream before the first that carries text. */
+static size_t
+script_n_start_events(const struct ask *ask)
+{
+    return ask->kind == ASK_CHAT       ? 1
+           : ask->kind == ASK_MESSAGE  ? 3
+           : ask->kind == ASK_RESPONSE ? 4
+                                       : 0;
 }
 
 void
@@ -162,6 +192,10 @@ script_event(struct script *script, const char *event, const struct text *data)
         script_event_faults(script);
     if (script->is_over)
         return;
+    if (script->ask->fault.token > 0 && script->n_events == script_n_start_events(script->ask)) {
+        script->token_at = script->n_ends;
+        script->token_ms = script->ask->fault.token;
+    }
     script_raw_event(script, event, data);
     script->n_events++;
 }
@@ -205,6 +239,8 @@ script_raw_event(struct script *script, const char *event, const struct text *da
 
     if (event != NULL)
         text_fmt(&frame, "event: %s%s", event, eol);
+    if (script->ask->fault.comments >= 0)
+        text_fmt(&frame, "id: canary%s", eol);
     text_fmt(&frame, "data: %s%s%s", data->ptr, eol, eol);
     script_chunk(script, frame.ptr, frame.len);
     script_piece(script);
@@ -223,7 +259,8 @@ void
 script_stream_end(struct script *script)
 {
     if (!script->is_over) {
-        text_str(&script->wire, "0\r\n\r\n");
+        text_str(&script->wire,
+                 script->ask->fault.comments >= 0 ? "0\r\nx-trailer: canary\r\n\r\n" : "0\r\n\r\n");
         script->ends[script->n_ends - 1] = script->wire.len; /* with the last event */
     }
     script_split(script);
@@ -284,6 +321,10 @@ script_error_text(const struct ask *ask, int status, const char *message, struct
                  ask->is_anthropic
                      ? "prompt is too long: 210000 tokens > 200000 maximum (canary)"
                      : "This model's maximum context length is 128000 tokens (canary).");
+    else if (ask->is_anthropic && strcmp(code, "insufficient_quota") == 0)
+        snprintf(usual, sizeof usual, "Your credit balance is too low (canary)");
+    else if (ask->is_anthropic && strncmp(code, "content_", 8) == 0)
+        snprintf(usual, sizeof usual, "Output blocked by content filtering policy (canary)");
     else
         snprintf(usual, sizeof usual,
                  "mock error %d at canary.internal:8443 for account canary-org", status);

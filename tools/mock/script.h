@@ -24,6 +24,8 @@ struct script {
     bool has_usage;
     char journal[192]; /* the line of an answer with usage (journal.h), "" = none or written */
     long first_ms, pace_ms;
+    size_t token_at; /* the piece before which the first token is waited for; 0 = none */
+    long token_ms;
     enum script_end end;
 };
 

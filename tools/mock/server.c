@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "answer.h"
+#include "control.h"
 #include "journal.h"
 #include "stats.h"
 #include "timers.h"
@@ -46,7 +47,8 @@ static void server_on_event(struct conn *conn, uint32_t events);
 static void conn_read(struct conn *conn);
 static size_t conn_request_length(struct conn *conn);
 static void conn_take_request(struct conn *conn, size_t len);
-static void conn_answer_mock(struct conn *conn, const struct ask *ask);
+static void conn_answer_mock(struct conn *conn, const struct ask *ask, const char *body,
+                             size_t len);
 static void conn_play(struct conn *conn);
 static bool conn_write(struct conn *conn, size_t to);
 static void conn_pause(struct conn *conn, long ms);
@@ -180,7 +182,7 @@ conn_take_request(struct conn *conn, size_t len)
         answer_write(&ask, &conn->script);
         journal_begin(&ask, &conn->script);
     } else {
-        conn_answer_mock(conn, &ask);
+        conn_answer_mock(conn, &ask, conn->in.ptr + head, len - head);
     }
     ask_free(&ask);
     conn->script.ask = NULL;
@@ -191,6 +193,8 @@ conn_take_request(struct conn *conn, size_t len)
         text_free(&conn->in);
     conn->is_playing = true;
     stats->busy += conn->counts;
+    if (stats->busy > stats->most)
+        stats->most = stats->busy;
     conn->n_sent = 0;
     conn->next_end = 0;
     if (conn->script.first_ms > 0)
@@ -200,10 +204,13 @@ conn_take_request(struct conn *conn, size_t len)
 }
 
 static void
-conn_answer_mock(struct conn *conn, const struct ask *ask)
+conn_answer_mock(struct conn *conn, const struct ask *ask, const char *sent, size_t len)
 {
     struct stats *stats = &conn->server->stats;
     struct text body = {0};
+
+    if (ask->kind == ASK_MOCK_CONTROL)
+        control_set(sent, len);
 
     script_init(&conn->script, ask);
     if (ask->kind == ASK_MOCK_RESET)
@@ -229,8 +236,12 @@ conn_play(struct conn *conn)
         if (!conn_write(conn, script->ends[conn->next_end]))
             return;
         conn->next_end++;
-        if (script->pace_ms > 0 && conn->next_end < script->n_ends) {
-            conn_pause(conn, script->pace_ms);
+        long pause_ms = script->token_at > 0 && conn->next_end == script->token_at
+                            ? script->token_ms
+                            : script->pace_ms;
+
+        if (pause_ms > 0 && conn->next_end < script->n_ends) {
+            conn_pause(conn, pause_ms);
             return;
         }
     }
@@ -246,7 +257,7 @@ conn_write(struct conn *conn, size_t to)
 {
     struct script *script = &conn->script;
 
-    if (script->pace_ms == 0)
+    if (script->pace_ms == 0 && (script->token_at == 0 || conn->next_end >= script->token_at))
         to = script->wire.len;
     while (conn->n_sent < to) {
         ssize_t n =
