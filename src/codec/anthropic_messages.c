@@ -131,7 +131,6 @@ write_error(enum err_category category, struct slice message, struct slice param
     char id[TEXT_UUID_SIZE];
     struct json_out json;
 
-    (void)param; /* the protocol has no place for it but the sentence */
     text_uuid_format(request_id, id);
     json_out_init(&json, out);
     json_out_object(&json, NULL);
@@ -139,6 +138,13 @@ write_error(enum err_category category, struct slice message, struct slice param
     json_out_object(&json, "error");
     json_out_str(&json, "type", err_info(category)->anthropic_type);
     json_out_string(&json, "message", message);
+    /* The protocol has no place for the parameter but the sentence; this one clients must know of:
+     * they then send the whole history. */
+    if (category == ERR_CATEGORY_UNSUPPORTED_PARAMETER && slice_eq_str(param, "thread")) {
+        json_out_object(&json, "details");
+        json_out_str(&json, "error_code", "thread_unsupported_request");
+        json_out_end_object(&json);
+    }
     json_out_end_object(&json);
     json_out_string(&json, "request_id", slice_of(id, sizeof(id)));
     json_out_end_object(&json);

@@ -137,4 +137,9 @@ void dialect_write_openai_error(enum err_category category, struct slice message
                                 struct slice param, struct uuid request_id, struct buf *out);
 int dialect_openai_status(enum err_category category);
 
+/* ---- openai_responses.c ---- */
+
+/* Code of response.error in an answer that failed. */
+const char *openai_responses_failure_code(enum err_category category);
+
 #endif

@@ -83,6 +83,23 @@ json_out_null(struct json_out *out, const char *key)
 }
 
 void
+json_out_raw_string(struct json_out *out, const char *key, struct slice raw)
+{
+    begin_value(out, key);
+    buf_append_byte(out->buf, '"');
+    buf_append_slice(out->buf, raw);
+    buf_append_byte(out->buf, '"');
+}
+
+void
+json_out_raw_key(struct json_out *out, struct slice raw)
+{
+    json_out_raw_string(out, NULL, raw);
+    buf_append_byte(out->buf, ':');
+    out->need_comma = false;
+}
+
+void
 json_out_raw(struct json_out *out, const char *key, struct slice json)
 {
     begin_value(out, key);
@@ -131,7 +148,7 @@ append_quoted(struct buf *buf, struct slice value)
 void
 json_escape(struct buf *out, struct slice value)
 {
-    const char *p = value.ptr, *end = value.ptr + value.len;
+    const char *p = value.ptr, *end = value.len == 0 ? p : p + value.len; /* p may be NULL */
 
     while (p != end) {
         const char *run = p;

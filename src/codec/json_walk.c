@@ -114,6 +114,25 @@ json_walk_over(struct json_walk *walk)
     walk->p = p;
 }
 
+/* With the scanner's steps: they pass over long texts in vectors. */
+bool
+json_walk_member(struct json_walk *walk, struct json_member *out)
+{
+    struct json_skip s = {.begin = walk->p, .end = walk->end};
+    const char *p = json_skip_space(&s, walk->p), *value;
+
+    walk->p = walk->end;
+    if (p == s.end || (*p != '{' && *p != ','))
+        return false;
+    value = json_skip_key(&s, json_skip_space(&s, p + 1), out);
+    if (value == NULL || (p = json_skip_value(&s, value, 1)) == NULL)
+        return false;
+    out->value = slice_of(value, (size_t)(p - value));
+    out->type = json_skip_type(*value);
+    walk->p = p;
+    return true;
+}
+
 static inline const char *
 space_end(const char *p, const char *end)
 {

@@ -20,7 +20,6 @@ static void write_failed_response(const struct reply_stream *stream, enum err_ca
                                   struct slice message, struct json_out *json);
 static void write_id(const struct reply_stream *stream, struct json_out *json);
 static int64_t created_s(struct uuid request_id);
-static const char *failure_code(enum err_category category);
 
 static const char *const request_headers[] = {NULL};
 
@@ -190,7 +189,7 @@ write_failed_response(const struct reply_stream *stream, enum err_category categ
     json_out_int(json, "created_at", created_s(context->request_id));
     json_out_str(json, "status", "failed");
     json_out_object(json, "error");
-    json_out_str(json, "code", failure_code(category));
+    json_out_str(json, "code", openai_responses_failure_code(category));
     json_out_string(json, "message", message);
     json_out_string(json, "request_id", slice_of(id, sizeof(id)));
     json_out_end_object(json);
@@ -233,8 +232,8 @@ created_s(struct uuid request_id)
 }
 
 /* Codes of the protocol that clients act upon; server_error is its word for all else. */
-static const char *
-failure_code(enum err_category category)
+const char *
+openai_responses_failure_code(enum err_category category)
 {
     const char *code = err_info(category)->openai_code;
     static const char *const known[] = {"context_length_exceeded", "rate_limit_exceeded",

@@ -22,7 +22,7 @@ enum {
 
 struct seal {
     EVP_CIPHER_CTX *encrypt, *decrypt; /* keyed; a message sets the nonce */
-    struct hash_hmac *nonces;
+    struct hash_hmac *nonces, *macs;
 };
 
 /* One id as it is sealed: what binds it, and its clear text. */
@@ -34,6 +34,7 @@ struct message {
 };
 
 static EVP_CIPHER_CTX *keyed(const struct secret *pepper, bool is_encrypt);
+static struct hash_hmac *hmac_for(const struct secret *pepper, const char *label);
 static struct slice prefix_of(struct slice id);
 static void bind(struct message *message, uint64_t owner_hash, struct slice prefix);
 static void make_nonce(struct seal *seal, const struct message *message, uint8_t out[NONCE_SIZE]);
@@ -44,15 +45,11 @@ struct seal *
 seal_new(const struct secret *pepper)
 {
     struct seal *seal = mem_zalloc(sizeof(*seal));
-    uint8_t key[HASH_DIGEST_SIZE];
 
     seal->encrypt = keyed(pepper, true);
     seal->decrypt = keyed(pepper, false);
-    hash_derive(pepper, "relayos seal nonce 1", key);
-    struct secret *nonce_key = secret_new(key, sizeof(key));
-    seal->nonces = hash_hmac_new(nonce_key);
-    secret_free(&nonce_key);
-    secret_wipe(key, sizeof(key));
+    seal->nonces = hmac_for(pepper, "relayos seal nonce 1");
+    seal->macs = hmac_for(pepper, "relayos seal mac 1");
     return seal;
 }
 
@@ -69,6 +66,19 @@ keyed(const struct secret *pepper, bool is_encrypt)
     return ctx;
 }
 
+static struct hash_hmac *
+hmac_for(const struct secret *pepper, const char *label)
+{
+    uint8_t key[HASH_DIGEST_SIZE];
+
+    hash_derive(pepper, label, key);
+    struct secret *secret = secret_new(key, sizeof(key));
+    struct hash_hmac *hmac = hash_hmac_new(secret);
+    secret_free(&secret);
+    secret_wipe(key, sizeof(key));
+    return hmac;
+}
+
 void
 seal_free(struct seal **seal)
 {
@@ -77,6 +87,7 @@ seal_free(struct seal **seal)
     EVP_CIPHER_CTX_free((*seal)->encrypt);
     EVP_CIPHER_CTX_free((*seal)->decrypt);
     hash_hmac_free(&(*seal)->nonces);
+    hash_hmac_free(&(*seal)->macs);
     free(*seal);
     *seal = NULL;
 }
@@ -189,4 +200,15 @@ decrypt(struct seal *seal, const uint8_t *box, size_t len, struct message *messa
         EVP_CIPHER_CTX_ctrl(seal->decrypt, EVP_CTRL_GCM_SET_TAG, TAG_SIZE, tag) &&
         EVP_DecryptFinal_ex(seal->decrypt, message->clear + message->clear_len, &n);
     return is_ours ? 0 : ERR_NOT_FOUND;
+}
+
+void
+seal_mac(struct seal *seal, uint64_t owner_hash, struct slice bytes, uint8_t out[SEAL_MAC_SIZE])
+{
+    uint8_t bound[OWNER_SIZE + HASH_DIGEST_SIZE], digest[HASH_DIGEST_SIZE];
+
+    memcpy(bound, &owner_hash, OWNER_SIZE);
+    hash_sha256(bytes, bound + OWNER_SIZE);
+    hash_hmac(seal->macs, slice_of(bound, sizeof(bound)), digest);
+    memcpy(out, digest, SEAL_MAC_SIZE);
 }

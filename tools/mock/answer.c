@@ -41,6 +41,12 @@ answer_write(const struct ask *ask, struct script *script)
     case ASK_COUNT_TOKENS:
         answer_count_tokens(ask, script);
         break;
+    case ASK_GENERATE:
+        answer_generate(ask, script);
+        break;
+    case ASK_GENERATE_COUNT:
+        answer_generate_count(ask, script);
+        break;
     case ASK_MODELS:
         answer_models_list(ask, script);
         break;
@@ -53,7 +59,8 @@ answer_write(const struct ask *ask, struct script *script)
         break;
     }
     if (script->end == SCRIPT_KEEP && ask->fault.no_usage < 0 && !script->is_over)
-        script->has_usage = ask->kind != ASK_MODELS && ask->kind != ASK_COUNT_TOKENS;
+        script->has_usage = ask->kind != ASK_MODELS && ask->kind != ASK_COUNT_TOKENS &&
+                            ask->kind != ASK_GENERATE_COUNT;
 }
 
 /* Faults that replace the whole answer. */
@@ -163,7 +170,9 @@ answer_models_list(const struct ask *ask, struct script *script)
     if (ask->model_id[0] != '\0') {
         answer_one_model(ask, ask->model_id, &body);
     } else {
-        text_str(&body, ask->is_anthropic ? "{\"data\":[" : "{\"object\":\"list\",\"data\":[");
+        text_str(&body, ask->is_native      ? "{\"models\":["
+                        : ask->is_anthropic ? "{\"data\":["
+                                            : "{\"object\":\"list\",\"data\":[");
         for (size_t i = 0; i < n; i++) {
             text_str(&body, i == 0 ? "" : ",");
             answer_one_model(ask, answer_models[i], &body);
@@ -181,7 +190,9 @@ answer_models_list(const struct ask *ask, struct script *script)
 static void
 answer_one_model(const struct ask *ask, const char *id, struct text *out)
 {
-    if (ask->is_anthropic)
+    if (ask->is_native)
+        answer_generate_model(id, out);
+    else if (ask->is_anthropic)
         text_fmt(out,
                  "{\"type\":\"model\",\"id\":\"%s\",\"display_name\":\"%s\","
                  "\"created_at\":\"2025-11-25T12:00:00Z\"}",

@@ -5,6 +5,7 @@
 #include "ask.h"
 
 #include "control.h"
+#include "validate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,9 @@ static const struct path_row path_rows[] = {
     {"/responses", ASK_RESPONSE},
     {"/messages/count_tokens", ASK_COUNT_TOKENS},
     {"/messages", ASK_MESSAGE},
+    {":generateContent", ASK_GENERATE},
+    {":streamGenerateContent", ASK_GENERATE},
+    {":countTokens", ASK_GENERATE_COUNT},
     {"/models", ASK_MODELS},
     {"/mock/stats", ASK_MOCK_STATS},
     {"/mock/last", ASK_MOCK_LAST},
@@ -31,7 +35,10 @@ static const struct path_row path_rows[] = {
     {"/mock/control", ASK_MOCK_CONTROL},
 };
 
+static bool ask_is_strict;
+
 static void ask_read_path(struct ask *ask, const char *head);
+static void ask_read_method(struct ask *ask, const char *path, size_t len);
 static void ask_read_credential(struct ask *ask, const char *head);
 static void ask_read_body(struct ask *ask, const char *body, size_t len);
 static void ask_read_model(struct ask *ask);
@@ -45,6 +52,12 @@ static void ask_write_answer(struct ask *ask);
 static void ask_cut_answer(struct ask *ask, size_t len);
 static void ask_count(struct ask *ask);
 static bool ask_string_is(const cJSON *object, const char *key, const char *value);
+
+void
+ask_be_strict(void)
+{
+    ask_is_strict = true;
+}
 
 void
 ask_read(struct ask *ask, const char *head, const char *body, size_t body_len)
@@ -67,7 +80,12 @@ ask_read(struct ask *ask, const char *head, const char *body, size_t body_len)
                  id + 16);
     if (ask->kind == ASK_MODELS && strcasestr(head, "\r\nanthropic-version:") != NULL)
         ask->is_anthropic = true;
-    if (ask->kind >= ASK_CHAT && ask->kind <= ASK_COUNT_TOKENS)
+    const char *version = strcasestr(head, "\r\nanthropic-version: ");
+
+    if (version != NULL)
+        snprintf(ask->version, sizeof ask->version, "%.*s", (int)strcspn(version + 21, "\r"),
+                 version + 21);
+    if (ask->kind >= ASK_CHAT && ask->kind <= ASK_GENERATE_COUNT)
         ask_read_body(ask, body, body_len);
 }
 
@@ -92,15 +110,42 @@ ask_read_path(struct ask *ask, const char *head)
         ask->kind = ASK_MODELS;
         snprintf(ask->model_id, sizeof ask->model_id, "%.*s", (int)(path + len - id - 8), id + 8);
     }
-    ask->is_gemini = len > 0 && memmem(path, len, "/gemini/", 8) != NULL;
+    ask->is_native = len > 0 && memmem(path, len, "/v1beta/models", 14) != NULL;
+    ask->is_gemini = len > 0 && !ask->is_native && memmem(path, len, "/gemini/", 8) != NULL;
+    if (ask->kind == ASK_GENERATE || ask->kind == ASK_GENERATE_COUNT)
+        ask_read_method(ask, path, len);
     ask->is_anthropic = ask->kind == ASK_MESSAGE || ask->kind == ASK_COUNT_TOKENS ||
                         (len > 0 && memmem(path, len, "/anthropic/", 11) != NULL);
+}
+
+/* Gemini's model and the wish for a stream stand in the path: .../models/MODEL:METHOD?alt=sse. */
+static void
+ask_read_method(struct ask *ask, const char *path, size_t len)
+{
+    const char *model = memmem(path, len, "/models/", 8);
+    const char *method = memrchr(path, ':', len);
+    size_t n = 0;
+
+    if (model == NULL || method == NULL || method < model)
+        return;
+    for (const char *p = model + 8; p < method && n + 1 < sizeof ask->asked; p++) {
+        char hex[3] = {p[0], p[0] == '%' ? p[1] : '\0', p[0] == '%' ? p[2] : '\0'};
+
+        ask->asked[n++] = p[0] == '%' ? (char)strtol(hex + 1, NULL, 16) : p[0];
+        p += p[0] == '%' ? 2 : 0;
+    }
+    bool is_stream = strncmp(method, ":stream", 7) == 0;
+    const char *query = path + len;
+
+    ask->is_stream = is_stream && memmem(query, strcspn(query, " \r"), "alt=sse", 7) != NULL;
+    ask->is_array = is_stream && !ask->is_stream;
 }
 
 static void
 ask_read_credential(struct ask *ask, const char *head)
 {
-    static const char *const names[] = {"\r\nauthorization: Bearer ", "\r\nx-api-key: "};
+    static const char *const names[] = {"\r\nauthorization: Bearer ",
+                                        "\r\nx-api-key: ", "\r\nx-goog-api-key: "};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *value = strcasestr(head, names[i]);
@@ -124,7 +169,8 @@ ask_read_body(struct ask *ask, const char *body, size_t len)
     ask_read_model(ask);
     control_apply(ask);
     ask_read_model_faults(ask);
-    ask->is_stream = cJSON_IsTrue(cJSON_GetObjectItem(ask->tree, "stream"));
+    if (!ask->is_native)
+        ask->is_stream = cJSON_IsTrue(cJSON_GetObjectItem(ask->tree, "stream"));
     ask->wants_usage = cJSON_IsTrue(
         cJSON_GetObjectItem(cJSON_GetObjectItem(ask->tree, "stream_options"), "include_usage"));
     ask->wants_base64 = ask_string_is(ask->tree, "encoding_format", "base64");
@@ -134,6 +180,8 @@ ask_read_body(struct ask *ask, const char *body, size_t len)
     ask_choose_tool(ask);
     ask_write_answer(ask);
     ask_count(ask);
+    if (ask->problem == NULL && (ask_is_strict || ask->fault.strict >= 0))
+        validate_request(ask);
 }
 
 static void
@@ -141,11 +189,12 @@ ask_read_model(struct ask *ask)
 {
     const cJSON *model = cJSON_GetObjectItem(ask->tree, "model");
 
-    if (!cJSON_IsString(model) || model->valuestring[0] == '\0') {
+    if (!ask->is_native && (!cJSON_IsString(model) || model->valuestring[0] == '\0')) {
         ask->problem = "you must provide a model parameter";
         return;
     }
-    snprintf(ask->asked, sizeof ask->asked, "%s", model->valuestring);
+    if (!ask->is_native)
+        snprintf(ask->asked, sizeof ask->asked, "%s", model->valuestring);
     size_t len = strcspn(ask->asked, "!");
 
     snprintf(ask->model, sizeof ask->model, "%.*s", (int)len, ask->asked);
@@ -178,10 +227,14 @@ ask_check(struct ask *ask)
 static void
 ask_read_prompt(struct ask *ask)
 {
-    static const char *const places[] = {"system", "instructions", "prompt", "messages", "input"};
+    static const char *const places[] = {"system", "instructions",      "prompt",  "messages",
+                                         "input",  "systemInstruction", "contents"};
+
+    const cJSON *counted = cJSON_GetObjectItem(ask->tree, "generateContentRequest");
 
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        ask_take_text(ask, cJSON_GetObjectItem(ask->tree, places[i]), true);
+        ask_take_text(ask, cJSON_GetObjectItem(counted == NULL ? ask->tree : counted, places[i]),
+                      true);
     if (ask->user_text == NULL)
         ask->user_text = strdup("");
 }
@@ -190,6 +243,8 @@ ask_read_prompt(struct ask *ask)
 static void
 ask_take_text(struct ask *ask, const cJSON *node, bool is_user)
 {
+    static const char *const members[] = {"content",          "text",     "output", "parts",
+                                          "functionResponse", "response", "error"};
     const cJSON *child;
 
     if (cJSON_IsNumber(node)) {
@@ -208,9 +263,8 @@ ask_take_text(struct ask *ask, const cJSON *node, bool is_user)
                                                  strcmp(role->valuestring, "tool") == 0
                                            : is_user;
 
-        ask_take_text(ask, cJSON_GetObjectItem(node, "content"), speaks);
-        ask_take_text(ask, cJSON_GetObjectItem(node, "text"), speaks);
-        ask_take_text(ask, cJSON_GetObjectItem(node, "output"), speaks);
+        for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+            ask_take_text(ask, cJSON_GetObjectItem(node, members[i]), speaks);
     }
 }
 
@@ -230,32 +284,58 @@ ask_last_item(const struct ask *ask)
 
     if (list == NULL)
         list = cJSON_GetObjectItem(ask->tree, "input");
+    if (list == NULL)
+        list = cJSON_GetObjectItem(ask->tree, "contents");
     return cJSON_IsArray(list) ? cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1) : NULL;
 }
 
 static bool
 ask_has_tool_result(const struct ask *ask)
 {
-    const cJSON *last = ask_last_item(ask), *content = cJSON_GetObjectItem(last, "content");
+    const cJSON *last = ask_last_item(ask), *content = cJSON_GetObjectItem(last, "content"),
+                *parts = cJSON_GetObjectItem(last, "parts");
 
     return ask_string_is(last, "role", "tool") ||
            ask_string_is(last, "type", "function_call_output") ||
-           (cJSON_IsArray(content) && ask_string_is(content->child, "type", "tool_result"));
+           (cJSON_IsArray(content) && ask_string_is(content->child, "type", "tool_result")) ||
+           (cJSON_IsArray(parts) && cJSON_HasObjectItem(parts->child, "functionResponse"));
+}
+
+/* The first of Gemini's functions, or of those that are allowed. */
+static const cJSON *
+ask_declared(const cJSON *tool, const cJSON *config)
+{
+    const cJSON *allowed = cJSON_GetObjectItem(config, "allowedFunctionNames"), *function;
+
+    cJSON_ArrayForEach(function, cJSON_GetObjectItem(tool, "functionDeclarations"))
+    {
+        if (!cJSON_IsArray(allowed) || !cJSON_IsString(allowed->child) ||
+            ask_string_is(function, "name", allowed->child->valuestring))
+            return function;
+    }
+    return NULL;
 }
 
 static void
 ask_choose_tool(struct ask *ask)
 {
     const cJSON *tools = cJSON_GetObjectItem(ask->tree, "tools"),
-                *choice = cJSON_GetObjectItem(ask->tree, "tool_choice");
+                *choice = cJSON_GetObjectItem(ask->tree, "tool_choice"),
+                *config = cJSON_GetObjectItem(cJSON_GetObjectItem(ask->tree, "toolConfig"),
+                                              "functionCallingConfig");
     bool is_forced = ask_string_is(ask->tree, "tool_choice", "required") ||
-                     ask_string_is(choice, "type", "any") || ask_string_is(choice, "type", "tool");
+                     ask_string_is(choice, "type", "any") ||
+                     ask_string_is(choice, "type", "tool") || ask_string_is(config, "mode", "ANY");
 
     if (!cJSON_IsArray(tools) || tools->child == NULL || ask_has_tool_result(ask))
         return;
     if (!is_forced && ask->fault.tools < 0 && strcasestr(ask->user_text, "tool") == NULL)
         return;
     ask->tool = tools->child;
+    if (ask->is_native)
+        ask->tool = ask_declared(ask->tool, config);
+    if (ask->tool == NULL)
+        return;
     ask->n_calls = ask->fault.tools > 0 ? ask->fault.tools : 1;
 }
 
@@ -264,13 +344,16 @@ ask_max_tokens(const struct ask *ask)
 {
     static const char *const names[] = {"max_completion_tokens", "max_tokens", "max_output_tokens"};
 
+    const cJSON *config = cJSON_GetObjectItem(ask->tree, "generationConfig"),
+                *most = cJSON_GetObjectItem(config, "maxOutputTokens");
+
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const cJSON *item = cJSON_GetObjectItem(ask->tree, names[i]);
 
         if (cJSON_IsNumber(item))
             return (int64_t)item->valuedouble;
     }
-    return INT32_MAX;
+    return cJSON_IsNumber(most) ? (int64_t)most->valuedouble : INT32_MAX;
 }
 
 static void
@@ -368,6 +451,8 @@ ask_tool_arguments(const struct ask *ask, long n, struct text *out)
 
     if (schema == NULL)
         schema = cJSON_GetObjectItem(body, "input_schema");
+    if (schema == NULL)
+        schema = cJSON_GetObjectItem(body, "parametersJsonSchema");
     text_str(out, "{");
     cJSON_ArrayForEach(property, cJSON_GetObjectItem(schema, "properties"))
     {

@@ -8,6 +8,8 @@
  * after a tool result "The tool said: " and that, cut at max_tokens. A request with tools whose
  * last user text holds the word "tool" (or tool_choice required/any) is answered by a call of the
  * first tool.
+ *
+ * What is strict (fault.h, or `mockprovider -s`) is checked as the provider would (validate.h).
  */
 #ifndef MOCK_ASK_H
 #define MOCK_ASK_H
@@ -29,6 +31,8 @@ enum ask_kind {
     ASK_RESPONSE,
     ASK_MESSAGE,
     ASK_COUNT_TOKENS,
+    ASK_GENERATE, /* Gemini's own, streamed or not */
+    ASK_GENERATE_COUNT,
     ASK_MODELS,
     ASK_MOCK_STATS,
     ASK_MOCK_LAST,
@@ -36,15 +40,22 @@ enum ask_kind {
     ASK_MOCK_CONTROL,
 };
 
+/* From now on every request is strict. */
+void ask_be_strict(void);
+
 struct ask {
     enum ask_kind kind;
     bool is_anthropic;
-    bool is_gemini;
+    bool is_gemini; /* Google's OpenAI-compatible endpoint */
+    bool is_native; /* Google's own protocol */
+    bool is_array;  /* of that a stream without alt=sse */
     bool is_stream;
     bool wants_usage; /* stream_options.include_usage */
     bool wants_base64;
     bool is_cut_short;   /* the answer was longer than max_tokens */
     const char *problem; /* NULL, or why the request is refused with 400 */
+    char complaint[256]; /* room for it */
+    char version[32];    /* anthropic-version, "" = not sent */
     char asked[256];     /* model as asked, the mock's name in the statistics */
     char model[256];     /* the same without its faults */
     char model_id[256];  /* GET /models/ID, "" for the list */

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: ISC
  *
  * mockprovider - mock providers for `make run`, tests and benchmarks: OpenAI, Anthropic and
- * Google's OpenAI-compatible endpoint on one port, deterministic, with faults on request.
+ * Google (its own protocol and its OpenAI-compatible endpoint) on one port, deterministic, with
+ * faults on request.
  *
- *     mockprovider [-p PORT] [-d] [-j JOURNAL]
+ *     mockprovider [-p PORT] [-d] [-s] [-j JOURNAL]
  *
  * -p 0 (the default) takes a free port. -d: end when the parent process ends. -j: write down what
  * is served (journal.h): by that, books are proven right. Prints "listening
- * 127.0.0.1:PORT" once it serves. Paths: /openai/v1/..., /gemini/v1/..., /anthropic/v1/..., or
- * without the first part. Faults: fault.h. Rules of answers and usage: ask.h.
+ * 127.0.0.1:PORT" once it serves. -s: refuse what the real providers refuse (validate.h). Paths:
+ * /openai/v1/..., /gemini/v1/..., /gemini/v1beta/models/..., /anthropic/v1/..., or without the
+ * first part. Faults: fault.h. Rules of answers and usage: ask.h.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -21,6 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "journal.h"
 #include "server.h"
 
@@ -33,13 +36,15 @@ main(int argc, char **argv)
     in_port_t port = 0;
     int option;
 
-    while ((option = getopt(argc, argv, "p:dj:")) != -1) {
+    while ((option = getopt(argc, argv, "p:dsj:")) != -1) {
         if (option == 'p') {
             port = (in_port_t)strtoul(optarg, NULL, 10);
         } else if (option == 'd') {
             prctl(PR_SET_PDEATHSIG, SIGTERM);
+        } else if (option == 's') {
+            ask_be_strict();
         } else if (option != 'j' || !journal_open(optarg)) {
-            fprintf(stderr, "usage: mockprovider [-p PORT] [-d] [-j JOURNAL]\n");
+            fprintf(stderr, "usage: mockprovider [-p PORT] [-d] [-s] [-j JOURNAL]\n");
             return 2;
         }
     }

@@ -15,6 +15,8 @@ static void script_split(struct script *script);
 static size_t script_n_start_events(const struct ask *ask);
 static void script_comments(struct script *script);
 static void script_event_faults(struct script *script);
+static void script_native_error(const struct ask *ask, int status, const char *message,
+                                struct text *out);
 static void script_raw_event(struct script *script, const char *event, const struct text *data);
 static void script_chunk(struct script *script, const char *bytes, size_t len);
 
@@ -83,7 +85,7 @@ script_head(struct script *script, int status, const char *type)
              "set-cookie: __cf_bm=canary; path=/; HttpOnly\r\nalt-svc: h3=\":443\"; canary\r\n"
              "x-envoy-upstream-service-time: 7\r\nx-canary: canary\r\n"
              "strict-transport-security: max-age=1; canary\r\n");
-    if (fault->retry_after[0] != '\0')
+    if (fault->retry_after[0] != '\0' && !script->ask->is_native) /* there the body says it */
         text_fmt(wire, "retry-after: %s\r\n", fault->retry_after);
     if (fault->redirect >= 0)
         text_str(wire, "location: http://canary.internal/elsewhere\r\n");
@@ -104,6 +106,9 @@ script_head_of_provider(struct script *script)
                  "anthropic-ratelimit-requests-limit: 4000\r\n"
                  "anthropic-ratelimit-requests-remaining: 3999\r\n"
                  "anthropic-ratelimit-requests-reset: 2026-11-25T12:00:00Z\r\n",
+                 serial);
+    else if (script->ask->is_native)
+        text_fmt(&script->wire, "server-timing: gfet4t7; dur=42\r\nx-gemini-canary: %u\r\n",
                  serial);
     else
         text_fmt(&script->wire,
@@ -318,8 +323,10 @@ script_error_text(const struct ask *ask, int status, const char *message, struct
 
     if (strcmp(code, "context_length_exceeded") == 0)
         snprintf(usual, sizeof usual,
-                 ask->is_anthropic
-                     ? "prompt is too long: 210000 tokens > 200000 maximum (canary)"
+                 ask->is_anthropic ? "prompt is too long: 210000 tokens > 200000 maximum (canary)"
+                 : ask->is_native
+                     ? "The input token count (1200000) exceeds the maximum number of tokens "
+                       "allowed (1048576, canary)."
                      : "This model's maximum context length is 128000 tokens (canary).");
     else if (ask->is_anthropic && strcmp(code, "insufficient_quota") == 0)
         snprintf(usual, sizeof usual, "Your credit balance is too low (canary)");
@@ -330,6 +337,10 @@ script_error_text(const struct ask *ask, int status, const char *message, struct
                  "mock error %d at canary.internal:8443 for account canary-org", status);
     if (message == NULL)
         message = usual;
+    if (ask->is_native) {
+        script_native_error(ask, status, message, out);
+        return;
+    }
     if (ask->is_anthropic) {
         text_fmt(out, "{\"type\":\"error\",\"error\":{\"type\":\"%s\",\"message\":", type);
         text_json(out, message, strlen(message));
@@ -345,4 +356,38 @@ script_error_text(const struct ask *ask, int status, const char *message, struct
         text_str(out, "null}}");
     else
         text_fmt(out, "\"%s\"}}", code);
+}
+
+/* Google's status words (protocols.md 4). */
+static const char *
+script_native_status(int status)
+{
+    static const struct {
+        int status;
+        const char *word;
+    } words[] = {{400, "INVALID_ARGUMENT"}, {401, "UNAUTHENTICATED"}, {403, "PERMISSION_DENIED"},
+                 {404, "NOT_FOUND"},        {409, "ABORTED"},         {429, "RESOURCE_EXHAUSTED"},
+                 {499, "CANCELLED"},        {500, "INTERNAL"},        {503, "UNAVAILABLE"},
+                 {504, "DEADLINE_EXCEEDED"}};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (words[i].status == status)
+            return words[i].word;
+    }
+    return status < 500 ? "FAILED_PRECONDITION" : "UNKNOWN";
+}
+
+/* Google has no header for the delay. */
+static void
+script_native_error(const struct ask *ask, int status, const char *message, struct text *out)
+{
+    text_fmt(out, "{\"error\":{\"code\":%d,\"message\":", status);
+    text_json(out, message, strlen(message));
+    text_fmt(out, ",\"status\":\"%s\"", script_native_status(status));
+    if (ask->fault.retry_after[0] != '\0')
+        text_fmt(out,
+                 ",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\","
+                 "\"retryDelay\":\"%ss\"}]",
+                 ask->fault.retry_after);
+    text_str(out, "}}");
 }

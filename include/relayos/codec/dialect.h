@@ -150,6 +150,8 @@ struct reply_stream {
     struct buf answer_id; /* Responses: the id given out, for an event of our own */
 };
 
+/* Of a protocol that no client speaks (Gemini) only what a translated call needs is set: name,
+ * protocol, read_error and the headers. */
 struct dialect {
     const char *name;
     enum protocol protocol;

@@ -28,6 +28,10 @@ void json_out_str(struct json_out *out, const char *key, const char *value); /* 
 void json_out_int(struct json_out *out, const char *key, int64_t value);
 void json_out_bool(struct json_out *out, const char *key, bool value);
 void json_out_null(struct json_out *out, const char *key);
+/* A string given as it stands between the quotes of another JSON text. */
+void json_out_raw_string(struct json_out *out, const char *key, struct slice raw);
+/* A key as it stands in another JSON text; its value comes next, with key NULL. */
+void json_out_raw_key(struct json_out *out, struct slice raw);
 /* Bytes that are JSON already. */
 void json_out_raw(struct json_out *out, const char *key, struct slice json);
 

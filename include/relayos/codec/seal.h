@@ -34,4 +34,9 @@ int seal_id(struct seal *seal, uint64_t owner_hash, uint32_t place, struct slice
 int seal_open(struct seal *seal, uint64_t owner_hash, struct slice sealed, uint32_t *out_place,
               struct buf *out) MUST_CHECK;
 
+/* What proves later that bytes were given to this owner by us: HMAC-SHA-256, cut. */
+#define SEAL_MAC_SIZE 16
+void seal_mac(struct seal *seal, uint64_t owner_hash, struct slice bytes,
+              uint8_t out[SEAL_MAC_SIZE]);
+
 #endif

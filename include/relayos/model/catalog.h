@@ -14,9 +14,10 @@
 
 /* Wire protocols, as bits: what an upstream speaks. Rows of codec/dialects.def, same order. */
 enum protocol {
-    PROTOCOL_OPENAI_CHAT,       /* /chat/completions, /completions, /embeddings */
-    PROTOCOL_OPENAI_RESPONSES,  /* /responses */
-    PROTOCOL_ANTHROPIC_MESSAGES /* /messages, /messages/count_tokens */
+    PROTOCOL_OPENAI_CHAT,        /* /chat/completions, /completions, /embeddings */
+    PROTOCOL_OPENAI_RESPONSES,   /* /responses */
+    PROTOCOL_ANTHROPIC_MESSAGES, /* /messages, /messages/count_tokens */
+    PROTOCOL_GEMINI              /* Google's own; upstreams only */
 };
 #define PROTOCOL_BIT(p) (1u << (p))
 

@@ -201,3 +201,19 @@ Test(anthropic_messages, an_error_of_ours_is_an_error_event)
                "\"message\":\"busy\"},\"request_id\":\"" RUN_ID "\"}\n\n");
     run_end(&run);
 }
+
+Test(anthropic_messages, tells_a_thread_client_to_send_the_whole_history)
+{
+    const struct uuid id = run_context(OPERATION_MESSAGE, false).request_id;
+    struct buf out;
+
+    buf_init(&out, 4096);
+    dialect_of(PROTOCOL_ANTHROPIC_MESSAGES)
+        ->write_error(ERR_CATEGORY_UNSUPPORTED_PARAMETER, SLICE_LIT("no"), SLICE_LIT("thread"), id,
+                      &out);
+    cr_expect(slice_eq_str(buf_slice(&out),
+                           "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\","
+                           "\"message\":\"no\",\"details\":{\"error_code\":"
+                           "\"thread_unsupported_request\"}},\"request_id\":\"" RUN_ID "\"}"));
+    buf_fini(&out);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * Tools of a request as Messages has them, and which of them the model is to call
+ * (protocols.md 7.3).
+ */
+#include "json_walk.h"
+#include "messages_write.h"
+
+static void write_tool(struct messages_writing *w, const struct neutral_tool *tool);
+static void write_schema(struct messages_writing *w, const struct neutral_tool *tool);
+
+uint32_t
+messages_tools_write(struct messages_writing *w)
+{
+    const struct neutral_request *request = w->request;
+    const bool is_native = request->protocol == PROTOCOL_ANTHROPIC_MESSAGES;
+    bool has_dropped = false;
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < request->n_tools; i++) {
+        const struct neutral_tool *tool = &request->tools[i];
+
+        if (tool->kind == NEUTRAL_SERVER_TOOL && !is_native) {
+            has_dropped = true;
+            continue;
+        }
+        if (n++ == 0)
+            json_out_array(&w->json, "tools");
+        if (tool->kind == NEUTRAL_SERVER_TOOL)
+            json_out_raw(&w->json, NULL, tool->json);
+        else
+            write_tool(w, tool);
+    }
+    if (n > 0)
+        json_out_end_array(&w->json);
+    if (has_dropped)
+        translate_drop(w->dropped, "tools");
+    return n;
+}
+
+static void
+write_tool(struct messages_writing *w, const struct neutral_tool *tool)
+{
+    json_out_object(&w->json, NULL);
+    json_out_raw_string(&w->json, "name", translate_name(w->arena, tool->name));
+    if (tool->description.len > 0)
+        json_out_raw_string(&w->json, "description", tool->description);
+    write_schema(w, tool);
+    if (tool->strict == NEUTRAL_YES && messages_write_takes(w, CAP_STRICT_TOOLS))
+        json_out_bool(&w->json, "strict", true);
+    messages_content_write_cache(w, tool->cache_control);
+    json_out_end_object(&w->json);
+}
+
+/* An object it must be, and say so. */
+static void
+write_schema(struct messages_writing *w, const struct neutral_tool *tool)
+{
+    struct json_walk walk = json_walk_in(tool->schema);
+    struct json_member type, first;
+
+    if (tool->kind == NEUTRAL_CUSTOM) {
+        json_out_raw(&w->json, "input_schema",
+                     SLICE_LIT("{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
+                               "\"string\"}},\"required\":[\"input\"]}"));
+    } else if (tool->schema.len < 2 || tool->schema.ptr[0] != '{') {
+        json_out_raw(&w->json, "input_schema",
+                     SLICE_LIT("{\"type\":\"object\",\"properties\":{}}"));
+    } else if (json_find_in(tool->schema, "type", &type)) {
+        json_out_raw(&w->json, "input_schema", tool->schema);
+    } else {
+        json_out_raw(&w->json, "input_schema", SLICE_LIT("{\"type\":\"object\""));
+        if (json_walk_member(&walk, &first))
+            buf_append_byte(w->json.buf, ',');
+        buf_append_slice(w->json.buf, slice_sub(tool->schema, 1, tool->schema.len));
+    }
+}
+
+void
+messages_tools_write_choice(struct messages_writing *w)
+{
+    static const char *const words[] = {
+        [NEUTRAL_CHOICE_UNSAID] = "auto", [NEUTRAL_CHOICE_AUTO] = "auto",
+        [NEUTRAL_CHOICE_NONE] = "none",   [NEUTRAL_CHOICE_REQUIRED] = "any",
+        [NEUTRAL_CHOICE_TOOL] = "tool",
+    };
+    const struct neutral_request *request = w->request;
+    enum neutral_choice choice = request->choice;
+
+    /* What a model does not take, a line of its instructions says: messages_request_write.c. */
+    if (messages_write_is_forced(request) && !messages_write_takes(w, CAP_FORCED_TOOL))
+        choice = NEUTRAL_CHOICE_AUTO;
+    if (choice == NEUTRAL_CHOICE_UNSAID && request->parallel_tools != NEUTRAL_NO)
+        return;
+    json_out_object(&w->json, "tool_choice");
+    json_out_str(&w->json, "type", words[choice]);
+    if (choice == NEUTRAL_CHOICE_TOOL)
+        json_out_raw_string(&w->json, "name", translate_name(w->arena, request->choice_name));
+    if (request->parallel_tools == NEUTRAL_NO && choice != NEUTRAL_CHOICE_NONE)
+        json_out_bool(&w->json, "disable_parallel_tool_use", true);
+    json_out_end_object(&w->json);
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * What chat upstreams are sent, OpenAI's own and those that know less.
+ */
+#include "translate_run.h"
+#include "translators.h"
+
+/* A request of a client's, as chat upstreams get it for a model. */
+static struct translate_run
+run(enum operation operation, const char *model, const char *body)
+{
+    struct translate_run r = {
+        .operation = operation,
+        .upstream = PROTOCOL_OPENAI_CHAT,
+        .model = slice_str(model),
+        .is_openai = model[0] == 'g' || model[0] == 'o',
+    };
+
+    run_request(&r, slice_str(body));
+    buf_append_byte(&r.written, '\0');
+    return r;
+}
+
+static void
+expect_dropped(const struct translate_run *r, const char *names)
+{
+    cr_expect(slice_eq_str(slice_of(r->dropped.names, r->dropped.len), names), "dropped %.*s",
+              (int)r->dropped.len, r->dropped.names);
+}
+
+#define USER     "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]"
+#define FUNCTION "{\"type\":\"function\",\"function\":{\"name\":\"f\"}}"
+#define EXPECT(r, text)                                                                            \
+    cr_expect(strstr((r).written.ptr, text) != NULL, "%s\nnot in\n%s", text, (r).written.ptr)
+#define EXPECT_NOT(r, text)                                                                        \
+    cr_expect(strstr((r).written.ptr, text) == NULL, "%s\nin\n%s", text, (r).written.ptr)
+
+Test(chat_request_write, sends_openai_its_own_words)
+{
+    struct translate_run r =
+        run(OPERATION_CHAT, "gpt-5.6",
+            "{\"messages\":[{\"role\":\"system\",\"content\":\"a\"},{\"role\":\"user\",\"content\":"
+            "\"hi\"}],\"max_tokens\":999999,\"temperature\":1,\"stop\":\"x\",\"stream\":true,"
+            "\"reasoning_effort\":\"max\",\"verbosity\":\"low\",\"prompt_cache_key\":\"k\"}");
+
+    cr_assert_eq(r.err, 0);
+    cr_expect_str_eq(
+        r.written.ptr,
+        "{\"model\":\"gpt-5.6\",\"messages\":[{\"role\":\"developer\",\"content\":\"a\"},"
+        "{\"role\":\"user\",\"content\":\"hi\"}],\"max_completion_tokens\":128000,"
+        "\"reasoning_effort\":\"xhigh\",\"prompt_cache_key\":\"k\",\"verbosity\":\"low\","
+        "\"stream\":true,\"stream_options\":{\"include_usage\":true}}");
+    expect_dropped(&r, "temperature, stop");
+    run_end(&r);
+}
+
+Test(chat_request_write, sends_others_only_what_all_know)
+{
+    struct translate_run r =
+        run(OPERATION_CHAT, "llama-4",
+            "{\"messages\":[{\"role\":\"developer\",\"content\":\"a\"},{\"role\":\"user\","
+            "\"content\":\"hi\"}],\"max_completion_tokens\":50,\"temperature\":0.70,\"top_k\":4,"
+            "\"stop\":[\"1\",\"2\",\"3\",\"4\",\"5\"],\"reasoning_effort\":\"high\","
+            "\"verbosity\":\"low\",\"metadata\":{\"a\":\"b\"},\"seed\":3}");
+
+    cr_assert_eq(r.err, 0);
+    cr_expect_str_eq(r.written.ptr,
+                     "{\"model\":\"llama-4\",\"messages\":[{\"role\":\"system\",\"content\":\"a\"},"
+                     "{\"role\":\"user\",\"content\":\"hi\"}],\"max_tokens\":50,"
+                     "\"temperature\":0.70,\"seed\":3,\"stop\":[\"1\",\"2\",\"3\",\"4\"]}");
+    expect_dropped(&r, "top_k, stop, reasoning_effort, verbosity, metadata");
+    run_end(&r);
+}
+
+Test(chat_request_write, gives_each_model_the_effort_it_knows)
+{
+    static const struct {
+        const char *model, *effort, *want;
+    } cases[] = {
+        {"gpt-5", "minimal", "\"reasoning_effort\":\"minimal\""},
+        {"gpt-5.2", "minimal", "\"reasoning_effort\":\"low\""},
+        {"o3", "minimal", "\"reasoning_effort\":\"low\""},
+        {"o3", "xhigh", "\"reasoning_effort\":\"high\""},
+        {"gpt-5.1", "none", "\"reasoning_effort\":\"none\""},
+        {"gpt-5", "none", NULL},
+        {"gpt-4.1", "high", NULL},
+        {"deepseek-reasoner", "medium", "\"reasoning_effort\":\"medium\""},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char body[256];
+
+        snprintf(body, sizeof(body), "{" USER ",\"reasoning_effort\":\"%s\"}", cases[i].effort);
+        struct translate_run r = run(OPERATION_CHAT, cases[i].model, body);
+        cr_assert_eq(r.err, 0);
+        if (cases[i].want == NULL)
+            EXPECT_NOT(r, "reasoning_effort");
+        else
+            EXPECT(r, cases[i].want);
+        run_end(&r);
+    }
+}
+
+Test(chat_request_write, takes_sampling_of_a_model_that_is_told_not_to_reason)
+{
+    struct translate_run r = run(OPERATION_CHAT, "gpt-5.1",
+                                 "{" USER ",\"temperature\":0.2,\"reasoning_effort\":\"none\"}");
+
+    EXPECT(r, "\"temperature\":0.2");
+    run_end(&r);
+}
+
+Test(chat_request_write, moves_media_of_results_behind_them)
+{
+    struct translate_run r = run(
+        OPERATION_MESSAGE, "gpt-4.1",
+        "{\"max_tokens\":5,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},"
+        "{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"c\",\"name\":\"f\","
+        "\"input\":{ \"a\" : 1.0 }}]},{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\","
+        "\"tool_use_id\":\"c\",\"is_error\":true,\"content\":[{\"type\":\"image\",\"source\":{"
+        "\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"AA\"}},{\"type\":\"text\","
+        "\"text\":\"bad\"}]}]}]}");
+
+    cr_assert_eq(r.err, 0);
+    EXPECT(r, "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c\",\"type\":"
+              "\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1.0}\"}}]},"
+              "{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":"
+              "\"Error: [image: attached below]\\nbad\"},{\"role\":\"user\",\"content\":["
+              "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,AA\"}}]}");
+    run_end(&r);
+}
+
+Test(chat_request_write, shows_text_files_as_text_and_keeps_documents)
+{
+    struct translate_run r = run(
+        OPERATION_CHAT, "gpt-4.1",
+        "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"file\",\"file\":{\"filename\":"
+        "\"a.txt\",\"file_data\":\"data:text/plain;base64,c2FpbCAiYXQiIGRhd24=\"}},"
+        "{\"type\":\"file\",\"file\":{\"file_data\":\"data:application/pdf;base64,JV\"}}]}]}");
+
+    cr_assert_eq(r.err, 0);
+    EXPECT(r, "{\"type\":\"text\",\"text\":\"a.txt:\\nsail \\\"at\\\" dawn\"}");
+    EXPECT(r, "{\"type\":\"file\",\"file\":{\"filename\":\"document.pdf\",\"file_data\":"
+              "\"data:application/pdf;base64,JV\"}}");
+    run_end(&r);
+}
+
+Test(chat_request_write, gives_custom_tools_to_those_that_know_them)
+{
+    const char *body =
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"assistant\","
+        "\"tool_calls\":[{\"id\":\"c\",\"type\":\"custom\",\"custom\":{\"name\":\"p\",\"input\":"
+        "\"x\\ny\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":\"ok\"}],"
+        "\"tools\":[{\"type\":\"custom\",\"custom\":{\"name\":\"p\",\"format\":{\"type\":"
+        "\"grammar\",\"grammar\":{\"definition\":\"d\",\"syntax\":\"lark\"}}}}],"
+        "\"tool_choice\":{\"type\":\"custom\",\"custom\":{\"name\":\"p\"}}}";
+    struct translate_run r = run(OPERATION_CHAT, "gpt-5", body);
+
+    cr_assert_eq(r.err, 0);
+    EXPECT(r, "{\"type\":\"custom\",\"custom\":{\"name\":\"p\",\"format\":{\"type\":\"grammar\","
+              "\"grammar\":{\"definition\":\"d\",\"syntax\":\"lark\"}}}}");
+    EXPECT(r, "\"custom\":{\"name\":\"p\",\"input\":\"x\\ny\"}");
+    EXPECT(r, "\"tool_choice\":{\"type\":\"custom\",\"custom\":{\"name\":\"p\"}}");
+    run_end(&r);
+    r = run(OPERATION_CHAT, "llama-4", body);
+    EXPECT(r,
+           "\"parameters\":{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}}");
+    EXPECT(r, "\"arguments\":\"{\\\"input\\\":\\\"x\\\\ny\\\"}\"");
+    EXPECT(r, "\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"p\"}}");
+    run_end(&r);
+}
+
+Test(chat_request_write, gives_open_thinking_back_inside_a_tool_loop_only)
+{
+    const char *turn = "{\"role\":\"assistant\",\"reasoning_content\":\"hm\",\"tool_calls\":["
+                       "{\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":\"f\","
+                       "\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"tool_call_id\":\"c\","
+                       "\"content\":\"ok\"}";
+    char body[1024];
+
+    snprintf(body, sizeof(body), "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},%s]}",
+             turn);
+    struct translate_run r = run(OPERATION_CHAT, "deepseek-reasoner", body);
+    EXPECT(r, "\"reasoning_content\":\"hm\"");
+    run_end(&r);
+    r = run(OPERATION_CHAT, "gpt-5", body);
+    EXPECT_NOT(r, "reasoning_content");
+    run_end(&r);
+    snprintf(body, sizeof(body),
+             "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},%s,"
+             "{\"role\":\"user\",\"content\":\"next\"}]}",
+             turn);
+    r = run(OPERATION_CHAT, "deepseek-reasoner", body);
+    EXPECT_NOT(r, "reasoning_content");
+    run_end(&r);
+}
+
+Test(chat_request_write, leaves_out_tools_of_providers_but_not_in_silence)
+{
+    struct translate_run r = run(OPERATION_CHAT, "gpt-4.1",
+                                 "{" USER ",\"tools\":[{\"type\":\"web_search\"}," FUNCTION "],"
+                                 "\"tool_choice\":\"required\",\"parallel_tool_calls\":false}");
+
+    cr_assert_eq(r.err, 0);
+    EXPECT(r,
+           "\"tools\":[" FUNCTION "],\"tool_choice\":\"required\",\"parallel_tool_calls\":false");
+    expect_dropped(&r, "tools");
+    run_end(&r);
+    r = run(OPERATION_CHAT, "gpt-4.1",
+            "{" USER ",\"tools\":[{\"type\":\"web_search\"}],\"tool_choice\":\"required\"}");
+    cr_expect_eq(r.err, ERR_UNSUPPORTED_PARAMETER);
+    run_end(&r);
+    r = run(OPERATION_CHAT, "gpt-4.1", "{" USER ",\"parallel_tool_calls\":true}");
+    cr_assert_eq(r.err, 0);
+    EXPECT_NOT(r, "parallel_tool_calls");
+    run_end(&r);
+}
+
+Test(chat_request_write, refuses_what_is_in_a_store_of_others)
+{
+    static const char *const parts[] = {
+        "{\"type\":\"document\",\"source\":{\"type\":\"file\",\"file_id\":\"f\"}}",
+        "{\"type\":\"document\",\"source\":{\"type\":\"url\",\"url\":\"https://x.example/a\"}}",
+        "{\"type\":\"image\",\"source\":{\"type\":\"file\",\"file_id\":\"f\"}}",
+    };
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        char body[512];
+
+        snprintf(body, sizeof(body),
+                 "{\"max_tokens\":5,\"messages\":[{\"role\":\"user\",\"content\":[%s]}]}",
+                 parts[i]);
+        struct translate_run r = run(OPERATION_MESSAGE, "gpt-4.1", body);
+        cr_expect_eq(r.err, ERR_UNSUPPORTED_PARAMETER, "%s", parts[i]);
+        cr_expect(r.why.detail[0] != '\0');
+        run_end(&r);
+    }
+}
+
+Test(chat_request_write, tells_a_long_user_by_its_hash)
+{
+    struct translate_run r =
+        run(OPERATION_CHAT, "gpt-4.1",
+            "{" USER ",\"user\":\"0123456789012345678901234567890123456789012345678901234567890123"
+            "45\"}");
+
+    EXPECT(r, "\"user\":\"82db6bb07e2233c096811f645f2b5549ffb21b98eca1e9aca25706eee4c239ef");
+    run_end(&r);
+}
+
+/* What was read of what was written is written the same: nothing is lost, nothing changes. */
+Test(chat_request_write, keeps_all_of_a_request_that_goes_round)
+{
+    const char *body =
+        "{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":["
+        "{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image_url\",\"image_url\":{\"url\":"
+        "\"data:image/png;base64,AA\",\"detail\":\"low\"}}]},{\"role\":\"assistant\",\"content\":"
+        "\"t\",\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":\"f\","
+        "\"arguments\":\"{\\\"z\\\": 1.50, \\\"a\\\":\\\"\\\\u00e9\\\"}\"}}]},{\"role\":\"tool\","
+        "\"tool_call_id\":\"c\",\"content\":\"r\"},{\"role\":\"user\",\"content\":\"b\"}],"
+        "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":\"d\","
+        "\"parameters\":{\"type\":\"object\"},\"strict\":true}}],\"tool_choice\":{\"type\":"
+        "\"function\",\"function\":{\"name\":\"f\"}},\"max_tokens\":9,\"temperature\":0.10,"
+        "\"seed\":12345678901234567890,\"response_format\":{\"type\":\"json_schema\","
+        "\"json_schema\":{\"name\":\"n\",\"schema\":{\"a\":1.0},\"strict\":true}},\"stream\":true}";
+    struct translate_run once = run(OPERATION_CHAT, "gpt-4.1", body);
+    struct translate_run twice = run(OPERATION_CHAT, "gpt-4.1", once.written.ptr);
+    struct translate_run again = run(OPERATION_CHAT, "gpt-4.1", body);
+
+    cr_assert(once.err == 0 && twice.err == 0);
+    cr_expect_str_eq(once.written.ptr, twice.written.ptr);
+    cr_expect_str_eq(once.written.ptr, again.written.ptr);
+    EXPECT(once, "\"seed\":12345678901234567890");
+    EXPECT(once, "\"detail\":\"low\"");
+    run_end(&once);
+    run_end(&twice);
+    run_end(&again);
+}
