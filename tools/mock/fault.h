@@ -31,6 +31,7 @@
  *   in=N out=N cached=N cache-write=N reasoning=N      the usage reported
  *   chunks=N, size=BYTES  pieces and length of the text; tools=N calls that many tools
  *   flex                was served in that service tier (chat, Responses)
+ *   long-id             a response's id is far too long in the end (Responses)
  */
 #ifndef MOCK_FAULT_H
 #define MOCK_FAULT_H
@@ -75,7 +76,8 @@
     FAULT("chunks", chunks)                                                                        \
     FAULT("size", size)                                                                            \
     FAULT("tools", tools)                                                                          \
-    FAULT("flex", flex)
+    FAULT("flex", flex)                                                                            \
+    FAULT("long-id", long_id)
 
 struct fault {
 #define FAULT(name, member) long member;
