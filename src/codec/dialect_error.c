@@ -173,6 +173,7 @@ static struct verdict by_word(const struct complaint *complaint, const struct ve
                               size_t n);
 static struct verdict by_phrase(struct slice text);
 static bool is_about_credential(uint16_t refusal);
+static bool is_about_size(struct slice text);
 static enum err_category by_status(int status);
 static bool is_request_path(struct slice param);
 static const char *fill_hole(enum err_category category, struct slice *before, const char **after);
@@ -191,6 +192,8 @@ dialect_read_error(int status, struct slice body, struct buf *scratch, struct re
     struct verdict verdict = classify(&complaint);
     facts->category = verdict.category;
     facts->refusal = verdict.refusal;
+    facts->is_askers_own =
+        verdict.category == ERR_CATEGORY_UPSTREAM_RATE_LIMITED && is_about_size(complaint.text);
     facts->error_text = complaint.text;
     if (is_request_path(complaint.param))
         facts->error_param = complaint.param;
@@ -365,6 +368,25 @@ static bool
 is_about_credential(uint16_t refusal)
 {
     return refusal == 401 || refusal == 402;
+}
+
+/* A 429 that all others need not wait for, nor this one: it will not fit in the next minute either.
+ */
+static bool
+is_about_size(struct slice text)
+{
+    static const char *const beginnings[] = {
+        "request too large",                                 /* OpenAI: tokens per minute */
+        "extra usage is required for long context requests", /* Anthropic */
+    };
+
+    for (size_t i = 0; i < COUNT_OF(beginnings); i++) {
+        size_t len = strlen(beginnings[i]);
+
+        if (text.len >= len && slice_eq_nocase(slice_sub(text, 0, len), slice_str(beginnings[i])))
+            return true;
+    }
+    return false;
 }
 
 static enum err_category

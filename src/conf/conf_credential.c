@@ -4,14 +4,20 @@
  */
 #include "conf_credential.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "conf_kind.h"
 #include "conf_url.h"
 #include "relayos/base/hash.h"
+#include "relayos/model/flight.h"
 
 #define MOCK_CREDENTIAL "mock-credential"
+
+static_assert(sizeof(((struct credential_record *)0)->name) ==
+                  sizeof(((struct flight_attempt *)0)->credential),
+              "two that a trace calls the same would be taken for one");
 
 static int read_one(struct conf_reader *reader, const struct conf_node *node,
                     struct conf_upstream *upstream);

@@ -4,6 +4,7 @@
  */
 #include "conf_model.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -265,8 +266,9 @@ check_ids(struct conf_reader *reader, const struct conf_node *node)
         n_equal += ids[i] == ids[i - 1];
     free(ids);
     if (n_routes > (size_t)conf->capacity_routes)
-        return directive_fail_key(reader, node, "%zu routes are more than capacity.routes (%lld)",
-                                  n_routes, (long long)conf->capacity_routes);
+        return directive_fail_key(
+            reader, node, "%zu routes are more than capacity.routes (%" PRId64 "): raise it",
+            n_routes, conf->capacity_routes);
     if (n_equal > 0)
         return directive_fail_key(reader, node,
                                   "two routes or keys happen to have the same id: rename an "

@@ -40,8 +40,9 @@ conf_upstream_read_all(struct conf_reader *reader, const struct directive *row,
     if (node->kind != CONF_NODE_MAP || node->n_children == 0)
         return directive_fail(reader, node, "'upstreams' must have at least one NAME: {...}");
     if (node->n_children > conf->capacity_upstreams)
-        return directive_fail_key(reader, node, "%u upstreams are more than capacity.upstreams",
-                                  node->n_children);
+        return directive_fail_key(
+            reader, node, "%u upstreams are more than capacity.upstreams (%" PRId64 "): raise it",
+            node->n_children, conf->capacity_upstreams);
     conf->upstreams = mem_zalloc(node->n_children * sizeof(*conf->upstreams));
     for (const struct conf_node *item = node->first; item != NULL; item = item->next) {
         struct conf_upstream *upstream = &conf->upstreams[conf->n_upstreams];

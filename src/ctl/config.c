@@ -43,7 +43,10 @@ config_read_places(const char *path)
     struct errmsg why;
 
     if (conf_load(path, any_value, &conf, &why) != 0)
-        (void)client_fail(0, "%s", why.text);
+        (void)client_fail(0,
+                          "%s\nrelayosctl: until the file is mended, name the control socket "
+                          "with -s",
+                          why.text);
     return conf;
 }
 

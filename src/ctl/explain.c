@@ -19,8 +19,10 @@ static void print_rate(const struct frame_value *rate, struct print_table *table
 static void print_quota(const struct frame_value *quota, struct print_table *table);
 static void cell_amount(struct print_table *table, const struct frame_value *quota,
                         const char *member);
-static void print_routes(const struct frame_value *routes, struct buf *out);
-static void print_route(const struct frame_value *route, size_t n, struct print_table *table);
+static void print_routes(const struct frame_value *result, struct buf *out);
+static void print_name(struct slice model, const struct frame_value *routes, size_t n,
+                       struct print_table *table);
+static void print_route(const struct frame_value *route, struct print_table *table);
 static void format_state(const struct frame_value *route, char out[CELL]);
 static void format_load(const struct frame_value *route, char out[CELL]);
 static void format_elapsed(const struct frame_value *map, const char *member, char out[CELL]);
@@ -60,7 +62,7 @@ explain_print(const struct frame_value *result, const struct args *args, struct 
     print_head(result, out);
     print_estimate(frame_get(result, "estimate"), out);
     print_limits(result, out);
-    print_routes(frame_get(result, "routes"), out);
+    print_routes(result, out);
     print_fallbacks(result, out);
     print_verdict(result, out);
 }
@@ -162,31 +164,49 @@ cell_amount(struct print_table *table, const struct frame_value *quota, const ch
 /* ---- where it would go ---- */
 
 static void
-print_routes(const struct frame_value *routes, struct buf *out)
+print_routes(const struct frame_value *result, struct buf *out)
 {
-    struct print_table *table = print_table_new(
-        "># ROUTE >TIER >WEIGHT >FIRST >SCORE >COST >IN-FLIGHT >SUCCESS >FIRST-TOKEN STATE");
+    const struct frame_value *routes = frame_get(result, "routes");
+    struct slice model = frame_get_str(result, "model");
+    struct print_table *table =
+        print_table_new("># ROUTE >TIER >CHANCE >SCORE >COST >IN-FLIGHT >SUCCESS >TOKEN STATE");
 
-    for (size_t n = 0; n < frame_length(routes); n++)
-        print_route(frame_at(routes, n), n, table);
+    for (size_t n = 0; n < frame_length(routes); n++) {
+        print_cell(table, frame_get_int(frame_at(routes, n), "score", 0) == 0 ? "-" : "%zu", n + 1);
+        print_name(model, routes, n, table);
+        print_route(frame_at(routes, n), table);
+    }
     buf_append_byte(out, '\n');
     print_table_end(&table, "The model has no route.", out);
 }
 
+/* As route list has it, to be given to route show. */
 static void
-print_route(const struct frame_value *route, size_t n, struct print_table *table)
+print_name(struct slice model, const struct frame_value *routes, size_t n,
+           struct print_table *table)
 {
-    struct slice upstream = frame_get_str(route, "upstream"),
-                 model = frame_get_str(route, "upstream_model");
+    struct slice upstream = frame_get_str(frame_at(routes, n), "upstream"),
+                 asked = frame_get_str(frame_at(routes, n), "upstream_model");
+    size_t n_same = 0;
+
+    for (size_t i = 0; i < frame_length(routes); i++)
+        n_same += slice_eq(frame_get_str(frame_at(routes, i), "upstream"), upstream);
+    print_cell(table, "%.*s/%.*s%s%.*s", (int)model.len, model.ptr, (int)upstream.len, upstream.ptr,
+               n_same > 1 ? "/" : "", n_same > 1 ? (int)asked.len : 0, asked.ptr);
+}
+
+static void
+print_route(const struct frame_value *route, struct print_table *table)
+{
     int64_t score = frame_get_int(route, "score", 0);
     char cell[CELL];
 
-    print_cell(table, score == 0 ? "-" : "%zu", n + 1);
-    print_cell(table, "%.*s/%.*s", (int)upstream.len, upstream.ptr, (int)model.len, model.ptr);
     print_cell(table, "%lld", (long long)frame_get_int(route, "tier", 0));
-    print_cell(table, "%lld", (long long)frame_get_int(route, "weight", 0));
     print_cell(table, "%.1f%%", (double)frame_get_int(route, "first_permille", 0) / 10);
-    print_cell(table, score == 0 ? "-" : "%lld", (long long)score);
+    if (score == 0)
+        print_cell(table, "-");
+    else
+        print_cell_count(table, score);
     print_cell_usd(table, frame_get_int(route, "cost_nusd", 0));
     format_load(route, cell);
     print_cell(table, "%s", cell);

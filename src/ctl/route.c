@@ -7,15 +7,19 @@
 #include "relayos/base/clock.h"
 #include "relayos/base/text.h"
 
-#define CELL 48
+#define CELL       48
+#define SUCCESS_US INT64_C(10000000) /* shares of success are of no longer ago */
 
+static void format_state(const struct frame_value *map, char out[CELL]);
 static void format_load(const struct frame_value *route, char out[CELL]);
+static void format_success(const struct frame_value *route, char out[CELL]);
 static void format_share(int64_t part, int64_t whole, char out[CELL]);
 static void format_elapsed(const struct frame_value *map, const char *key, char out[CELL]);
-static void format_until(const struct frame_value *map, char out[CELL]);
+static int64_t time_left_us(const struct frame_value *map);
 static void format_ago(const struct frame_value *map, const char *key, char out[CELL]);
 static void format_probe(const struct frame_value *probe, char out[CELL]);
 static void print_state(const struct frame_value *route, struct buf *out);
+static void print_counts(const struct frame_value *route, struct buf *out);
 static void print_figures(const struct frame_value *route, struct buf *out);
 static void print_probe(const struct frame_value *probe, struct buf *out);
 static void print_credentials(const struct frame_value *credentials, struct buf *out);
@@ -42,8 +46,7 @@ route_print_list(const struct frame_value *result, const struct args *args, stru
 {
     const struct frame_value *routes = frame_get(result, "routes");
     struct print_table *table =
-        print_table_new("ID ROUTE >TIER >WEIGHT STATE >IN-FLIGHT >SUCCESS >FIRST-TOKEN >P95 "
-                        ">CACHED PROBE UNTIL");
+        print_table_new("ID ROUTE >TIER STATE >IN-FLIGHT >SUCCESS >TOKEN >P95 >CACHED PROBE");
     char cell[CELL];
 
     (void)args;
@@ -53,11 +56,11 @@ route_print_list(const struct frame_value *result, const struct args *args, stru
         print_cell_text(table, frame_get_str(route, "id"));
         print_cell_text(table, frame_get_str(route, "name"));
         print_cell(table, "%lld", (long long)frame_get_int(route, "tier", 0));
-        print_cell(table, "%lld", (long long)frame_get_int(route, "weight", 0));
-        print_cell_text(table, frame_get_str(route, "state"));
+        format_state(route, cell);
+        print_cell(table, "%s", cell);
         format_load(route, cell);
         print_cell(table, "%s", cell);
-        format_share(frame_get_int(route, "success_permille", 0), 1000, cell);
+        format_success(route, cell);
         print_cell(table, "%s", cell);
         format_elapsed(route, "first_token_us", cell);
         print_cell(table, "%s", cell);
@@ -68,10 +71,28 @@ route_print_list(const struct frame_value *result, const struct args *args, stru
         print_cell(table, "%s", cell);
         format_probe(frame_get(route, "probe"), cell);
         print_cell(table, "%s", cell);
-        format_until(route, cell);
-        print_cell(table, "%s", cell);
     }
     print_table_end(&table, "There is no route.", out);
+}
+
+/* "up", or "open 3.52 s": for how long yet. */
+static void
+format_state(const struct frame_value *map, char out[CELL])
+{
+    struct slice state = frame_get_str(map, "state");
+    char left[32] = "";
+
+    if (frame_get_int(map, "until_us", 0) != 0)
+        print_elapsed(time_left_us(map), left);
+    snprintf(out, CELL, "%.*s%s%s", (int)state.len, state.ptr, left[0] == '\0' ? "" : " ", left);
+}
+
+static int64_t
+time_left_us(const struct frame_value *map)
+{
+    int64_t left_us = frame_get_int(map, "until_us", 0) - clock_real_us();
+
+    return left_us < 0 ? 0 : left_us;
 }
 
 /* In flight, of how many: the less of what it was given and what it bears. */
@@ -87,6 +108,20 @@ format_load(const struct frame_value *route, char out[CELL])
         snprintf(out, CELL, "%lld", n);
     else
         snprintf(out, CELL, "%lld/%lld", n, (long long)limit);
+}
+
+/* Of the last calls; where there were none, nothing is known. */
+static void
+format_success(const struct frame_value *route, char out[CELL])
+{
+    int64_t good_us = frame_get_int(route, "last_success_us", 0),
+            bad_us = frame_get_int(route, "last_failure_us", 0),
+            age_us = clock_real_us() - (good_us > bad_us ? good_us : bad_us);
+
+    if (age_us > SUCCESS_US)
+        snprintf(out, CELL, "-");
+    else
+        format_share(frame_get_int(route, "success_permille", 0), 1000, out);
 }
 
 static void
@@ -106,16 +141,6 @@ format_elapsed(const struct frame_value *map, const char *key, char out[CELL])
 
     print_elapsed(us, text);
     snprintf(out, CELL, "%s", us == 0 ? "-" : text);
-}
-
-static void
-format_until(const struct frame_value *map, char out[CELL])
-{
-    int64_t until_us = frame_get_int(map, "until_us", 0), left_us = until_us - clock_real_us();
-    char text[32];
-
-    print_elapsed(left_us < 0 ? 0 : left_us, text);
-    snprintf(out, CELL, until_us == 0 ? "-" : "in %s", text);
 }
 
 static void
@@ -166,47 +191,55 @@ route_print_one(const struct frame_value *result, const struct args *args, struc
 static void
 print_state(const struct frame_value *route, struct buf *out)
 {
-    struct slice state = frame_get_str(route, "state"), admin = frame_get_str(route, "admin");
-    bool is_disabled = frame_get_bool(route, "is_disabled", false);
-    char until[CELL];
+    struct slice admin = frame_get_str(route, "admin");
+    struct slice said = slice_eq(admin, frame_get_str(route, "state")) ? SLICE_LIT("") : admin;
+    char state[CELL];
 
-    format_until(route, until);
-    print_line(out, "state", "%.*s%s%s", (int)state.len, state.ptr,
-               until[0] == '-' ? "" : ", may change ", until[0] == '-' ? "" : until);
-    if (is_disabled)
+    format_state(route, state);
+    print_line(out, "state", "%s%s", state,
+               frame_get_int(route, "until_us", 0) == 0 ? "" : " to go");
+    if (frame_get_bool(route, "is_disabled", false))
         print_line(out, "", "by the configuration");
     else if (!slice_eq(admin, SLICE_LIT("enabled")))
-        print_line(out, "", "%.*s by the operator, until enabled or the next restart",
-                   (int)admin.len, admin.ptr);
-    print_line(out, "breaker", "%lld in a row failed, opened %lld times without healing",
-               (long long)frame_get_int(route, "failures_in_row", 0),
-               (long long)frame_get_int(route, "level", 0));
+        print_line(out, "", "%.*s%sby the operator, until enabled or relayosd is stopped",
+                   (int)said.len, said.ptr, said.len > 0 ? " " : "");
+    print_line(out, "breaker", "opened %lld times without healing; %lld failures in a row",
+               (long long)frame_get_int(route, "level", 0),
+               (long long)frame_get_int(route, "failures_in_row", 0));
 }
 
 static void
 print_figures(const struct frame_value *route, struct buf *out)
 {
-    char load[CELL], success[CELL], first[CELL], p95[CELL], cached[CELL], good[CELL], bad[CELL];
-    char n_good[32], n_bad[32], n_much[32], n_prompt[32];
+    char load[CELL], success[CELL], first[CELL], p95[CELL], cached[CELL], n_prompt[32];
 
     format_load(route, load);
-    format_share(frame_get_int(route, "success_permille", 0), 1000, success);
+    format_success(route, success);
     format_elapsed(route, "first_token_us", first);
     format_elapsed(route, "first_token_p95_us", p95);
     format_share(frame_get_int(route, "cached_tokens", 0), frame_get_int(route, "prompt_tokens", 0),
                  cached);
+    text_count_format(frame_get_int(route, "prompt_tokens", 0), n_prompt);
+    print_line(out, "in flight", "%s", load);
+    print_line(out, "success", "%s in the last seconds", success);
+    print_counts(route, out);
+    print_line(out, "first token", "%s; 95%% within %s", first, p95);
+    print_line(out, "prompt cache", "%s of %s tokens", cached, n_prompt);
+}
+
+static void
+print_counts(const struct frame_value *route, struct buf *out)
+{
+    char good[CELL], bad[CELL], n_good[32], n_bad[32], n_much[32];
+
     format_ago(route, "last_success_us", good);
     format_ago(route, "last_failure_us", bad);
     text_count_format(frame_get_int(route, "successes", 0), n_good);
     text_count_format(frame_get_int(route, "failures", 0), n_bad);
     text_count_format(frame_get_int(route, "overloads", 0), n_much);
-    text_count_format(frame_get_int(route, "prompt_tokens", 0), n_prompt);
-    print_line(out, "in flight", "%s", load);
-    print_line(out, "success", "%s of late", success);
-    print_line(out, "", "%s answered, the last %s", n_good, good);
-    print_line(out, "", "%s failed, the last %s; %s times too much for it", n_bad, bad, n_much);
-    print_line(out, "first token", "%s, 95%% within %s", first, p95);
-    print_line(out, "prompt cache", "%s of %s tokens", cached, n_prompt);
+    print_line(out, "answered", "%s; the last: %s", n_good, good);
+    print_line(out, "failed", "%s; the last: %s", n_bad, bad);
+    print_line(out, "overloaded", "%s", n_much);
 }
 
 static void
@@ -220,6 +253,8 @@ print_probe(const struct frame_value *probe, struct buf *out)
     format_elapsed(probe, "latency_us", latency);
     if (slice_eq(kind, SLICE_LIT("none")))
         print_line(out, "probe", "none");
+    else if (frame_get_int(probe, "probed_us", 0) == 0)
+        print_line(out, "probe", "%.*s: not yet", (int)kind.len, kind.ptr);
     else
         print_line(out, "probe", "%.*s: %s, %s, after %s", (int)kind.len, kind.ptr, what, ago,
                    latency);
@@ -228,22 +263,18 @@ print_probe(const struct frame_value *probe, struct buf *out)
 static void
 print_credentials(const struct frame_value *credentials, struct buf *out)
 {
-    struct print_table *table = print_table_new("CREDENTIAL STATE >STATUS UNTIL");
-    char until[CELL];
+    struct print_table *table = print_table_new("CREDENTIAL STATE >STATUS");
+    char state[CELL];
 
     for (size_t n = 0; n < frame_length(credentials); n++) {
         const struct frame_value *credential = frame_at(credentials, n);
         struct slice name = frame_get_str(credential, "name");
         long long status = frame_get_int(credential, "status", 0);
 
-        format_until(credential, until);
+        format_state(credential, state);
         print_cell_text(table, name.len == 0 ? SLICE_LIT("(the only one)") : name);
-        print_cell_text(table, frame_get_str(credential, "state"));
-        if (status == 0)
-            print_cell(table, "-");
-        else
-            print_cell(table, "%lld", status);
-        print_cell(table, "%s", until);
+        print_cell(table, "%s", state);
+        print_cell(table, status == 0 ? "-" : "%lld", status);
     }
     print_table_end(&table, "", out);
 }

@@ -64,7 +64,10 @@ loop_run_bounded(struct loop *loop, int32_t max_wait_ms)
     h2o_timeout__do_post_callback(loop->evloop);
     int32_t wait = wait_ms(loop, max_wait_ms);
     loop->now_us = 0;
-    h2o_evloop_run(loop->evloop, wait); /* -1 is EINTR: the turn goes on */
+    /* EINTR: we were stopped, maybe for long. What came meanwhile comes before the deadlines that
+     * have passed, or peers would be blamed for it. */
+    if (h2o_evloop_run(loop->evloop, wait) != 0)
+        (void)h2o_evloop_run(loop->evloop, 0);
     timer_heap_run(&loop->timers, loop_now_us(loop));
     if (loop->on_turn != NULL)
         loop->on_turn(loop->on_turn_ctx);

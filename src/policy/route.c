@@ -109,8 +109,7 @@ route_shortlist(const struct route_question *question, const struct route_candid
         list_tier(candidates, n, true, &trials, &pinned);
 
     /* Where it went while a better tier was out: back, or it would stay for as long as it talks. */
-    bool is_pinned =
-        pinned < n && (well.n == 0 || candidates[pinned].option->tier <= well.number);
+    bool is_pinned = pinned < n && (well.n == 0 || candidates[pinned].option->tier <= well.number);
     bool is_trial = draws_trial(&trials, &well, is_pinned, next_random(&random));
     uint32_t n_out =
         narrow(question, candidates, is_trial ? &trials : &well, &random, out_positions);

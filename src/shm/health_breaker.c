@@ -6,15 +6,15 @@
  *          state  count    level    owner   deadline, ms
  *
  *              count            owner   deadline
- *   CLOSED     failures in row  -       until then a failure goes on from the level: 60 s from when
- *                                       it closed, by which that instant is known too
- *   OPEN       good trials      -       end of the pause
- *   ON_TRIAL   good trials      slot    when the trial is lost and anybody may take it
+ *   CLOSED     failures in row  -       until then it opens at the level, not at 0: 60 s from when
+ * it closed, by which that instant is known too OPEN       good trials      -       end of the
+ * pause ON_TRIAL   good trials,     slot    when the trial is lost and anybody may take it highest
+ * bit: it is early
  *
  *   CLOSED --failures--> OPEN --pause is over, or panic--> ON_TRIAL --2nd good trial--> CLOSED
  *                         ^                                    |
- *                         +-- failure: level + 1, pause anew --+
- *                         +-- good once, or nothing known: ----+
+ *                         +-- failure: level + 1, pause anew --+  (early, in panic: the same level,
+ *                         +-- good once, or nothing known: ----+   it proves nothing new)
  *                             the next may try at once
  *
  * A trial whose call lasts longer than the deadline is lost, but a good end of it counts as good:
@@ -31,12 +31,14 @@ enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_ON_TRIAL };
 struct breaker {
     enum breaker_state state;
     uint32_t count, level, owner;
+    bool is_early; /* a trial before the pause was over */
     int64_t deadline_ms;
 };
 
 #define STATE_SHIFT  62
 #define COUNT_SHIFT  52
 #define COUNT_MAX    1023u
+#define EARLY        512u /* of a trial's count */
 #define LEVEL_SHIFT  47
 #define LEVEL_MAX    31u
 #define OWNER_SHIFT  40
@@ -127,6 +129,7 @@ health_take_trial(struct segment *segment, uint32_t slot, uint32_t row,
             open_us += HEALTH_PANIC_US - HEALTH_MS * pause_ms(segment, row, b.level, settings);
         if (now_us < open_us)
             return false;
+        b.is_early = b.state == BREAKER_OPEN && now_us < b.deadline_ms * HEALTH_MS;
         b.state = BREAKER_ON_TRIAL;
         b.owner = slot;
         b.deadline_ms = ms_from(now_us + HEALTH_TRIAL_US);
@@ -172,8 +175,6 @@ after(const struct segment *segment, uint32_t row, struct breaker b,
         return b;
     if (now_ms >= b.deadline_ms)
         b.level = 0;
-    else
-        b.level += b.level < LEVEL_MAX;
     b.state = BREAKER_OPEN;
     b.count = 0;
     b.deadline_ms = now_ms + pause_ms(segment, row, b.level, settings);
@@ -219,7 +220,7 @@ after_trial(const struct segment *segment, uint32_t row, struct breaker b,
         break;
     case HEALTH_FAULT:
         b.count = 0;
-        b.level += b.level < LEVEL_MAX;
+        b.level += !b.is_early && b.level < LEVEL_MAX;
         b.deadline_ms = now_ms + pause_ms(segment, row, b.level, settings);
         break;
     case HEALTH_OVERLOAD: /* neither better nor worse */
@@ -240,11 +241,12 @@ after_lost_trial(struct breaker b, const struct health_outcome *outcome)
     return b.count >= GOOD_TRIALS ? closed(b, ms_from(outcome->now_us)) : b;
 }
 
-/* The level stays: a failure soon goes on from there. */
+/* If it opens again soon, it goes on from the level. */
 static struct breaker
 closed(struct breaker b, int64_t now_ms)
 {
     b.state = BREAKER_CLOSED;
+    b.level += b.level < LEVEL_MAX;
     b.count = b.owner = 0;
     b.deadline_ms = now_ms + LEVEL_MEMORY_MS;
     return b;
@@ -280,8 +282,9 @@ health_breaker_end_pause(struct segment *segment, uint32_t row, int64_t now_us)
 void
 health_breaker_reset(struct segment *segment, uint32_t row, int64_t now_us)
 {
-    atomic_store_explicit(&segment->health_rows[row].breaker,
-                          pack(closed((struct breaker){0}, ms_from(now_us))), memory_order_release);
+    const struct breaker fresh = {.deadline_ms = ms_from(now_us) + LEVEL_MEMORY_MS};
+
+    atomic_store_explicit(&segment->health_rows[row].breaker, pack(fresh), memory_order_release);
 }
 
 void
@@ -373,11 +376,13 @@ ms_from(int64_t us)
 static struct breaker
 unpack(uint64_t word)
 {
-    uint64_t state = word >> STATE_SHIFT;
+    uint64_t state = word >> STATE_SHIFT, count = word >> COUNT_SHIFT & COUNT_MAX;
+    bool is_early = state == BREAKER_ON_TRIAL && (count & EARLY) != 0;
 
     return (struct breaker){
         .state = state > BREAKER_ON_TRIAL ? BREAKER_CLOSED : (enum breaker_state)state,
-        .count = word >> COUNT_SHIFT & COUNT_MAX,
+        .count = (uint32_t)(is_early ? count - EARLY : count),
+        .is_early = is_early,
         .level = word >> LEVEL_SHIFT & LEVEL_MAX,
         .owner = word >> OWNER_SHIFT & OWNER_MAX,
         .deadline_ms = (int64_t)(word & (uint64_t)DEADLINE_MAX),
@@ -389,6 +394,8 @@ pack(struct breaker b)
 {
     assert(b.count <= COUNT_MAX && b.level <= LEVEL_MAX && b.owner <= OWNER_MAX);
     assert(b.deadline_ms >= 0 && b.deadline_ms <= DEADLINE_MAX);
+    if (b.state == BREAKER_ON_TRIAL && b.is_early)
+        b.count |= EARLY;
     return (uint64_t)b.state << STATE_SHIFT | (uint64_t)b.count << COUNT_SHIFT |
            (uint64_t)b.level << LEVEL_SHIFT | (uint64_t)b.owner << OWNER_SHIFT |
            (uint64_t)b.deadline_ms;

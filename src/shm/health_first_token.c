@@ -20,7 +20,7 @@
 #define SECOND_US     1000000
 #define EWMA_SHIFT    3  /* a new figure counts 1/8 */
 #define STALE_S       60 /* a figure older than this may be of another time */
-#define AHEAD_S       60 /* it moved by the clock of somebody who read it later than we did */
+#define AHEAD_S       60 /* it moved by a clock that was read later than ours */
 
 static void learn(_Atomic uint64_t *learned, uint64_t us);
 

@@ -23,7 +23,7 @@
 #define SHRANK_SHIFT    32
 #define SHRINK_EVERY_MS 1000u
 #define FORGOTTEN_MS    60000u
-#define AHEAD_MS        60000u /* it shrank by the clock of somebody who read it later than we did */
+#define AHEAD_MS        60000u /* it shrank by a clock that was read later than ours */
 
 static uint64_t pack(uint32_t shrank_ms, uint64_t answers, uint64_t limit);
 static uint32_t since_it_shrank(uint64_t word, int64_t now_us);

@@ -52,6 +52,7 @@ fault_of_reply(const struct reply_facts *facts, enum attempt_outcome outcome)
     struct fault fault = {.category = facts->category,
                           .outcome = ATTEMPT_FAILED,
                           .refusal = facts->refusal,
+                          .is_askers_own = facts->is_askers_own,
                           .param = facts->error_param,
                           .note = facts->error_text};
     if (facts->category == ERR_CATEGORY_UPSTREAM_TIMEOUT)

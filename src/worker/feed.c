@@ -64,8 +64,9 @@ feed_event(struct leg *leg, const struct sse_event *event, struct reply_facts *f
     int err = r->dialect->read_event(&leg->stream, event, out, facts);
     if (err != 0 || facts->is_error || out->overflow) {
         out->len = before;
-        out->overflow = false; /* our own error event must fit */
-        if (facts->has_usage)  /* a failed answer may still say what it used */
+        out->overflow = false;           /* our own error event must fit */
+        leg->stream.is_complete = false; /* a last word that does not reach the caller is none */
+        if (facts->has_usage)            /* a failed answer may still say what it used */
             note_usage(leg);
         return ERR_UPSTREAM_ERROR;
     }

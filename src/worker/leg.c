@@ -32,6 +32,7 @@ leg_open(struct leg *leg)
     sse_init(&leg->sse);
     leg->has_stream = true;
     leg->body_kind = LEG_NO_HEAD;
+    leg->hedge_us = leg->give_up_us = 0;
     leg->retry_after_s = 0;
     leg->refusal = 0;
     leg->is_askers_own = false;

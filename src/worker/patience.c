@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * patience - first a second leg beside it, if the model wants that; then it is given up.
+ * patience - first a second leg beside it, if the model wants that; then it is given up. The rest
+ * of an error's body is worth little: a route that fails is not to hold a request by it.
  */
 #include "patience.h"
 
@@ -11,6 +12,8 @@
 #include "pick.h"
 #include "relay.h"
 #include "request.h"
+
+#define REFUSAL_US 2000000 /* for the rest of an error's body */
 
 static void set_timer(struct leg *leg);
 static void on_timer(struct timer *timer);
@@ -26,6 +29,17 @@ patience_begin(struct leg *leg, const struct pick *pick)
     leg->hedge_us = hedge_delay(leg);
     if (leg->hedge_us != 0)
         leg->hedge_us += now_us;
+    set_timer(leg);
+}
+
+void
+patience_end_soon(struct leg *leg)
+{
+    int64_t at_us = loop_now_us(leg->request->worker->loop) + REFUSAL_US;
+
+    leg->hedge_us = 0;
+    if (leg->give_up_us == 0 || at_us < leg->give_up_us)
+        leg->give_up_us = at_us;
     set_timer(leg);
 }
 
@@ -68,6 +82,10 @@ give_up(struct leg *leg)
     upstream_cancel(leg->call, &report);
     leg->call = NULL;
     attempt_report(leg, &report);
+    if (leg->body_kind == LEG_ERROR) {
+        relay_end_refusal(leg);
+        return;
+    }
     struct fault fault = fault_of_silence(&report);
     relay_fail(leg, &fault);
 }

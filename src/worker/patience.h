@@ -11,5 +11,7 @@ struct pick;
 
 /* The leg is about to start on that route. */
 void patience_begin(struct leg *leg, const struct pick *pick);
+/* It has refused: what else it has to say is waited for no longer than a moment. */
+void patience_end_soon(struct leg *leg);
 
 #endif

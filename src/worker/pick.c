@@ -20,6 +20,7 @@
 #include "relayos/shm/retry_budget.h"
 #include "request.h"
 #include "state_ids.h"
+#include "verdict.h"
 
 #define PICK_TRIES   3 /* a catalog snapshot may go away under us */
 #define NO_CANDIDATE UINT32_MAX
@@ -43,6 +44,7 @@ static int search_once(struct search *s, struct pick *out, struct refusal_reason
 static void leave_trials(struct search *s);
 static uint32_t choose(struct search *s, bool *out_is_panic);
 static int take(struct search *s, uint32_t at, bool is_panic, struct pick *out);
+static bool take_trial(const struct search *s, uint32_t row, bool is_panic);
 static int choose_credential(const struct search *s, struct route_candidate *candidate,
                              bool is_panic, uint32_t *out_n);
 static int copy_out(const struct search *s, uint32_t at, struct pick *out);
@@ -187,7 +189,6 @@ choose(struct search *s, bool *out_is_panic)
 static int
 take(struct search *s, uint32_t at, bool is_panic, struct pick *out)
 {
-    struct worker *worker = s->request->worker;
     struct route_candidate *candidate = &s->candidates[at];
     int err = choose_credential(s, candidate, is_panic, &out->n_credential);
 
@@ -198,8 +199,7 @@ take(struct search *s, uint32_t at, bool is_panic, struct pick *out)
     if (!take_budget(s))
         return ERR_NO_HEALTHY_ROUTE;
     out->is_trial = candidate->wants_trial || is_panic;
-    if (out->is_trial && !health_take_trial(worker->segment, worker->slot, out->route.health_row,
-                                            worker_settings(worker), is_panic, s->gate.now_us)) {
+    if (out->is_trial && !take_trial(s, out->route.health_row, is_panic)) {
         if (!is_panic)
             candidate->exclusion = ROUTE_ON_TRIAL;
         return ERR_BUSY;
@@ -207,6 +207,16 @@ take(struct search *s, uint32_t at, bool is_panic, struct pick *out)
     CRASH_POINT("pick.taken");
     note_taken(s, at, out);
     return 0;
+}
+
+static bool
+take_trial(const struct search *s, uint32_t row, bool is_panic)
+{
+    struct worker *worker = s->request->worker;
+
+    return !turn_is_others(&worker->turns, row, s->request->key_id, s->gate.now_us) &&
+           health_take_trial(worker->segment, worker->slot, row, worker_settings(worker), is_panic,
+                             s->gate.now_us);
 }
 
 /* An only one was looked at by the gate, but for an open route's. */
@@ -243,22 +253,24 @@ copy_out(const struct search *s, uint32_t at, struct pick *out)
                                      &out->credential);
 }
 
-/* Of the model that was asked for, whichever serves. The first attempt is what others are a part
- * of. */
+/*
+ * Of the model that was asked for, whichever serves. A refusal was no load, and for a caller of odd
+ * requests the next attempt's budget would be that of all others; once: a second refusal says that
+ * it is the request.
+ */
 static bool
 take_budget(struct search *s)
 {
     struct request *r = s->request;
     struct worker *worker = r->worker;
     uint32_t model_id = r->record->model_id;
+    bool is_free = r->record->n_attempts == 1 && verdict_is_refusal(&r->record->attempts[0]);
 
     if (s->has_budget)
         return true;
     s->has_budget = true;
-    if (r->record->n_attempts == 0) {
-        retry_budget_count(worker->segment, worker->slot, model_id, s->gate.now_us);
+    if (r->record->n_attempts == 0 || is_free)
         return true;
-    }
 
     const struct routing_settings *settings = worker_settings(worker);
     uint32_t percent = settings->retry_percent, min = settings->retry_min;
@@ -278,6 +290,9 @@ note_taken(struct search *s, uint32_t at, struct pick *out)
     struct request *r = s->request;
     uint32_t n_excluded = s->n > 1 ? pick_note(r->record, s->candidates, s->n, at) : 0;
 
+    if (r->record->n_attempts == 0) /* what others may be a part of */
+        retry_budget_count(r->worker->segment, r->worker->slot, r->record->model_id,
+                           s->gate.now_us);
     out->is_crowded = n_excluded > 0 && route_is_crowded(s->candidates, s->n);
     out->model_id = r->served_model_id;
     out->score = s->candidates[at].score;
@@ -331,6 +346,32 @@ describe_protocols(const struct search *s, struct refusal_reason *why)
         separator = " or ";
     }
     snprintf(why->detail + len, sizeof(why->detail) - len, ")");
+}
+
+bool
+pick_has_other(const struct request *r, uint32_t health_row)
+{
+    const struct catalog *catalog = r->worker->catalog;
+    struct route_candidate candidates[LIMIT_MODEL_ROUTES];
+    struct route_gate gate = {0};
+    struct model_record model;
+    bool has_other = false;
+    uint64_t epoch;
+
+    if (catalog_find_model(catalog, slice_str(r->served_model), &model, &epoch) != 0)
+        return false;
+    const struct route_option *options = catalog_options(catalog, epoch, &model);
+    fill_gate(r, &gate);
+    gate.record = NULL; /* also what this request has tried */
+    gate.has_state = gate.is_family_bound = false;
+    gate.credentials = catalog_credentials(catalog, epoch);
+    if (options == NULL || gate.credentials == NULL)
+        return false;
+    route_gate_options(&gate, options, model.n_routes, candidates);
+    for (uint32_t i = 0; i < model.n_routes; i++)
+        has_other |= candidates[i].exclusion == ROUTE_USABLE && !candidates[i].wants_trial &&
+                     options[i].health_row != health_row;
+    return has_other && catalog_is_whole(catalog, epoch);
 }
 
 bool

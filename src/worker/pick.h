@@ -30,9 +30,9 @@ struct pick {
 };
 
 /*
- * The route of the next attempt; what was looked at goes into the flight's choices. Any reason but
- * ATTEMPT_FIRST takes from the retry budget. On failure request->retry_after_s says when to come
- * again (0 = nobody knows) and *why is the detail:
+ * The route of the next attempt; what was looked at goes into the flight's choices. All but the
+ * first of a request take from the retry budget, and the second after a refusal. On failure
+ * request->retry_after_s says when to come again (0 = nobody knows) and *why is the detail:
  * ERR_NOT_FOUND: the model is gone, or none of its routes speaks the caller's protocol, or state
  * named in the request lies elsewhere; ERR_NO_HEALTHY_ROUTE, ERR_UPSTREAM_RATE_LIMITED,
  * ERR_UPSTREAM_UNAVAILABLE, ERR_OVERLOADED: as route_nothing() has it, or nothing is left to try.
@@ -46,6 +46,9 @@ int pick_route(struct request *request, enum attempt_reason reason, struct pick 
  * model's routes, answers carry its name; what the caller is charged stays as admitted.
  */
 int pick_fallback(struct request *request, enum err_category category) MUST_CHECK;
+
+/* Has the model whose routes are tried another than that of this row, open to everybody? */
+bool pick_has_other(const struct request *request, uint32_t health_row);
 
 /* Can an attempt still be made, or was all that could be tried? What x-should-retry says. */
 bool pick_is_exhausted(const struct request *request);

@@ -28,7 +28,6 @@ static void note_refusal(struct leg *leg, const struct http_header *headers, siz
 static void on_body(void *data, struct slice bytes);
 static void on_end(void *data, const struct upstream_report *report);
 static void end_whole(struct leg *leg);
-static void end_error(struct leg *leg);
 static void end_stream(struct leg *leg);
 static void log_fault(const struct leg *leg, enum err_category category);
 
@@ -122,6 +121,7 @@ note_refusal(struct leg *leg, const struct http_header *headers, size_t n_header
     retry_hint_init(&leg->hint);
     for (size_t i = 0; i < n_headers; i++)
         retry_hint_header(&leg->hint, headers[i].name, headers[i].value, now_real_us);
+    patience_end_soon(leg);
 }
 
 static void
@@ -144,10 +144,13 @@ on_body(void *data, struct slice bytes)
                       leg->body_kind == LEG_ERROR ? ERROR_BODY_MAX
                                                   : 2 * (size_t)worker->conf->max_body_bytes);
     buf_append_slice(&leg->answer, bytes);
-    if (leg->answer.overflow && leg->body_kind == LEG_WHOLE) {
+    if (leg->answer.overflow && leg->body_kind == LEG_ERROR) {
+        relay_end_refusal(leg);
+    } else if (leg->answer.overflow) {
         const struct fault fault = {.category = ERR_CATEGORY_UPSTREAM_ERROR,
                                     .outcome = ATTEMPT_UNCERTAIN,
                                     .is_askers_own = true,
+                                    .is_final = true,
                                     .note = SLICE_LIT("the answer is too large")};
         relay_fail(leg, &fault);
     }
@@ -161,7 +164,7 @@ on_end(void *data, const struct upstream_report *report)
     leg->call = NULL;
     attempt_report(leg, report);
     if (leg->body_kind == LEG_ERROR) {
-        end_error(leg); /* whatever came of its body, the status says enough */
+        relay_end_refusal(leg);
         return;
     }
     /* A stream that has said its last word is complete, however the connection ended. */
@@ -176,8 +179,9 @@ on_end(void *data, const struct upstream_report *report)
         end_whole(leg);
 }
 
-static void
-end_error(struct leg *leg)
+/* Whatever came of its body, the status says enough. */
+void
+relay_end_refusal(struct leg *leg)
 {
     struct reply_facts facts = {0};
     int status = leg->attempt->status;
@@ -242,7 +246,7 @@ relay_fail(struct leg *leg, const struct fault *fault)
     log_fault(leg, fault->category);
     enum err_category category = fault->category;
     enum attempt_outcome outcome = fault->outcome;
-    bool may_go_on = !fault->is_askers_own;
+    bool may_go_on = !fault->is_final;
     leg->refusal = fault->refusal;
     leg->is_askers_own |= fault->is_askers_own;
     leg_end(leg, outcome, category);

@@ -26,6 +26,8 @@ void relay_start_leg(struct leg *leg, struct pick *pick);
 /* The leg has failed: its attempt ends, and the request goes on another way, or ends too. Last
  * thing a function does. */
 void relay_fail(struct leg *leg, const struct fault *fault);
+/* Its answer is an error, of whose body no more is read. Last thing a function does. */
+void relay_end_refusal(struct leg *leg);
 /* Drop what runs; the attempt at hand ends so. */
 void relay_cancel(struct request *request, enum attempt_outcome outcome,
                   enum err_category category);

@@ -6,6 +6,7 @@
 #include "verdict.h"
 
 #include "leg.h"
+#include "pick.h"
 #include "relayos/base/log.h"
 #include "relayos/policy/price.h"
 #include "relayos/shm/health.h"
@@ -14,9 +15,9 @@
 #include "session.h"
 
 static enum health_verdict verdict_of(const struct request *r, const struct verdict *v);
-static bool is_refusal(const struct verdict *v);
 static bool is_of_credential(const struct verdict *v);
 static bool may_be_outage(const struct request *r, const struct verdict *v);
+static bool is_last_way(const struct request *r, const struct verdict *v);
 static void report_route(struct request *r, const struct verdict *v, enum health_verdict verdict);
 static void report_credential(struct request *r, const struct verdict *v);
 static void refuse_credential(struct request *r, const struct verdict *v);
@@ -33,6 +34,8 @@ verdict_report(struct request *r, const struct verdict *v)
         return;
     report_route(r, v, verdict);
     report_credential(r, v);
+    if (v->is_trial && verdict != HEALTH_OK)
+        turn_note(&r->worker->turns, v->health_row, r->key_id, v->attempt->end_us);
     if (verdict == HEALTH_OK) {
         const struct affinity_pin pin = {v->health_row, v->n_credential};
 
@@ -52,27 +55,20 @@ verdict_of(const struct request *r, const struct verdict *v)
         return HEALTH_NEUTRAL;
     if (attempt->outcome == ATTEMPT_OK)
         return HEALTH_OK;
-    if (attempt->outcome == ATTEMPT_CANCELLED)
+    if (attempt->outcome == ATTEMPT_CANCELLED || v->is_askers_own)
         return HEALTH_NEUTRAL;
     if (category == ERR_CATEGORY_UPSTREAM_RATE_LIMITED)
         return HEALTH_OVERLOAD;
     if (category == ERR_CATEGORY_OVERLOADED) /* without a status it is our own pool that is full */
         return attempt->status == 0 ? HEALTH_NEUTRAL : HEALTH_OVERLOAD;
-    if (v->is_askers_own || is_refusal(v))
+    if (verdict_is_refusal(attempt))
         return HEALTH_NEUTRAL;
     return verdict_is_route_fault(category) ? HEALTH_FAULT : HEALTH_NEUTRAL;
 }
 
-/*
- * The upstream will not do it: not for this request, or for none. With 401 and 402 it is our
- * credential or account; the others (no such model, or endpoint, or tool; not allowed) may as well
- * be for what the caller sent, who must not shut anything for all others by that.
- */
-static bool
-is_refusal(const struct verdict *v)
+bool
+verdict_is_refusal(const struct flight_attempt *attempt)
 {
-    const struct flight_attempt *attempt = v->attempt;
-
     return attempt->category == ERR_CATEGORY_UPSTREAM_UNAVAILABLE ||
            (attempt->category == ERR_CATEGORY_UPSTREAM_ERROR && attempt->status >= 400 &&
             attempt->status <= 499);
@@ -85,7 +81,11 @@ is_of_credential(const struct verdict *v)
            (v->refusal == 401 || v->refusal == 402);
 }
 
-/* Either everybody's trouble or that of this request: a fault where nobody is answered. */
+/*
+ * Either everybody's trouble or that of this request: a fault where nobody is answered. What a
+ * caller may have brought about shuts no route that is the only one: 404 for an endpoint that it
+ * has not is had for the asking, for as long as one asks.
+ */
 static bool
 may_be_outage(const struct request *r, const struct verdict *v)
 {
@@ -93,8 +93,8 @@ may_be_outage(const struct request *r, const struct verdict *v)
 
     if (attempt->outcome == ATTEMPT_CANCELLED || r->facts.operation == OPERATION_COUNT_TOKENS)
         return false;
-    if (is_refusal(v))
-        return !is_of_credential(v);
+    if (verdict_is_refusal(attempt))
+        return !is_of_credential(v) && pick_has_other(r, v->health_row);
     return attempt->category == ERR_CATEGORY_OVERLOADED &&
            (attempt->status == 503 || attempt->status == 529);
 }
@@ -115,6 +115,17 @@ verdict_is_route_fault(enum err_category category)
     return false;
 }
 
+/*
+ * Nothing is won by shutting it as long as it answers others; and one caller whose request makes
+ * upstreams fail, and who tries again and again, would shut the model for all. A host that is not
+ * there is another matter.
+ */
+static bool
+is_last_way(const struct request *r, const struct verdict *v)
+{
+    return v->attempt->connected_us != 0 && !pick_has_other(r, v->health_row);
+}
+
 static void
 report_route(struct request *r, const struct verdict *v, enum health_verdict verdict)
 {
@@ -129,6 +140,10 @@ report_route(struct request *r, const struct verdict *v, enum health_verdict ver
     };
     int64_t until_us;
 
+    if (verdict == HEALTH_FAULT && is_last_way(r, v)) {
+        outcome.verdict = HEALTH_NEUTRAL;
+        outcome.is_outage = true;
+    }
     if (v->usage != NULL && v->usage->is_reported) {
         outcome.prompt_tokens = price_prompt_tokens(v->usage);
         outcome.cached_tokens = v->usage->count[USAGE_CACHE_READ];
@@ -168,7 +183,7 @@ report_credential(struct request *r, const struct verdict *v)
         health_cool_pass(worker->segment, v->health_row, v->n_credential);
     } else if (is_of_credential(v)) {
         refuse_credential(r, v);
-    } else if (attempt->category == ERR_CATEGORY_UPSTREAM_RATE_LIMITED &&
+    } else if (attempt->category == ERR_CATEGORY_UPSTREAM_RATE_LIMITED && !v->is_askers_own &&
                r->facts.operation != OPERATION_COUNT_TOKENS) {
         /* Providers count by model: it may be used for others meanwhile. */
         (void)health_cool(worker->segment, v->health_row, v->n_credential, v->retry_after_s,

@@ -33,6 +33,13 @@ void verdict_report(struct request *request, const struct verdict *verdict);
  * how long it goes on is no matter. */
 void verdict_pass_trial(struct leg *leg);
 
+/*
+ * The upstream would not do it: for this request, or for none. With 401 and 402 that is our
+ * credential or account; the others (no such model, endpoint or tool; not allowed) may be for what
+ * the caller sent. Pure.
+ */
+bool verdict_is_refusal(const struct flight_attempt *attempt);
+
 /* Does this count against the route? A caller's bad requests must not eject it. Pure. */
 bool verdict_is_route_fault(enum err_category category);
 

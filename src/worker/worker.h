@@ -28,6 +28,7 @@
 #include "relayos/shm/proc_slot.h"
 #include "share.h"
 #include "shed.h"
+#include "turn.h"
 
 #define WORKER_MAGIC 0x776f726bu
 
@@ -69,6 +70,7 @@ struct worker {
     struct access_log access_log;
     struct buf_pool bufs;
     struct worker_scratch scratch;
+    struct turns turns; /* at the trials of open routes */
     struct share share;
     struct shed shed;
     uint64_t settings_epoch; /* of the catalog that they were found in; 0 = never */

@@ -5,7 +5,8 @@ BOOKS (each line below is checked; reliability.md of the design says why):
   - usage sums = sums of the ledger's rows = what the quota cells say; nothing reserved at rest
   - who was given a whole answer has a row, charged by the provider's own figures, to the token
   - what the mock served and no row reports is `indeterminate`, charged 0
-  - no row costs anything whose answer the mock never began
+  - no row, and no attempt, costs anything whose answer the mock never began; what a request cost
+    is what its attempts did
   - no limit is passed
 """
 
@@ -56,10 +57,13 @@ def check(stage, answers):
         check_limits(db, keys)
         rows = {row["request_id"].hex(): row
                 for row in db.execute("SELECT * FROM ledger WHERE corrects IS NULL")}
+        costly = {row[0].hex(): row[1] for row in db.execute(
+            "SELECT request_id, count(*) FROM attempt WHERE cost_nusd > 0 GROUP BY 1")}
     begun, served = read_journal(stage.journal)
     check_answers(answers, rows, served)
     n_indeterminate = check_served(rows, served)
     check_charges(rows, begun)
+    check_costs(costly, begun)
     return len(rows), len(served), n_indeterminate
 
 
@@ -76,7 +80,8 @@ def check_database(db):
     sums = [tuple(r) for r in db.execute(by.format("sum(n_requests)", "usage"))]
     attempts = "SELECT request_id, sum(cost_nusd) FROM {} GROUP BY 1 HAVING sum(cost_nusd) > 0"
     costs = [dict(db.execute(attempts.format(table))) for table in ("ledger", "attempt")]
-    expect(costs[0] == costs[1], "attempts cost other than their requests:", costs[0].items() ^ costs[1].items())
+    expect(costs[0] == costs[1], "attempts cost other than their requests:",
+           costs[0].items() ^ costs[1].items())
     expect(rows == sums, "usage sums differ from the ledger's rows:", set(rows) ^ set(sums))
     expect(db.execute("SELECT count(*) FROM intent").fetchone()[0] == 0, "notes of calls are left")
 
@@ -120,6 +125,12 @@ def check_served(rows, served):
                row["provenance"])
         n += 1
     return n
+
+
+def check_costs(costly, begun):
+    for request_id, n in costly.items():
+        expect(n <= begun[request_id], request_id, "has", n, "attempts that cost something, of",
+               begun[request_id], "answers that were begun")
 
 
 def check_charges(rows, begun):

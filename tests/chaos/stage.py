@@ -56,8 +56,8 @@ models:
          routes: [{{upstream: mock, model: gpt-4.1-mini}}]}}
 """
 # What becomes of calls to the routes of `routed`: failures, and answers so late that they get company.
-FATES = "/east/ status=500,percent=25\n/west/ status=503,percent=5\n* token=80,percent=15\n"
-BROKEN = "breaker_failures: 2, open_time: 200ms, open_time_max: 1s"  # health: routes go out, and heal
+FATES = "/east/ status=500,percent=10\n/west/ reset,percent=4\n/ token=150,percent=4\n"
+BROKEN = "breaker_failures: 2, open_time: 100ms, open_time_max: 500ms"  # health: routes go out, and heal
 
 
 class StageError(Exception):

@@ -242,3 +242,28 @@ Test(deadline, an_answer_in_one_piece_may_take_its_time, .timeout = 100)
     cr_expect_eq(gateway_stop(&gateway), 0);
     free(key);
 }
+
+/* Status and headers have said enough: neither a body that dribbles nor its size keeps anybody. */
+Test(deadline, the_rest_of_an_error_is_not_waited_for, .timeout = 60)
+{
+    static const struct gateway_options options = {.settings = ROUTES_NO_BREAKER ROUTES_NO_AFFINITY,
+                                                   .upstreams = ROUTES_UPSTREAMS,
+                                                   .models = ROUTES_MODEL};
+    struct gateway *gateway = gateway_start(&options);
+    char *key = gateway_key(gateway, "");
+
+    for (int is_stream = 0; is_stream < 2; is_stream++) {
+        gateway_mock_control(gateway, 0, "/a/ status=500,split=600,pace=600000");
+        struct http_reply *reply =
+            call_model(gateway, call_of(OPERATION_MESSAGE), key, "routed", is_stream, "hi");
+
+        cr_expect_eq(reply->status, 200, "%d %s", reply->status, reply->body);
+        http_reply_free(&reply);
+    }
+    books_check(gateway);
+    cr_expect_eq(books_query(gateway, "SELECT count(*) FROM attempt WHERE upstream = 'a' AND "
+                                      "status = 500 AND category = 'upstream_error'"),
+                 2);
+    cr_expect_eq(gateway_stop(&gateway), 0);
+    free(key);
+}

@@ -246,8 +246,8 @@ Test(explain, people_read_it_too, .timeout = 100)
 
     cr_expect_eq(gateway_ctl_raw(gateway, "explain test-1 tiers", out, sizeof out), 0);
     for (const char *const *word =
-             (const char *const[]){"test-1: active", "tiers: allowed", "usd/month", "left/tiers",
-                                   "right/tiers", "Would be admitted", NULL};
+             (const char *const[]){"test-1: active", "tiers: allowed", "usd/month", "tiers/left",
+                                   "tiers/right", "Would be admitted", NULL};
          *word != NULL; word++)
         cr_expect_not_null(strstr(out, *word), "%s is not in\n%s", *word, out);
     ctl(gateway, "key disable test-1");

@@ -456,3 +456,24 @@ Test(failover, a_caller_who_is_forbidden_something_takes_nothing_from_others, .t
     free(odd);
     free(key);
 }
+
+/* It said that it is complete, in an event that could not be passed on. */
+Test(failover, an_end_that_cannot_be_told_is_no_end, .timeout = 60)
+{
+    struct gateway *gateway = gateway_start(&abc);
+    char *key = gateway_key(gateway, "");
+
+    gateway_mock_control(gateway, 0, "* long-id");
+    struct http_reply *reply =
+        call_model(gateway, call_of(OPERATION_RESPONSE), key, "routed", true, "hi");
+
+    cr_expect_eq(reply->status, 200);
+    cr_expect(strstr(reply->body, "response.completed") == NULL, "%s", reply->body);
+    cr_expect(strstr(reply->body, "response.failed") != NULL, "%s", reply->body);
+    http_reply_free(&reply);
+    books_check(gateway);
+    cr_expect_eq(books_query(gateway, "SELECT count(*) FROM attempt"), 1);
+    cr_expect_eq(books_query(gateway, "SELECT count(*) FROM attempt WHERE outcome = 'ok'"), 0);
+    cr_expect_eq(gateway_stop(&gateway), 0);
+    free(key);
+}

@@ -100,7 +100,7 @@ Test(reload, a_broken_file_changes_nothing_and_says_where, .timeout = 100)
 {
     static const struct gateway_options broken = {.settings = "wrokers: 3\n"};
     struct gateway *gateway = gateway_start(NULL);
-    char *key = gateway_key(gateway, ""), out[4096], command[512];
+    char *key = gateway_key(gateway, ""), out[4096], program[512], command[2048];
 
     gateway_reconfigure(gateway, &broken);
     cr_expect_neq(gateway_ctl_raw(gateway, "reload", out, sizeof out), 0);
@@ -108,6 +108,10 @@ Test(reload, a_broken_file_changes_nothing_and_says_where, .timeout = 100)
     cr_expect_eq(status_of(gateway, key, "flat"), 200);
     snprintf(command, sizeof command, "grep -q wrokers %s", gateway->log);
     cr_expect_eq(system(command), 0, "the log says nothing of it");
+    gateway_program("relayosctl", program, sizeof program);
+    snprintf(command, sizeof command, "%s -c %s status 2>&1 | grep -q 'socket with -s'", program,
+             gateway->config);
+    cr_expect_eq(system(command), 0, "who reaches it by the file is not told of another way");
     books_check(gateway);
     cr_expect_eq(gateway_stop(&gateway), 0);
     free(key);

@@ -446,7 +446,7 @@ gateway_wait(const struct gateway *gateway, gateway_claim *claim, void *data)
     struct timespec now, end;
 
     clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += 10;
+    end.tv_sec += 60; /* patience, not a measure: machines are busy */
     do {
         if (claim(gateway, data))
             return true;

@@ -77,9 +77,9 @@ static void
 responses_object(const struct ask *ask, const char *status, bool is_final, struct text *out)
 {
     text_fmt(out,
-             "{\"id\":\"resp_canary%06u\",\"object\":\"response\",\"created_at\":%d,"
+             "{\"id\":\"resp_canary%0*u\",\"object\":\"response\",\"created_at\":%d,"
              "\"status\":\"%s\",\"background\":false,\"error\":null,\"incomplete_details\":%s,",
-             ask->serial, ANSWER_CREATED, status,
+             is_final && ask->fault.long_id >= 0 ? 400 : 6, ask->serial, ANSWER_CREATED, status,
              is_final && ask->is_cut_short ? "{\"reason\":\"max_output_tokens\"}" : "null");
     answer_model(ask, out);
     text_str(out, ",\"output\":[");

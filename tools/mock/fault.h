@@ -32,6 +32,7 @@
  *   chunks=N, size=BYTES  pieces and length of the text; tools=N calls that many tools
  *   flex                was served in that service tier (chat, Responses)
  *   strict              what the real API would refuse is refused (validate.h)
+ *   long-id             a response's id is far too long in the end (Responses)
  */
 #ifndef MOCK_FAULT_H
 #define MOCK_FAULT_H
@@ -77,7 +78,8 @@
     FAULT("size", size)                                                                            \
     FAULT("tools", tools)                                                                          \
     FAULT("flex", flex)                                                                            \
-    FAULT("strict", strict)
+    FAULT("strict", strict)                                                                        \
+    FAULT("long-id", long_id)
 
 struct fault {
 #define FAULT(name, member) long member;

@@ -109,7 +109,8 @@ struct reply_context {
 struct reply_facts {
     bool is_error;              /* an error body or error event */
     enum err_category category; /* of that error: see dialect_classify() */
-    uint16_t refusal; /* of UPSTREAM_UNAVAILABLE: 401, 402, 403 or 404, as status or words say */
+    uint16_t refusal;   /* of UPSTREAM_UNAVAILABLE: 401, 402, 403 or 404, as status or words say */
+    bool is_askers_own; /* UPSTREAM_RATE_LIMITED, for being larger than the rate ever allows */
     struct slice error_text;  /* upstream's words, for the operator's trace only */
     struct slice error_param; /* field path the upstream blames, "" if none */
     bool is_content;          /* carries content of the answer: ends failover */

@@ -55,9 +55,9 @@ struct upstream_record {
 
 /* One key of an upstream. Its bytes lie beside it in the catalog, never in a record. */
 struct credential_record {
-    char name[LIMIT_NAME]; /* operator's word for it; "" for the only one */
-    uint32_t id;           /* stable hash of (upstream name, credential name) */
-    uint32_t health_row;   /* shm/health.h: cooling or refused */
+    char name[24];       /* operator's word for it; "" for the only one */
+    uint32_t id;         /* stable hash of (upstream name, credential name) */
+    uint32_t health_row; /* shm/health.h: cooling or refused */
 };
 
 /* How the routes of a model are chosen among; a key may have one of its own. */

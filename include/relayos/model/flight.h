@@ -71,7 +71,7 @@ struct flight_attempt {
     uint8_t reason;      /* enum attempt_reason */
     uint32_t model_id;   /* of the model it was made for: another than the record's in a fallback */
     uint32_t score;      /* by which its route was chosen: less is better; 0 = nothing to choose */
-    char credential[24]; /* which of the upstream's, cut to fit; "" = the only one */
+    char credential[24]; /* which of the upstream's; "" = the only one */
     int64_t input_tokens, output_tokens, cost_nusd;        /* what the operator owes for it */
     int64_t start_us, connected_us, first_byte_us, end_us; /* clock_mono_us */
     char upstream[LIMIT_NAME];                             /* operator's trace only */

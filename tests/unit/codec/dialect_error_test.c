@@ -66,6 +66,22 @@ Test(dialect_error, a_refusal_is_of_the_credential_only_if_it_says_so)
     }
 }
 
+Test(dialect_error, a_request_larger_than_the_rate_allows_is_nobody_elses_matter)
+{
+    cr_expect_eq(category_of(429, TEXT("Request too large for gpt-4o in organization org-x on "
+                                       "tokens per min (TPM): Limit 30000, Requested 61234.")),
+                 ERR_CATEGORY_UPSTREAM_RATE_LIMITED);
+    cr_expect(facts.is_askers_own);
+    cr_expect_eq(category_of(429, TEXT("Rate limit reached for gpt-4o in organization org-x")),
+                 ERR_CATEGORY_UPSTREAM_RATE_LIMITED);
+    cr_expect_not(facts.is_askers_own);
+    cr_expect_eq(category_of(429, ""), ERR_CATEGORY_UPSTREAM_RATE_LIMITED);
+    cr_expect_not(facts.is_askers_own);
+    cr_expect_eq(category_of(500, TEXT("Request too large for gpt-4o")),
+                 ERR_CATEGORY_UPSTREAM_ERROR);
+    cr_expect_not(facts.is_askers_own);
+}
+
 Test(dialect_error, upstream_errors_have_categories)
 {
     static const struct {

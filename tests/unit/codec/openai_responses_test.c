@@ -12,8 +12,7 @@ sealed(const char *id)
     struct buf out;
 
     buf_init(&out, sizeof(text) - 1);
-    cr_assert_eq(seal_id(context.seal, context.owner_hash, context.place, slice_str(id), &out),
-                 0);
+    cr_assert_eq(seal_id(context.seal, context.owner_hash, context.place, slice_str(id), &out), 0);
     memcpy(text, out.ptr, out.len);
     text[out.len] = '\0';
     buf_fini(&out);

@@ -92,11 +92,9 @@ Test(seal, no_change_of_a_byte_opens)
         sealed.ptr[i] = kept == 'A' ? 'B' : 'A';
         cr_expect_eq(seal_open(seal, 42, buf_slice(&sealed), &place, &opened), ERR_NOT_FOUND);
         sealed.ptr[i] = kept;
-        cr_expect_eq(seal_open(seal, 42, slice_of(sealed.ptr, i), &place, &opened),
-                     ERR_NOT_FOUND);
+        cr_expect_eq(seal_open(seal, 42, slice_of(sealed.ptr, i), &place, &opened), ERR_NOT_FOUND);
     }
-    cr_expect_eq(seal_open(seal, 42, SLICE_LIT("resp_68a1b2c3"), &place, &opened),
-                 ERR_NOT_FOUND);
+    cr_expect_eq(seal_open(seal, 42, SLICE_LIT("resp_68a1b2c3"), &place, &opened), ERR_NOT_FOUND);
     buf_fini(&sealed);
     buf_fini(&opened);
     seal_free(&seal);

@@ -401,7 +401,7 @@ check_answer(const char *name)
     end(&v);
 }
 
-/* May this frame be missing without a client's noticing? */
+/* Would a client miss this frame? Not so a fragment of what is said, or the usage. */
 static bool
 is_missed(struct slice frame)
 {

@@ -57,7 +57,7 @@ fill(uint32_t n_models, int64_t mark)
                                                              .affinity_ttl_us = mark});
     for (uint32_t n = 0; n < N_CREDENTIALS; n++) {
         credentials[n] = (struct credential_record){.id = (uint32_t)mark, .health_row = n};
-        text(credentials[n].name, "key", n);
+        snprintf(credentials[n].name, sizeof(credentials[n].name), "key-%u", n);
         bytes[n] = text(texts[n], "secret", (uint64_t)mark * 10 + n);
     }
     for (uint32_t n = 0; n < N_UPSTREAMS; n++)

@@ -1,85 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-#include <sched.h>
+#include "breaker.h"
 
-#include "fixture.h"
-#include "relayos/shm/health.h"
-
-#define SECOND INT64_C(1000000)
-#define SPAN   (5 * SECOND)
-
-static struct segment *segment;
-static uint32_t row;
-static const struct routing_settings settings = {.breaker_failures = 5,
-                                                 .breaker_percent = 50,
-                                                 .breaker_calls = 20,
-                                                 .open_us = 5 * SECOND,
-                                                 .open_max_us = 300 * SECOND};
-
-static void
-make(void)
-{
-    segment = fixture_segment();
-    cr_assert_eq(health_intern(segment, 1, &row), 0);
-}
-
-static void
-drop(void)
-{
-    segment_detach(&segment);
-}
-
-TestSuite(health_breaker, .init = make, .fini = drop);
-
-static bool
-end_as(uint32_t slot, enum health_verdict verdict, bool is_trial, int64_t now_us)
-{
-    const struct health_outcome outcome = {
-        .verdict = verdict, .is_trial = is_trial, .now_us = now_us};
-
-    return health_end(segment, slot, row, &outcome, &settings);
-}
-
-static bool
-end(uint32_t slot, enum health_verdict verdict, int64_t now_us)
-{
-    return end_as(slot, verdict, false, now_us);
-}
-
-static enum health_gate
-gate(int64_t now_us, int64_t *out_until_us)
-{
-    return health_gate(segment, row, now_us, out_until_us);
-}
-
-/* Open it; returns when the pause ends. */
-static int64_t
-open_at(int64_t now_us)
-{
-    int64_t until_us;
-
-    for (uint32_t n = 0; n < settings.breaker_failures; n++)
-        cr_assert_eq(end(n % 4, HEALTH_FAULT, now_us), n + 1 == settings.breaker_failures);
-    cr_assert_eq(gate(now_us, &until_us), HEALTH_IS_OPEN);
-    return until_us;
-}
-
-static bool
-is_pause_of(int64_t pause_us, uint32_t level)
-{
-    int64_t nominal = settings.open_us;
-
-    while (level-- > 0 && nominal < settings.open_max_us)
-        nominal *= 2;
-    if (nominal > settings.open_max_us)
-        nominal = settings.open_max_us;
-    return pause_us >= nominal * 8 / 10 - 2000 && pause_us <= nominal * 12 / 10 + 2000;
-}
-
-static bool
-take(uint32_t slot, int64_t now_us)
-{
-    return health_take_trial(segment, slot, row, &settings, false, now_us);
-}
+TestSuite(health_breaker, .init = breaker_make, .fini = breaker_drop);
 
 Test(health_breaker, a_success_in_between_starts_the_row_anew_and_costs_no_store)
 {
@@ -254,7 +176,13 @@ Test(health_breaker, in_panic_one_call_a_second_may_try_before_the_pause_is_over
         cr_assert_not(health_take_trial(segment, 1, row, &settings, true, now_us));
         cr_assert(end_as(0, HEALTH_FAULT, true, now_us));
         cr_assert_eq(gate(now_us, &until_us), HEALTH_IS_OPEN);
+        cr_assert(is_pause_of(until_us - now_us, 0), "an early try proves nothing new");
     }
+    cr_assert(take(0, until_us));
+    cr_assert(end_as(0, HEALTH_FAULT, true, until_us));
+    now_us = until_us;
+    cr_assert_eq(gate(now_us, &until_us), HEALTH_IS_OPEN);
+    cr_assert(is_pause_of(until_us - now_us, 1));
 }
 
 Test(health_breaker, a_dead_owners_trial_comes_back_by_its_deadline_or_the_undertaker)
@@ -320,6 +248,7 @@ Test(health_breaker, an_operators_word_closes_it)
     cr_assert_eq(view.level, 0);
     cr_assert_eq(view.failures_in_row, 0);
     cr_assert_eq(view.failures, settings.breaker_failures);
+    cr_assert(is_pause_of(open_at(2 * SECOND) - 2 * SECOND, 0), "as if it were the first time");
     clock_fake_stop();
 }
 
@@ -455,164 +384,4 @@ Test(health_breaker, any_history_goes_as_the_model_says)
         }
     }
     cr_assert_gt(n_openings, 50);
-}
-
-/* ---- several processes ---- */
-
-enum { N_PROCESSES = 4 };
-
-Test(health_breaker, of_processes_that_try_at_once_exactly_one_gets_the_trial, .timeout = 120)
-{
-    enum { N_ROUNDS = 2000 };
-    struct shared {
-        _Atomic int round, n_done;
-        _Atomic int n_got[N_ROUNDS];
-    } *shared = fixture_shared(sizeof(*shared));
-    int status, n_failed = 0;
-    int64_t now_us = open_at(SECOND);
-
-    for (uint32_t slot = 0; slot < N_PROCESSES; slot++) {
-        if (fixture_fork() != 0)
-            continue;
-        for (int round = 0; round < N_ROUNDS; round++) {
-            while (shared->round < round + 1)
-                sched_yield();
-            shared->n_got[round] += take(slot, now_us);
-            shared->n_done++;
-        }
-        _exit(0);
-    }
-    for (int round = 0; round < N_ROUNDS; round++) {
-        shared->round = round + 1;
-        while (shared->n_done < (round + 1) * N_PROCESSES)
-            sched_yield();
-        for (uint32_t slot = 0; slot < N_PROCESSES; slot++) /* only the owner's counts */
-            (void)end_as(slot, HEALTH_NEUTRAL, true, now_us);
-    }
-    while (wait(&status) > 0)
-        n_failed += status != 0;
-    cr_assert_eq(n_failed, 0);
-    for (int round = 0; round < N_ROUNDS; round++)
-        cr_assert_eq(shared->n_got[round], 1, "round %d", round);
-}
-
-enum holding { NOTHING, REACHING, A_TRIAL };
-
-struct arena {
-    _Atomic int64_t now_us;
-    _Atomic bool is_over;
-    _Atomic uint32_t holder[N_PROCESSES]; /* enum holding */
-    _Atomic long n_trials, n_together, n_opened;
-};
-
-/* Try the route, if this is the one that may. */
-static bool
-reach(struct arena *arena, uint32_t slot)
-{
-    bool is_trial;
-
-    arena->holder[slot] = REACHING; /* from here on time waits for us */
-    is_trial = take(slot, arena->now_us);
-    if (is_trial) {
-        arena->holder[slot] = A_TRIAL;
-        for (uint32_t other = 0; other < N_PROCESSES; other++)
-            arena->n_together += other != slot && arena->holder[other] == A_TRIAL;
-        arena->n_trials++;
-        for (int n = 0; n < 3; n++)
-            sched_yield();
-    }
-    return is_trial;
-}
-
-/* A worker that calls whenever it may, with every outcome there is. */
-static void
-call_until_over(struct arena *arena, uint32_t slot, uint64_t random)
-{
-    while (!arena->is_over) {
-        int64_t until_us;
-        enum health_gate found = gate(arena->now_us, &until_us);
-        bool is_trial = found == HEALTH_WANTS_TRIAL && reach(arena, slot);
-        enum health_verdict verdict = fixture_random(&random) % 2 == 0 ? HEALTH_OK : HEALTH_FAULT;
-
-        if (arena->holder[slot] == A_TRIAL)
-            arena->holder[slot] = REACHING;
-        if (is_trial || found == HEALTH_PASSES)
-            arena->n_opened += end_as(slot, verdict, is_trial, arena->now_us);
-        else
-            sched_yield();
-        arena->holder[slot] = NOTHING;
-    }
-    _exit(0);
-}
-
-/* Time goes on, but never past a living owner's deadline. */
-static void
-advance(struct arena *arena, int64_t by_us)
-{
-    for (uint32_t slot = 0; slot < N_PROCESSES; slot++)
-        if (arena->holder[slot] != NOTHING) {
-            sched_yield();
-            return;
-        }
-    arena->now_us += by_us;
-}
-
-static pid_t
-start(struct arena *arena, uint32_t slot, uint64_t seed)
-{
-    pid_t pid = fixture_fork();
-
-    if (pid == 0)
-        call_until_over(arena, slot, seed);
-    return pid;
-}
-
-/*
- * UF-12: workers are killed with the trial in their hands, again and again; there is never a second
- * one beside a living owner's, and the route is never stuck.
- */
-Test(health_breaker, killed_owners_lose_their_trials_and_nobody_elses_is_doubled, .timeout = 120)
-{
-    struct arena *arena = fixture_shared(sizeof(*arena));
-    uint64_t random = 2463534242u;
-    pid_t pids[N_PROCESSES];
-    int n_killed_holding = 0, status;
-
-    arena->now_us = SECOND;
-    for (uint32_t slot = 0; slot < N_PROCESSES; slot++)
-        pids[slot] = start(arena, slot, 7 + slot);
-    for (int n = 0; n < 200 || n_killed_holding < 10; n++) {
-        uint32_t victim = (uint32_t)(fixture_random(&random) % N_PROCESSES);
-
-        for (int turn = 0; turn < 2000 && arena->holder[victim] != A_TRIAL; turn++)
-            advance(arena, SECOND / 10);
-        cr_assert_eq(kill(pids[victim], SIGKILL), 0);
-        cr_assert_eq(waitpid(pids[victim], &status, 0), pids[victim]);
-        n_killed_holding += arena->holder[victim] == A_TRIAL;
-        arena->holder[victim] = NOTHING;
-
-        /* Whoever held it: when its deadline has passed the living get on. */
-        long n_trials = arena->n_trials;
-
-        if (n % 2 == 0)
-            health_forget_worker(segment, victim);
-        while (arena->n_trials < n_trials + 3)
-            advance(arena, SECOND);
-        pids[victim] = start(arena, victim, fixture_random(&random));
-    }
-    arena->is_over = true;
-    for (uint32_t slot = 0; slot < N_PROCESSES; slot++)
-        cr_assert_eq(waitpid(pids[slot], &status, 0), pids[slot]);
-    cr_assert_gt(arena->n_opened, 0);
-    cr_assert_eq(arena->n_together, 0, "%ld of %ld", (long)arena->n_together,
-                 (long)arena->n_trials);
-
-    /* And whatever it was left in, two good trials make it well. */
-    int64_t now_us = arena->now_us + HEALTH_TRIAL_US + settings.open_max_us * 2, until_us;
-
-    for (uint32_t good = 0; gate(now_us, &until_us) != HEALTH_PASSES; good++) {
-        cr_assert_lt(good, 2);
-        cr_assert(take(0, now_us));
-        (void)end_as(0, HEALTH_OK, true, now_us);
-    }
 }

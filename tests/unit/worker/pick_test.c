@@ -97,6 +97,31 @@ Test(pick, retries_stay_within_the_models_budget)
     scene_free(s);
 }
 
+/* Else a key's odd requests leave no failover to others. */
+Test(pick, the_second_attempt_after_a_refusal_takes_no_budget_but_the_third_does)
+{
+    struct scene *s = scene_new();
+    struct flight_attempt *attempts = s->record.attempts;
+    uint32_t n_second = 0, n_third = 0;
+
+    for (int i = 0; i < 100; i++) {
+        scene_ask(s);
+        for (uint32_t n = 0; n < 2; n++) {
+            cr_assert_eq(scene_pick(s, n == 0 ? ATTEMPT_FIRST : ATTEMPT_FAILOVER), 0);
+            attempts[n] = (struct flight_attempt){.route_id = s->worker.scratch.pick.route.id,
+                                                  .outcome = ATTEMPT_FAILED,
+                                                  .category = ERR_CATEGORY_UPSTREAM_UNAVAILABLE,
+                                                  .status = 404};
+            s->record.n_attempts = n + 1;
+            n_second += n;
+        }
+        n_third += scene_pick(s, ATTEMPT_FAILOVER) == 0;
+    }
+    cr_assert_eq(n_second, 100);
+    cr_assert(n_third >= 19 && n_third <= 21, "%u", n_third);
+    scene_free(s);
+}
+
 Test(pick, hedges_have_their_own_part_of_the_budget)
 {
     struct scene *s = scene_new();
@@ -136,6 +161,33 @@ Test(pick, a_hedge_takes_no_trial)
 }
 
 /* ---- trials and panic ---- */
+
+Test(pick, whose_trial_came_to_nothing_lets_others_go_first)
+{
+    struct scene *s = scene_new();
+
+    s->n_routes = 1;
+    scene_commit(s);
+    scene_break(s, 0);
+    scene_pass(s, HEALTH_PANIC_US);
+    scene_ask(s);
+    cr_assert_eq(scene_pick(s, ATTEMPT_FIRST), 0);
+    cr_assert(s->worker.scratch.pick.is_trial);
+    scene_call(s, ATTEMPT_CANCELLED, ERR_CATEGORY_CLIENT_CLOSED, 0);
+    scene_ask(s);
+    cr_assert_neq(scene_pick(s, ATTEMPT_FIRST), 0, "the same key at once");
+    scene_pass(s, HEALTH_PANIC_US);
+    scene_ask(s);
+    cr_assert_neq(scene_pick(s, ATTEMPT_FIRST), 0, "nor when the next may");
+    s->request.key_id++;
+    cr_assert_eq(scene_pick(s, ATTEMPT_FIRST), 0, "another");
+    s->request.key_id--;
+    scene_call(s, ATTEMPT_CANCELLED, ERR_CATEGORY_CLIENT_CLOSED, 0);
+    scene_pass(s, 2 * HEALTH_PANIC_US);
+    scene_ask(s);
+    cr_assert_eq(scene_pick(s, ATTEMPT_FIRST), 0, "nobody else came");
+    scene_free(s);
+}
 
 Test(pick, of_a_route_that_may_have_healed_one_request_takes_the_trial)
 {
@@ -287,6 +339,7 @@ Test(pick, when_all_are_open_one_request_at_a_time_is_let_through)
     scene_ask(s);
     scene_call(s, ATTEMPT_CANCELLED, ERR_CATEGORY_CLIENT_CLOSED, 0);
     scene_ask(s);
+    s->request.key_id++;
     cr_assert_eq(scene_pick(s, ATTEMPT_FIRST), 0);
     scene_free(s);
 }

@@ -113,6 +113,64 @@ Test(verdict, what_may_be_an_outage_is_a_fault_where_nobody_is_answered)
     }
 }
 
+/* A refusal is had for the asking: for as long as somebody asks, others must have a way. */
+Test(verdict, what_a_caller_may_have_brought_about_shuts_no_route_that_is_the_only_one)
+{
+    struct scene *s = scene_new();
+    struct health_view view;
+
+    cr_assert_eq(scene_pick(s, ATTEMPT_FIRST), 0);
+    uint32_t row = s->worker.scratch.pick.route.health_row;
+    scene_call(s, ATTEMPT_FAILED, ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 404);
+    health_view(s->segment, row, s->now_us, &view);
+    cr_assert_eq(view.failures, 1, "two others are open to all");
+    for (uint32_t n = 0; n < s->n_routes; n++)
+        if (s->routes[n].health_row != row)
+            health_set_admin(s->segment, s->routes[n].health_row, HEALTH_DISABLED);
+    scene_call(s, ATTEMPT_FAILED, ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 404);
+    scene_call(s, ATTEMPT_FAILED, ERR_CATEGORY_UPSTREAM_ERROR, 424);
+    health_view(s->segment, row, s->now_us, &view);
+    cr_assert_eq(view.failures, 1, "the last one");
+    scene_call(s, ATTEMPT_FAILED, ERR_CATEGORY_UPSTREAM_ERROR, 500);
+    health_view(s->segment, row, s->now_us, &view);
+    cr_assert_eq(view.failures, 2, "no refusal");
+    scene_free(s);
+}
+
+/* It read too slowly, or asked for more than the rate ever allows. */
+Test(verdict, what_is_the_askers_own_says_nothing)
+{
+    static const struct {
+        enum err_category category;
+        int status;
+    } cases[] = {{ERR_CATEGORY_UPSTREAM_ERROR, 200},
+                 {ERR_CATEGORY_IDLE_TIMEOUT, 200},
+                 {ERR_CATEGORY_UPSTREAM_RATE_LIMITED, 429}};
+    struct scene *s = scene_new();
+    const struct pick *pick = &s->worker.scratch.pick;
+    struct health_view view;
+    int64_t until_us;
+
+    cr_assert_eq(scene_pick(s, ATTEMPT_FIRST), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct flight_attempt attempt = {.route_id = pick->route.id,
+                                               .outcome = ATTEMPT_UNCERTAIN,
+                                               .category = (uint8_t)cases[i].category,
+                                               .status = (uint16_t)cases[i].status,
+                                               .end_us = s->now_us};
+        const struct verdict verdict = {.attempt = &attempt,
+                                        .health_row = pick->route.health_row,
+                                        .credential_row = pick->credential_record.health_row,
+                                        .credential_id = pick->credential_record.id,
+                                        .is_askers_own = true};
+        verdict_report(&s->request, &verdict);
+    }
+    health_view(s->segment, pick->route.health_row, s->now_us, &view);
+    cr_expect_eq(view.failures + view.overloads, 0);
+    cr_expect_not(health_cools(s->segment, pick->route.health_row, 0, s->now_us, &until_us));
+    scene_free(s);
+}
+
 Test(verdict, what_an_end_says_of_the_credential)
 {
     static const struct {
