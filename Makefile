@@ -138,11 +138,12 @@ $(BUILD)/tests/support/%.o: tests/support/%.c
 	@$(CC) $(CFLAGS) $(CPPFLAGS) -Itests/support -MMD -MP -c -o $@ $<
 $(BUILD)/libsupport.a: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 	@rm -f $@ && ar rcs $@ $^
-$(BUILD)/tests/integration/%_test: tests/integration/%_test.c $(BUILD)/libsupport.a $(BUILD)/libbase.a
+$(BUILD)/tests/integration/%_test: tests/integration/%_test.c $(BUILD)/libsupport.a $(BUILD)/libcodec.a \
+    $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	@echo "  TEST $<"
 	@$(CC) $(CFLAGS) $(CPPFLAGS) -Itests/support -Isrc/worker -MMD -MP -o $@ $< $(LDFLAGS) \
-	    $(BUILD)/libsupport.a $(BUILD)/libbase.a -lcjson -lsqlite3 -lcrypto -lm -lpthread -lcriterion
+	    $(BUILD)/libsupport.a $(BUILD)/libcodec.a $(BUILD)/libbase.a -lcjson -lsqlite3 -lcrypto -lm -lpthread -lcriterion
 
 check: deps-test
 	@rm -f $(TOTALS)

@@ -7,8 +7,6 @@
 #include "relayos/base/secret.h"
 #include "relayos/base/text.h"
 
-#define PREFIX "relay1."
-
 /* Words of the origins, all of one length. */
 static const char *const words[] = {
     [NEUTRAL_ORIGIN_NONE] = "txt",   [NEUTRAL_ORIGIN_ANTHROPIC] = "ant",
@@ -37,10 +35,10 @@ carrier_write(const struct reply_context *context, const struct carrier *carrier
 
     if (carrier->state.len == 0 || carrier->origin == NEUTRAL_ORIGIN_TEXT ||
         carrier->state.len + carrier->text.len > CARRIER_MAX_STATE) {
-        buf_append_slice(out, SLICE_LIT(PREFIX "txt."));
+        buf_append_slice(out, SLICE_LIT(CARRIER_MARK "txt."));
         return;
     }
-    buf_append_slice(out, SLICE_LIT(PREFIX));
+    buf_append_slice(out, SLICE_LIT(CARRIER_MARK));
     buf_append_str(out, words[carrier->origin]);
     buf_append_byte(out, '.');
     const size_t at = out->len;
@@ -98,7 +96,7 @@ encode_tail(struct buf *out, size_t from)
 bool
 carrier_read(struct slice raw, struct neutral_part *part)
 {
-    const struct slice prefix = SLICE_LIT(PREFIX);
+    const struct slice prefix = SLICE_LIT(CARRIER_MARK);
 
     if (!slice_starts_with(raw, prefix))
         return false;
@@ -139,7 +137,7 @@ open_part(struct neutral_part *part, struct seal *seal, uint64_t owner_hash, str
 static struct slice
 payload_of(struct slice carrier, struct seal *seal, uint64_t owner_hash)
 {
-    const size_t at = sizeof(PREFIX) - 1 + WORD_LEN + 1;
+    const size_t at = sizeof(CARRIER_MARK) - 1 + WORD_LEN + 1;
     uint8_t mac[SEAL_MAC_SIZE], said[SEAL_MAC_SIZE];
 
     if (carrier.len <= at)

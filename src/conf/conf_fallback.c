@@ -11,7 +11,6 @@
 
 static int read_name(struct conf_reader *reader, const struct directive *row,
                      const struct conf_node *node, struct conf_model *model);
-static uint32_t protocols_of(const struct conf *conf, const struct conf_model *model);
 
 int
 conf_fallback_read(struct conf_reader *reader, const struct directive *row,
@@ -53,38 +52,18 @@ read_name(struct conf_reader *reader, const struct directive *row, const struct 
     return 0;
 }
 
-/* A request keeps its protocol: a model that speaks none of these could never stand in. */
 int
-conf_fallback_check(struct conf_reader *reader, const struct conf_node *node,
-                    const struct conf_model *model)
+conf_fallback_check(struct conf_reader *reader, const struct conf_node *node)
 {
-    uint32_t protocols = protocols_of(reader->conf, model);
     const struct conf_node *list = conf_yaml_child(node, "fallback");
 
     if (list == NULL)
         return 0;
     for (const struct conf_node *item = list->first; item != NULL; item = item->next) {
-        const struct conf_model *other = conf_model_named(reader, item, item->text);
-
-        if (other == NULL)
+        if (conf_model_named(reader, item, item->text) == NULL)
             return ERR_CONFIG;
-        if ((protocols_of(reader->conf, other) & protocols) == 0)
-            return directive_fail(reader, item,
-                                  "'%s' could never stand in: no upstream of it speaks a protocol "
-                                  "of those of '%s'",
-                                  other->record.name, model->record.name);
     }
     return 0;
-}
-
-static uint32_t
-protocols_of(const struct conf *conf, const struct conf_model *model)
-{
-    uint32_t protocols = 0;
-
-    for (uint32_t i = 0; i < model->record.n_routes; i++)
-        protocols |= conf->upstreams[model->routes[i].upstream_id].record.protocols;
-    return protocols;
 }
 
 void

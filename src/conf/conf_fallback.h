@@ -12,8 +12,8 @@ int conf_fallback_read(struct conf_reader *reader, const struct directive *row,
                        const struct conf_node *node, void *base);
 void conf_fallback_write(const struct directive *row, const void *base, struct buf *out);
 
-/* When all models are read: those that the model at node names must be there, and of use. */
-int conf_fallback_check(struct conf_reader *reader, const struct conf_node *node,
-                        const struct conf_model *model) MUST_CHECK;
+/* When all models are read: those that the model at node names must be there. What they speak does
+ * not matter: requests are translated. */
+int conf_fallback_check(struct conf_reader *reader, const struct conf_node *node) MUST_CHECK;
 
 #endif

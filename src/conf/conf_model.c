@@ -242,10 +242,8 @@ compare_ids(const void *a, const void *b)
 static int
 check_fallbacks(struct conf_reader *reader, const struct conf_node *node)
 {
-    const struct conf_model *model = reader->conf->models;
-
-    for (const struct conf_node *item = node->first; item != NULL; item = item->next, model++) {
-        if (conf_fallback_check(reader, item, model) != 0)
+    for (const struct conf_node *item = node->first; item != NULL; item = item->next) {
+        if (conf_fallback_check(reader, item) != 0)
             return ERR_CONFIG;
     }
     return 0;

@@ -15,13 +15,15 @@ struct provider {
     const char *protocols;
 };
 
+/* Anthropic and Google have an endpoint that speaks openai_chat, too, but it lacks much of what
+ * their own protocols say: translation into these serves callers better. */
 static const struct provider providers[] = {
     {"anthropic", "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1", "/anthropic/v1",
-     "[anthropic_messages, openai_chat]"},
+     "anthropic_messages"},
     {"openai", "OPENAI_API_KEY", "https://api.openai.com/v1", "/openai/v1",
      "[openai_chat, openai_responses]"},
-    {"gemini", "GEMINI_API_KEY", "https://generativelanguage.googleapis.com/v1beta/openai",
-     "/gemini/v1", "[openai_chat]"},
+    {"gemini", "GEMINI_API_KEY", "https://generativelanguage.googleapis.com/v1beta",
+     "/gemini/v1beta", "gemini"},
 };
 
 static const char head[] =

@@ -60,7 +60,8 @@ exclusion_of(const struct route_gate *gate, const struct route_option *option, b
         return ROUTE_OTHER_PROTOCOL;
     if (gate->has_state && !has_state_place(gate, option))
         return ROUTE_ELSEWHERE;
-    if (gate->is_family_bound && option->family != gate->family)
+    if (gate->is_family_bound && option->family != gate->family &&
+        (option->protocols & gate->straight) != 0)
         return ROUTE_OTHER_FAMILY;
 
     enum health_admin admin = health_admin(segment, option->health_row);

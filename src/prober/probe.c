@@ -104,8 +104,7 @@ dialect_for(const struct upstream_record *upstream)
 {
     int protocol = PROTOCOL_OPENAI_CHAT;
 
-    while (protocol < PROTOCOL_ANTHROPIC_MESSAGES &&
-           (upstream->protocols & PROTOCOL_BIT(protocol)) == 0)
+    while (protocol < PROTOCOL_GEMINI && (upstream->protocols & PROTOCOL_BIT(protocol)) == 0)
         protocol++;
     return dialect_of((enum protocol)protocol);
 }

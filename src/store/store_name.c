@@ -20,7 +20,8 @@ static const char *const outcomes[] = {"none", "running", "ok", "failed", "uncer
 static const char *const reasons[] = ATTEMPT_REASON_NAMES;
 static const char *const policies[] = {"model",    "balanced", "fastest",
                                        "cheapest", "ordered",  "weighted"};
-static const char *const protocols[] = {"openai_chat", "openai_responses", "anthropic_messages"};
+static const char *const protocols[] = {"openai_chat", "openai_responses", "anthropic_messages",
+                                        "gemini"};
 static const char *const endpoints[] = {
 #define ENDPOINT(name, methods, path, ...) path,
 #include "relayos/model/endpoints.def"

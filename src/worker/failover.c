@@ -44,7 +44,7 @@ find_next(struct request *r, enum err_category category)
 {
     struct worker_scratch *scratch = &r->worker->scratch;
 
-    if (fault_may_fail_over(category) &&
+    if ((fault_may_fail_over(category) || r->leg->may_be_resaid) &&
         pick_route(r, ATTEMPT_FAILOVER, &scratch->pick, &scratch->why) == 0)
         return true;
     if (!fault_may_fall_back(category))

@@ -8,12 +8,15 @@
 #include "hedge.h"
 #include "leg.h"
 #include "relay.h"
+#include "relayos/codec/json_scan.h"
 #include "reply.h"
 #include "request.h"
+#include "translation.h"
 #include "verdict.h"
 
 #define LINGER_US 1000000 /* for the upstream's end after a stream said that it is complete */
 
+static int feed_translated_end(struct leg *leg, struct reply_facts *facts);
 static int feed_event(struct leg *leg, const struct sse_event *event, struct reply_facts *facts);
 static void note_usage(struct leg *leg);
 static void note(struct leg *leg, const struct reply_facts *facts);
@@ -45,14 +48,35 @@ int
 feed_end(struct leg *leg, struct reply_facts *facts)
 {
     struct sse_event event;
+    int err = 0;
 
-    if (leg->stream.is_complete || sse_finish(&leg->sse, &event) != 0)
+    if (leg->stream.is_complete)
         return 0;
-    int err = feed_event(leg, &event, facts);
+    if (leg->translation != NULL)
+        err = feed_translated_end(leg, facts);
+    else if (sse_finish(&leg->sse, &event) == 0)
+        err = feed_event(leg, &event, facts);
+    else
+        return 0;
     reply_wake(leg->request);
     return err;
 }
 
+/* Not all protocols have a last word. A piece that is no event is none. */
+static int
+feed_translated_end(struct leg *leg, struct reply_facts *facts)
+{
+    struct sse_event event;
+    struct json_error error;
+    enum json_type type;
+    int err = 0;
+
+    if (sse_finish(&leg->sse, &event) == 0 && json_scan_value(event.data, &type, &error) == 0)
+        err = feed_event(leg, &event, facts);
+    return err != 0 || leg->stream.is_complete ? err : feed_event(leg, NULL, facts);
+}
+
+/* event NULL: the end, of a translated one. */
 static int
 feed_event(struct leg *leg, const struct sse_event *event, struct reply_facts *facts)
 {
@@ -61,9 +85,12 @@ feed_event(struct leg *leg, const struct sse_event *event, struct reply_facts *f
     size_t before = out->len;
 
     *facts = (struct reply_facts){0};
-    int err = r->dialect->read_event(&leg->stream, event, out, facts);
+    int err = leg->translation == NULL ? r->dialect->read_event(&leg->stream, event, out, facts)
+              : event != NULL          ? translation_read_event(leg, event, out, facts)
+                                       : translation_read_end(leg, out, facts);
     if (err != 0 || facts->is_error || out->overflow) {
-        out->len = before;
+        if (leg->translation == NULL || out->overflow) /* a writer counts what it has written */
+            out->len = before;
         out->overflow = false;           /* our own error event must fit */
         leg->stream.is_complete = false; /* a last word that does not reach the caller is none */
         if (facts->has_usage)            /* a failed answer may still say what it used */

@@ -24,7 +24,10 @@ head_build(const struct head_input *input, struct buf *out)
 {
     buf_append_slice(out, SLICE_LIT("POST "));
     buf_append_str(out, input->upstream->path);
-    buf_append_str(out, dialect_operation_path(input->operation));
+    if (input->path.len > 0)
+        buf_append_slice(out, input->path);
+    else
+        buf_append_str(out, dialect_operation_path(input->operation));
     buf_append_slice(out, SLICE_LIT(" HTTP/1.1\r\nhost: "));
     append_host(input->upstream, out);
     if (input->credential.len > 0) {
@@ -35,7 +38,8 @@ head_build(const struct head_input *input, struct buf *out)
     buf_append_slice(out, input->is_stream ? SLICE_LIT(TYPES("text/event-stream"))
                                            : SLICE_LIT(TYPES("application/json")));
     buf_append_slice(out, input->request_id);
-    append_caller_headers(input, out);
+    if (input->http != NULL)
+        append_caller_headers(input, out);
     append_default_header(input, out);
     buf_append_slice(out, SLICE_LIT("\r\ncontent-length: "));
     buf_append_int(out, (int64_t)input->content_length);
@@ -79,7 +83,7 @@ append_default_header(const struct head_input *input, struct buf *out)
 {
     const char *name = input->dialect->default_header_name;
 
-    if (name == NULL || http_header_count(input->http, name) > 0)
+    if (name == NULL || (input->http != NULL && http_header_count(input->http, name) > 0))
         return;
     buf_append_slice(out, SLICE_LIT("\r\n"));
     buf_append_str(out, name);

@@ -17,7 +17,8 @@ struct head_input {
     enum operation operation;
     const struct upstream_record *upstream;
     struct slice credential;         /* empty: the upstream wants none */
-    const struct http_request *http; /* the caller's */
+    const struct http_request *http; /* the caller's; NULL: it speaks another protocol */
+    struct slice path;               /* in place of the operation's, if it is not empty */
     struct slice request_id;
     bool is_stream;
     size_t content_length;

@@ -7,6 +7,7 @@
 #include "attempt.h"
 #include "relayos/base/secret.h"
 #include "request.h"
+#include "translation.h"
 
 static void close_answer(struct leg *leg);
 static void wipe(struct buf *buf);
@@ -35,7 +36,7 @@ leg_open(struct leg *leg)
     leg->hedge_us = leg->give_up_us = 0;
     leg->retry_after_s = 0;
     leg->refusal = 0;
-    leg->is_askers_own = false;
+    leg->is_askers_own = leg->may_be_resaid = false;
     leg->first_token_us = 0;
     leg->unmetered_bytes = 0;
 }
@@ -49,6 +50,8 @@ leg_out(struct leg *leg)
      */
     size_t cap = (size_t)r->worker->conf->stream_buffer_bytes + 3 * (size_t)LIMIT_SSE_EVENT;
 
+    if (leg->translation != NULL)
+        cap += TRANSLATION_MAX_EVENT;
     if (out->ptr == NULL)
         buf_pool_take(&r->worker->bufs, out, cap);
     return out;
@@ -109,6 +112,8 @@ close_answer(struct leg *leg)
 
     buf_pool_give(bufs, &leg->out);
     buf_pool_give(bufs, &leg->answer);
+    if (leg->translation != NULL)
+        translation_end(leg);
     if (!leg->has_stream)
         return;
     buf_pool_give(bufs, &leg->stream.scratch);

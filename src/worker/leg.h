@@ -24,6 +24,7 @@
 #include "relayos/net/upstream.h"
 
 struct request;
+struct translation;
 
 /* What the bytes of the upstream's answer are. */
 enum leg_body {
@@ -35,9 +36,11 @@ enum leg_body {
 
 struct leg {
     struct request *request;
-    struct flight_attempt *attempt; /* in the flight's record; NULL: none was begun */
-    struct price *cost;             /* of its route, as it held at admission */
-    struct upstream_call *call;     /* NULL: it does not run */
+    struct flight_attempt *attempt;  /* in the flight's record; NULL: none was begun */
+    struct price *cost;              /* of its route, as it held at admission */
+    struct upstream_call *call;      /* NULL: it does not run */
+    enum protocol protocol;          /* spoken with the upstream */
+    struct translation *translation; /* NULL: that is the caller's */
 
     /* Until content (patience.c); instants, 0 = not waited for. */
     struct timer timer;
@@ -48,11 +51,12 @@ struct leg {
     bool is_trial, is_crowded;
     uint32_t place;     /* where state that it makes lies (route_gate_place()) */
     uint16_t refusal;   /* see reply_facts */
+    bool may_be_resaid; /* what was refused may be taken in other words, or elsewhere */
     bool is_askers_own; /* how it ends is its request's doing, or its caller's: never a fault */
 
     /* Sent. */
     struct buf head, scratch; /* the upstream request's head; texts put into its body */
-    struct buf body;          /* the body, when it has more edits than pieces can carry */
+    struct buf body; /* the body, when it has more edits than pieces can carry, or is translated */
 
     /* The answer. */
     enum leg_body body_kind;

@@ -8,8 +8,10 @@
 #include "leg.h"
 #include "pick.h"
 #include "relayos/base/secret.h"
+#include "relayos/codec/translate.h"
 #include "request.h"
 #include "state_ids.h"
+#include "translation.h"
 
 #define N_PIECES (sizeof(((struct upstream_request *)0)->body) / sizeof(struct slice))
 
@@ -17,12 +19,27 @@ static void build_body(struct leg *leg, const struct pick *pick, struct upstream
 static void cut_into_pieces(const struct edits *edits, struct slice text,
                             struct upstream_request *out);
 static void build_head(struct leg *leg, struct pick *pick, struct upstream_request *out);
+static void translate_head(struct leg *leg, const struct pick *pick, struct head_input *input);
+static void forget_credential(struct pick *pick);
 
-void
-outgoing_build(struct leg *leg, struct pick *pick, struct upstream_request *out)
+int
+outgoing_build(struct leg *leg, struct pick *pick, struct upstream_request *out,
+               struct refusal_reason *why)
 {
-    build_body(leg, pick, out);
+    const struct request *r = leg->request;
+
+    if (leg->protocol == r->dialect->protocol && r->wording != WORDING_TRANSLATED) {
+        build_body(leg, pick, out);
+    } else {
+        int err = translation_begin(leg, pick, why);
+        if (err != 0) {
+            forget_credential(pick);
+            return err;
+        }
+        out->body[out->n_body++] = buf_slice(&leg->body);
+    }
     build_head(leg, pick, out);
+    return 0;
 }
 
 static void
@@ -87,6 +104,8 @@ build_head(struct leg *leg, struct pick *pick, struct upstream_request *out)
         .is_stream = r->facts.is_stream,
     };
 
+    if (leg->translation != NULL)
+        translate_head(leg, pick, &input);
     for (size_t i = 0; i < out->n_body; i++)
         input.content_length += out->body[i].len;
     if (leg->head.ptr == NULL)
@@ -94,8 +113,29 @@ build_head(struct leg *leg, struct pick *pick, struct upstream_request *out)
     buf_clear(&leg->head);
     head_build(&input, &leg->head);
     assert(!leg->head.overflow);
+    forget_credential(pick);
+    out->head = buf_slice(&leg->head);
+}
+
+static void
+translate_head(struct leg *leg, const struct pick *pick, struct head_input *input)
+{
+    struct request *r = leg->request;
+
+    buf_pool_give(&r->worker->bufs, &leg->scratch);
+    buf_pool_take(&r->worker->bufs, &leg->scratch, BUF_POOL_KEEP_SIZE);
+    translate_path(r->facts.operation, leg->protocol, slice_str(pick->route.upstream_model),
+                   r->facts.is_stream, &leg->scratch);
+    input->dialect = dialect_of(leg->protocol);
+    input->path = buf_slice(&leg->scratch);
+    if (leg->protocol != r->dialect->protocol)
+        input->http = NULL;
+}
+
+static void
+forget_credential(struct pick *pick)
+{
     if (pick->credential.ptr != NULL)
         secret_wipe(pick->credential.ptr, pick->credential.len);
     buf_clear(&pick->credential);
-    out->head = buf_slice(&leg->head);
 }

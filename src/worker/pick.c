@@ -20,6 +20,7 @@
 #include "relayos/shm/retry_budget.h"
 #include "request.h"
 #include "state_ids.h"
+#include "translation.h"
 #include "verdict.h"
 
 #define PICK_TRIES   3 /* a catalog snapshot may go away under us */
@@ -90,10 +91,11 @@ static void
 fill_gate(const struct request *r, struct route_gate *out)
 {
     out->segment = r->worker->segment;
-    out->record = r->record->n_attempts == 0 ? NULL : r->record;
+    out->record = r->record->n_attempts == 0 || r->wording == WORDING_TRANSLATED ? NULL : r->record;
     out->key_id = r->key_id;
     out->now_us = loop_now_us(r->worker->loop);
-    out->protocols = PROTOCOL_BIT(r->dialect->protocol);
+    out->protocols = translation_protocols(r);
+    out->straight = PROTOCOL_BIT(r->dialect->protocol);
     out->has_state = r->facts.n_state_ids > 0;
     out->is_family_bound = r->is_family_bound;
     out->family = r->family;
@@ -248,6 +250,7 @@ copy_out(const struct search *s, uint32_t at, struct pick *out)
         catalog_get_credential(catalog, epoch, out->upstream.id, out->n_credential,
                                &out->credential_record) != 0)
         return ERR_CONFLICT;
+    out->protocol = translation_choose(s->request->dialect->protocol, out->upstream.protocols);
     buf_clear(&out->credential);
     return catalog_append_credential(catalog, epoch, out->upstream.id, out->n_credential,
                                      &out->credential);
@@ -323,26 +326,21 @@ nothing(struct search *s, struct refusal_reason *why)
     return err;
 }
 
+/* What is asked for cannot be translated; what can, is served by every route. */
 static void
 describe_protocols(const struct search *s, struct refusal_reason *why)
 {
     size_t len = (size_t)snprintf(why->detail, sizeof(why->detail),
                                   "The model %s on this endpoint (use", s->request->record->model);
     const char *separator = " ";
-    uint32_t protocols = 0;
 
-    for (uint32_t i = 0; i < s->n; i++)
-        protocols |= s->candidates[i].option->protocols;
     for (int i = 0; i < DIALECT_N_OPERATIONS; i++) {
         enum operation operation = (enum operation)i;
-        const char *path = dialect_operation_path(operation);
 
-        if ((protocols & PROTOCOL_BIT(dialect_operation_protocol(operation))) == 0 ||
-            operation == OPERATION_COUNT_TOKENS || operation == OPERATION_COMPLETION ||
-            operation == OPERATION_EMBEDDING)
+        if (!translation_can(operation))
             continue;
         len += (size_t)snprintf(why->detail + len, sizeof(why->detail) - len, "%s/v1%s", separator,
-                                path);
+                                dialect_operation_path(operation));
         separator = " or ";
     }
     snprintf(why->detail + len, sizeof(why->detail) - len, ")");

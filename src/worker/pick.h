@@ -23,8 +23,9 @@ struct pick {
     uint32_t n_credential; /* which of the upstream's */
     uint32_t model_id;     /* whose route it is: a fallback's is not the request's */
     uint32_t score;
-    uint8_t reason; /* enum attempt_reason */
-    bool is_trial;  /* it holds the trial of an open route: verdict.c gives it back */
+    uint8_t reason;         /* enum attempt_reason */
+    enum protocol protocol; /* to speak with the upstream */
+    bool is_trial;          /* it holds the trial of an open route: verdict.c gives it back */
     bool is_crowded;
     struct buf credential; /* its memory stays with the pick; wiped as soon as the head is built */
 };
@@ -33,7 +34,7 @@ struct pick {
  * The route of the next attempt; what was looked at goes into the flight's choices. All but the
  * first of a request take from the retry budget, and the second after a refusal. On failure
  * request->retry_after_s says when to come again (0 = nobody knows) and *why is the detail:
- * ERR_NOT_FOUND: the model is gone, or none of its routes speaks the caller's protocol, or state
+ * ERR_NOT_FOUND: the model is gone, or none of its routes speaks a protocol that will do, or state
  * named in the request lies elsewhere; ERR_NO_HEALTHY_ROUTE, ERR_UPSTREAM_RATE_LIMITED,
  * ERR_UPSTREAM_UNAVAILABLE, ERR_OVERLOADED: as route_nothing() has it, or nothing is left to try.
  */

@@ -4,6 +4,7 @@
  */
 #include "pick.h"
 #include "request.h"
+#include "translation.h"
 #include "verdict.h"
 
 static enum fallback_cause cause_of(const struct request *r, enum err_category category);
@@ -58,7 +59,7 @@ is_overload(enum err_category category)
     return category == ERR_CATEGORY_UPSTREAM_RATE_LIMITED || category == ERR_CATEGORY_OVERLOADED;
 }
 
-/* Is it there still, and does any of its routes speak as the caller does? */
+/* Is it there still, and does any of its routes speak a protocol that will do? */
 static bool
 can_serve(const struct request *r, const char *name)
 {
@@ -72,6 +73,5 @@ can_serve(const struct request *r, const char *name)
     const struct route_option *options = catalog_options(catalog, epoch, &model);
     for (uint32_t i = 0; options != NULL && i < model.n_routes; i++)
         protocols |= options[i].protocols;
-    return catalog_is_whole(catalog, epoch) &&
-           (protocols & PROTOCOL_BIT(r->dialect->protocol)) != 0;
+    return catalog_is_whole(catalog, epoch) && (protocols & translation_protocols(r)) != 0;
 }

@@ -19,9 +19,11 @@
 #include "relayos/base/log.h"
 #include "reply.h"
 #include "request.h"
+#include "translation.h"
 
 #define ERROR_BODY_MAX BUF_POOL_KEEP_SIZE /* of an upstream's error: the rest is not read */
 
+static void fail_unsaid(struct leg *leg, int err, const struct refusal_reason *why);
 static struct leg *leg_from(void *data);
 static void on_head(void *data, int status, const struct http_header *headers, size_t n_headers);
 static void note_refusal(struct leg *leg, const struct http_header *headers, size_t n_headers);
@@ -43,8 +45,8 @@ relay_start(struct request *r)
     if (r->deadline_us == 0)
         r->deadline_us = r->http.accepted_us + pick->upstream.total_timeout_us;
     r->is_paused = r->is_tail_held = false;
-    relay_start_leg(r->leg, pick);
     reply_watch(r);
+    relay_start_leg(r->leg, pick);
 }
 
 /* Whoever has had a byte of content gets no other model's, nor the same one's once more. */
@@ -56,19 +58,41 @@ relay_start_leg(struct leg *leg, struct pick *pick)
     struct request *r = leg->request;
     struct worker *worker = r->worker;
     struct upstream_request out = {.target = &pick->upstream, .deadline_us = r->deadline_us};
+    struct refusal_reason *why = &worker->scratch.why;
 
     assert(leg->call == NULL && r->step == REQUEST_RELAY && !r->is_flowing);
     attempt_begin(leg, pick);
+    leg->protocol = pick->protocol;
     leg_open(leg);
-    outgoing_build(leg, pick, &out);
     if (r->record->n_attempts == 1)
         flight_dispatch(r->flight);
+    int err = outgoing_build(leg, pick, &out, why);
+    if (err != 0) {
+        fail_unsaid(leg, err, why);
+        return;
+    }
     if (leg == r->leg)
         request_stage(r, FLIGHT_STAGE_DISPATCHED);
     if (r->facts.is_stream)
         patience_begin(leg, pick);
     CRASH_POINT("relay.sending");
     leg->call = upstream_start(worker->upstream_pool, &out, &events, leg);
+}
+
+/* Nothing was sent. Routes that speak as the caller does are left, or he is told. */
+static void
+fail_unsaid(struct leg *leg, int err, const struct refusal_reason *why)
+{
+    const struct fault fault = {.category = err_category_of(err),
+                                .outcome = ATTEMPT_FAILED,
+                                .is_askers_own = true,
+                                .detail = why->detail,
+                                .param = slice_str(why->param),
+                                .note = SLICE_LIT("cannot be translated for it")};
+
+    leg->may_be_resaid = leg->request->wording == WORDING_FREE;
+    leg->request->wording = WORDING_STRAIGHT;
+    relay_fail(leg, &fault);
 }
 
 static struct leg *
@@ -186,12 +210,18 @@ relay_end_refusal(struct leg *leg)
     struct reply_facts facts = {0};
     int status = leg->attempt->status;
 
-    leg->request->dialect->read_error(status, buf_slice(&leg->answer), &leg->stream.scratch,
-                                      &facts);
+    dialect_of(leg->protocol)
+        ->read_error(status, buf_slice(&leg->answer), &leg->stream.scratch, &facts);
+    if (leg->translation != NULL) /* the caller's request has other fields */
+        facts.error_param = (struct slice){NULL, 0};
     facts.is_error = true;
     retry_hint_body(&leg->hint, buf_slice(&leg->answer));
     leg->retry_after_s = retry_hint_seconds(&leg->hint);
     struct fault fault = fault_of_reply(&facts, ATTEMPT_FAILED);
+    if (fault.category == ERR_CATEGORY_INVALID_REQUEST && translation_may_help(leg)) {
+        leg->may_be_resaid = true;
+        leg->request->wording = WORDING_TRANSLATED;
+    }
     if (status >= 300 && status <= 399) /* never followed, never relayed */
         fault.category = ERR_CATEGORY_UPSTREAM_ERROR;
     relay_fail(leg, &fault);

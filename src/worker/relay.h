@@ -21,7 +21,8 @@ struct request;
 
 /* Start an attempt on worker->scratch.pick, which ROUTE or the attempt before has filled. */
 void relay_start(struct request *request);
-/* The same on a leg of one's own: no step, no stage. */
+/* The same on a leg of one's own: no step, no stage. Either may fail at once, and with it, unless
+ * another leg goes on, the request: the last thing a function does. */
 void relay_start_leg(struct leg *leg, struct pick *pick);
 /* The leg has failed: its attempt ends, and the request goes on another way, or ends too. Last
  * thing a function does. */

@@ -11,6 +11,7 @@
 #include "relayos/base/clock.h"
 #include "reply_error.h"
 #include "request.h"
+#include "translation.h"
 
 #define HEADERS_MAX 8
 #define HEARTBEAT   SLICE_LIT(": ka\n\n")
@@ -20,6 +21,8 @@ static void settle_first(struct request *r);
 static bool take_sendable(struct request *r, bool is_last);
 static void commit_head(struct request *r);
 static void respond(struct request *r, const char *detail);
+static int read_translated(struct leg *leg, struct reply_facts *facts);
+static size_t dropped_header(const struct request *r, struct http_header *list);
 static size_t id_headers(const struct request *r, struct http_header *list);
 static void beat(struct request *r);
 
@@ -165,6 +168,7 @@ commit_head(struct request *r)
                                         SLICE_LIT("text/event-stream; charset=utf-8")};
     headers[n++] = (struct http_header){SLICE_LIT("cache-control"), SLICE_LIT("no-cache")};
     headers[n++] = (struct http_header){SLICE_LIT("x-accel-buffering"), SLICE_LIT("no")};
+    n += dropped_header(r, &headers[n]);
     exchange_start(r->exchange, 200, headers, n);
 }
 
@@ -243,6 +247,8 @@ reply_read_whole(struct leg *leg, struct reply_facts *facts)
 
     edits.n = 0; /* not all of it: it is long */
     *facts = (struct reply_facts){0};
+    if (leg->translation != NULL)
+        return read_translated(leg, facts);
     if (leg->answer.overflow ||
         r->dialect->read_reply(&stream->context, answer, &stream->scratch, &edits, &stream->usage,
                                facts) != 0 ||
@@ -256,6 +262,22 @@ reply_read_whole(struct leg *leg, struct reply_facts *facts)
     buf_pool_take(&r->worker->bufs, &r->out, 2 * leg->answer.cap);
     edits_apply(&edits, answer, &r->out);
     return r->out.overflow ? ERR_UPSTREAM_ERROR : 0;
+}
+
+static int
+read_translated(struct leg *leg, struct reply_facts *facts)
+{
+    struct request *r = leg->request;
+    struct reply_stream *stream = &leg->stream;
+
+    buf_pool_give(&r->worker->bufs, &r->out);
+    buf_pool_take(&r->worker->bufs, &r->out, leg->answer.cap + TRANSLATION_MAX_EVENT);
+    int err = translation_read_reply(leg, buf_slice(&leg->answer), &r->out, facts);
+    if (err == 0 && !stream->usage.is_reported)
+        leg->unmetered_bytes = facts->content_bytes;
+    if (err == 0 && stream->usage.is_reported && leg == r->leg)
+        flight_note_usage(r->flight, &stream->usage);
+    return r->out.overflow ? ERR_UPSTREAM_ERROR : err;
 }
 
 void
@@ -285,12 +307,24 @@ respond(struct request *r, const char *detail)
     headers[n++] = (struct http_header){SLICE_LIT("content-type"), r->content_type};
     if (r->is_replay)
         headers[n++] = (struct http_header){SLICE_LIT("idempotent-replayed"), SLICE_LIT("true")};
-    if (category != ERR_CATEGORY_NONE)
+    if (category == ERR_CATEGORY_NONE)
+        n += dropped_header(r, &headers[n]);
+    else
         n += reply_error_retry_header(category, r->retry_after_s, r->retry_after, &headers[n]);
     if (category == ERR_CATEGORY_METHOD_NOT_ALLOWED)
         headers[n++] = (struct http_header){SLICE_LIT("allow"), slice_str(detail)};
     r->is_answered = true;
     exchange_respond(r->exchange, (int)r->status, headers, n, buf_slice(&r->out));
+}
+
+/* Fields that the answer does not obey: they only tune it. */
+static size_t
+dropped_header(const struct request *r, struct http_header *list)
+{
+    if (r->leg->translation == NULL || translation_dropped(r->leg).len == 0)
+        return 0;
+    list[0] = (struct http_header){SLICE_LIT("x-relayos-dropped"), translation_dropped(r->leg)};
+    return 1;
 }
 
 /* Clients of either family find the id where they look for it. */

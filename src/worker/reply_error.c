@@ -10,6 +10,7 @@
 #include "leg.h"
 #include "reply.h"
 #include "request.h"
+#include "translation.h"
 
 void
 reply_error_respond(struct request *r, enum err_category category, const char *detail,
@@ -39,7 +40,11 @@ reply_error_event(struct request *r, enum err_category category, const char *det
     if (!r->is_flowing) /* start frames: the error belongs behind them */
         leg_let_flow(r->leg);
     reply_hold_tail(r);
-    r->dialect->write_error_event(&r->leg->stream, category, buf_slice(&message), leg_out(r->leg));
+    if (r->leg->translation != NULL)
+        translation_write_error(r->leg, category, leg_out(r->leg));
+    else
+        r->dialect->write_error_event(&r->leg->stream, category, buf_slice(&message),
+                                      leg_out(r->leg));
     buf_pool_give(&r->worker->bufs, &message);
     reply_end_stream(r, category);
 }

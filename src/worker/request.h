@@ -65,6 +65,7 @@ struct request {
     bool is_family_bound;     /* its reasoning is signed: only that family reads it */
     bool keeps_pin;           /* its conversation's place is elsewhere, and stays there */
     bool is_exhausted;        /* at the last choice nothing was left to try */
+    uint8_t wording;          /* enum translation_wording */
     bool has_share;           /* it counts among its key's (share.h) */
     uint32_t family;          /* with is_family_bound */
     uint64_t conversation;    /* session.h; 0 = none, or not asked yet */
@@ -82,11 +83,10 @@ struct request {
     int retry_after_s;   /* what is told a caller who fails; 0 = nobody knows */
 
     /* The answer (reply.c). */
-    struct buf out, sending; /* being filled; with the kernel */
-    int64_t written_us;      /* last write to the caller */
-    int64_t bytes_out;
-    int64_t gone_bytes; /* read since the caller has gone */
-    size_t tail_at;     /* with is_tail_held: where in out the last event begins */
+    struct buf out, sending;       /* being filled; with the kernel */
+    int64_t written_us;            /* last write to the caller */
+    int64_t bytes_out, gone_bytes; /* to the caller; read since he has gone */
+    size_t tail_at;                /* with is_tail_held: where in out the last event begins */
     struct slice content_type;
     struct uuid original; /* with is_replay: whose answer it is */
     unsigned status;

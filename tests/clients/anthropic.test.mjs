@@ -26,6 +26,14 @@ test("messages answer under the public name with our request id", async () => {
     assert.match(reply._request_id, uuid);
 });
 
+test("all three models answer on messages", async () => {
+    for (const model of ["claude-sonnet-4", "gpt-4.1-mini", "gemini-2.5-pro"]) {
+        const reply = await client().messages.create(ask("hello", { model }));
+        assert.equal(reply.model, model);
+        assert.equal(reply.content[0].text, "You said: hello");
+    }
+});
+
 test("messages stream to a final message", async () => {
     const stream = client().messages.stream(ask("hello there"));
     let text = "";

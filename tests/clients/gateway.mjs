@@ -5,7 +5,8 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { after, before } from "node:test";
 
-export function startGateway() {
+// rules: what the mock is to do, see tools/mock/control.h.
+export function startGateway(rules = "") {
     const gateway = { baseURL: "", openaiURL: "", key: "", mockURL: "", ctl: null, mock: null, heal: null };
     let child, lines;
 
@@ -21,6 +22,7 @@ export function startGateway() {
             child.stdin.write(words + "\n");
             return JSON.parse((await lines.next()).value);
         };
+        await fetch(`${gateway.mockURL}/mock/control`, { method: "POST", body: rules });
         gateway.mock = async () => {
             const reply = await fetch(`http://127.0.0.1:${start.mock_port}/mock/stats`);
             return reply.json();

@@ -11,6 +11,25 @@
 #include "gateway.h"
 #include "routes.h"
 
+/* An upstream that speaks one protocol, and a model that is served by it alone. */
+#define NATIVE_UPSTREAM(name, path, protocol)                                                      \
+    "  " name ":\n    url: http://127.0.0.1:%d/native/" path "\n    probe: none\n"                 \
+    "    protocols: " protocol "\n" ROUTES_KEY
+#define NATIVE_MODEL(vendor, model, upstream)                                                      \
+    "  " vendor "/" model ":\n    price: {input: 2.00, output: 8.00}\n"                            \
+    "    max_output_tokens: 32000\n    routes: [{upstream: " upstream ", model: " model "}]\n"
+
+static const char upstreams[] =
+    ROUTES_UPSTREAMS NATIVE_UPSTREAM("native-messages", "anthropic/v1", "anthropic_messages")
+        NATIVE_UPSTREAM("native-gemini", "gemini/v1beta", "gemini")
+            NATIVE_UPSTREAM("native-chat", "openai/v1", "openai_chat")
+                NATIVE_UPSTREAM("native-responses", "openai/v1", "openai_responses");
+static const char models[] =
+    ROUTES_MODEL NATIVE_MODEL("anthropic", "claude-sonnet-4", "native-messages")
+        NATIVE_MODEL("google", "gemini-2.5-pro", "native-gemini")
+            NATIVE_MODEL("openai", "gpt-4.1-mini", "native-chat")
+                NATIVE_MODEL("openai", "gpt-5-mini", "native-responses");
+
 int
 main(void)
 {
@@ -18,8 +37,8 @@ main(void)
         .settings =
             "upstream_defaults: {first_byte_timeout: 1s}\n" ROUTES_NO_BREAKER ROUTES_NO_AFFINITY
             "failover: {retry_min: 1000}\n",
-        .upstreams = ROUTES_UPSTREAMS,
-        .models = ROUTES_MODEL};
+        .upstreams = upstreams,
+        .models = models};
     struct gateway *gateway = gateway_start(&options);
     char *key = gateway_key(gateway, ""), line[1024];
 

@@ -29,11 +29,14 @@ test("chat answers under the public name with our request id", async () => {
     assert.match(reply._request_id, uuid);
 });
 
-test("all three models answer on chat", async () => {
+test("all three models answer on chat and responses", async () => {
     for (const model of ["claude-sonnet-4", "gpt-4.1-mini", "gemini-2.5-pro"]) {
         const reply = await client().chat.completions.create(ask("hello", { model }));
         assert.equal(reply.model, model);
         assert.equal(reply.choices[0].message.content, "You said: hello");
+        const response = await client().responses.create({ model, input: "hello" });
+        assert.equal(response.model, model);
+        assert.equal(response.output_text, "You said: hello");
     }
 });
 
@@ -147,10 +150,14 @@ test("models are listed and shown", async () => {
     const names = [];
     for await (const model of client().models.list()) names.push(model.id);
     assert.deepEqual(names.sort(), [
+        "anthropic/claude-sonnet-4",
         "claude-sonnet-4",
         "flat",
         "gemini-2.5-pro",
+        "google/gemini-2.5-pro",
         "gpt-4.1-mini",
+        "openai/gpt-4.1-mini",
+        "openai/gpt-5-mini",
         "routed",
     ]);
     const one = await client().models.retrieve("gpt-4.1-mini");

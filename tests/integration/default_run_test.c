@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * The promise of the README: relayosd without any configuration serves, mints a key and prints a
- * quickstart whose curl line works as it stands.
+ * quickstart whose curl line works as it stands; and each model answers over each protocol.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -71,6 +71,38 @@ run_its_curl(const struct default_run *run, char *out, size_t size)
     pclose(pipe);
 }
 
+/* The mocks of upstreams that speak one vendor's protocol each. */
+static void
+ask_each_model_over_each_protocol(const char *output)
+{
+    static const char *const models[] = {"claude-sonnet-4", "gpt-4.1-mini", "gemini-2.5-pro"};
+    static const struct {
+        const char *path, *rest;
+    } protocols[] = {
+        {"/v1/chat/completions", "\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]"},
+        {"/v1/responses", "\"input\":\"hello\""},
+        {"/v1/messages",
+         "\"max_tokens\":100,\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]"},
+    };
+    char key[128] = "", body[256];
+
+    cr_assert_not_null(strstr(output, "API key"));
+    cr_assert_eq(sscanf(strstr(output, "API key"), "API key %127s", key), 1);
+    for (size_t i = 0; i < 2 * 3 * 3; i++) {
+        const char *model = models[i % 3], *path = protocols[i / 3 % 3].path;
+
+        snprintf(body, sizeof body, "{\"model\":\"%s\",\"stream\":%s,%s}", model,
+                 i < 9 ? "false" : "true", protocols[i / 3 % 3].rest);
+        struct http_reply *reply = http_call(8080, path, key, NULL, body);
+
+        cr_expect_eq(reply->status, 200, "%s %s: %s", path, body, reply->body);
+        cr_expect(strstr(reply->body, model) != NULL, "%s %s: %s", path, body, reply->body);
+        cr_expect(strstr(reply->body, i < 9 ? "You said: hello" : "You") != NULL, "%s %s: %s", path,
+                  body, reply->body);
+        http_reply_free(&reply);
+    }
+}
+
 Test(default_run, its_quickstart_works_as_printed, .timeout = 100)
 {
     static const char *const expected[] = {"/v1", "sk-", "MOCK", "Cursor", "Claude Code", "OpenAI"};
@@ -96,6 +128,7 @@ Test(default_run, its_quickstart_works_as_printed, .timeout = 100)
         cr_expect(strstr(output, expected[i]) != NULL, "no %s in: %s", expected[i], output);
     run_its_curl(&run, answer, sizeof answer);
     cr_expect(strstr(answer, "You said") != NULL, "the curl line answers: %s\n%s", answer, output);
+    ask_each_model_over_each_protocol(output);
 
     kill(run.pid, SIGTERM);
     waitpid(run.pid, &status, 0);

@@ -120,7 +120,7 @@ gateway_write_config(struct gateway *gateway, const struct gateway_options *opti
     fprintf(file,
             "  claude-sonnet-4:\n    price: {input: 2.00, output: 8.00, cache_read: 0.50}\n"
             "    max_output_tokens: 1000\n"
-            "    routes: [{upstream: canary-openai}, {upstream: canary-anthropic}]\n"
+            "    routes: [{upstream: canary-anthropic}]\n"
             "  flat:\n    price: {input: 0, output: 0, request: 0.01}\n"
             "    routes: [{upstream: canary-openai}, {upstream: canary-anthropic}]\n%s",
             options->models == NULL ? "" : options->models);

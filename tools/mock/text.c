@@ -14,7 +14,8 @@ void
 text_add(struct text *text, const void *bytes, size_t len)
 {
     text_reserve(text, len);
-    memcpy(text->ptr + text->len, bytes, len);
+    if (len > 0)
+        memcpy(text->ptr + text->len, bytes, len);
     text->len += len;
     text->ptr[text->len] = '\0';
 }

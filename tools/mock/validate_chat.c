@@ -13,7 +13,8 @@
     "modalities,audio,prediction,web_search_options,moderation,user,safety_identifier,"            \
     "prompt_cache_key,prompt_cache_options,prompt_cache_retention,service_tier,store,metadata,"    \
     "functions,function_call"
-#define MESSAGE "role,content,name,tool_calls,tool_call_id,refusal,audio,function_call"
+/* Answers have annotations, and come back as they were given. */
+#define MESSAGE "role,content,name,tool_calls,tool_call_id,refusal,audio,function_call,annotations"
 /* What servers that only look like OpenAI's take back. */
 #define MESSAGE_ELSEWHERE MESSAGE ",reasoning_content"
 #define MAX_ID            40

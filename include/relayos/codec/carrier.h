@@ -21,6 +21,8 @@
 #include "relayos/codec/dialect.h"
 #include "relayos/codec/neutral.h"
 
+#define CARRIER_MARK "relay1." /* what each begins with */
+
 /* More than this is not carried: its part is sent without state. */
 #define CARRIER_MAX_STATE (1024 * 1024)
 

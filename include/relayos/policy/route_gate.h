@@ -23,11 +23,12 @@ struct route_gate {
     const struct flight_record *record;          /* its attempts so far; NULL = there were none */
     uint64_t key_id;
     int64_t now_us;
-    uint32_t protocols;   /* the caller's PROTOCOL_BIT(); ~0 = any */
+    uint32_t protocols;   /* PROTOCOL_BIT()s that will do; ~0 = any */
+    uint32_t straight;    /* the caller's: elsewhere it is translated */
     uint32_t state_place; /* with has_state: where it lies */
     uint32_t family;      /* with is_family_bound */
     bool has_state;       /* the request names state that lies in one place */
-    bool is_family_bound; /* only routes of that family read its reasoning */
+    bool is_family_bound; /* straight routes of another family cannot read its reasoning */
     bool is_pinned;       /* the conversation has a place */
     struct affinity_pin pin;
 };

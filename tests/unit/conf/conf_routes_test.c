@@ -192,6 +192,48 @@ Test(conf_routes, how_routes_fail_and_heal_has_defaults_and_can_be_said)
     conf_free(&conf);
 }
 
+Test(conf_routes, a_model_stands_in_for_another_whatever_its_upstreams_speak)
+{
+    struct conf *conf =
+        parse("upstreams:\n"
+              "  a: {url: https://a/v1, protocols: openai_chat, auth: none}\n"
+              "  b: {url: https://b/v1, protocols: anthropic_messages, auth: none}\n"
+              "  c: {url: https://c/v1beta, protocols: gemini, auth: none}\n"
+              "models:\n"
+              "  m: {price: free, fallback: [n, o], routes: [{upstream: a}]}\n"
+              "  n: {price: free, fallback: [m], routes: [{upstream: b}]}\n"
+              "  o: {price: free, routes: [{upstream: c}]}\n");
+
+    cr_expect_eq(conf->models[0].record.n_fallbacks, 2);
+    cr_expect_eq(conf->models[1].record.n_fallbacks, 1);
+    cr_expect_eq(conf->upstreams[2].record.protocols, PROTOCOL_BIT(PROTOCOL_GEMINI));
+    cr_expect_eq(conf->upstreams[2].record.probe, PROBE_MODELS);
+    conf_free(&conf);
+}
+
+Test(conf_routes, the_words_for_protocols_are_in_the_order_of_the_bits)
+{
+    static const char *const words[] = {"openai_chat", "openai_responses", "anthropic_messages",
+                                        "gemini", "[gemini, openai_chat]"};
+    static const uint32_t expected[] = {
+        PROTOCOL_BIT(PROTOCOL_OPENAI_CHAT), PROTOCOL_BIT(PROTOCOL_OPENAI_RESPONSES),
+        PROTOCOL_BIT(PROTOCOL_ANTHROPIC_MESSAGES), PROTOCOL_BIT(PROTOCOL_GEMINI),
+        PROTOCOL_BIT(PROTOCOL_OPENAI_CHAT) | PROTOCOL_BIT(PROTOCOL_GEMINI)};
+    char text[512];
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        snprintf(text, sizeof text,
+                 "upstreams: {up: {url: https://a/, protocols: %s, auth: none}}\n"
+                 "models: {m: {price: free, routes: [{upstream: up}]}}\n",
+                 words[i]);
+
+        struct conf *conf = parse(text);
+
+        cr_expect_eq(conf->upstreams[0].record.protocols, expected[i], "%s", words[i]);
+        conf_free(&conf);
+    }
+}
+
 Test(conf_routes, a_model_has_up_to_128_routes)
 {
     static char text[16384];

@@ -4,6 +4,7 @@
  */
 #include <criterion/criterion.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -173,6 +174,28 @@ Test(conf_diff, each_change_is_a_line_and_restarts_are_counted)
     cr_assert_null(strstr(diff, "canary"));
     cr_assert_eq(n_restart, 1);
     cr_assert_geq(n, sizeof(lines) / sizeof(lines[0]));
+    conf_free(&a);
+    conf_free(&b);
+}
+
+Test(conf_diff, an_upstream_that_speaks_another_protocol_is_a_line)
+{
+    static const char text[] =
+        "upstreams:\n"
+        "  g: {url: https://g.example.com/v1beta, protocols: %s, auth: none}\n"
+        "models: {m: {price: free, routes: [{upstream: g}]}}\n";
+    char texts[2][256];
+    size_t n, n_restart;
+
+    snprintf(texts[0], sizeof(texts[0]), text, "[openai_chat, gemini]");
+    snprintf(texts[1], sizeof(texts[1]), text, "gemini");
+
+    struct conf *a = parse(texts[0]), *b = parse(texts[1]);
+
+    cr_assert_str_eq(diff_of(a, b, &n, &n_restart),
+                     "upstreams.g.protocols: [openai_chat, gemini] -> [gemini]\n");
+    cr_assert_eq(n, 1);
+    cr_assert_eq(n_restart, 0);
     conf_free(&a);
     conf_free(&b);
 }

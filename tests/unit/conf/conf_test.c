@@ -440,6 +440,8 @@ Test(conf, the_built_in_default_works_with_all_keys_and_with_none)
             cr_assert_eq(conf->upstreams[n].record.is_tls, i == 0);
             cr_assert_not_null(conf->upstreams[n].credentials[0].secret);
         }
+        cr_expect_eq(conf->upstreams[2].record.protocols, PROTOCOL_BIT(PROTOCOL_GEMINI));
+        cr_expect_not_null(strstr(conf->upstreams[2].record.path, "/v1beta"));
         conf_free(&conf);
         buf_fini(&text);
     }

@@ -165,7 +165,7 @@ Test(directive, the_manuals_examples_load)
         cr_expect_eq(conf_parse("example", text, full_env, &conf, &why), 0, "%s", why.text);
         conf_free(&conf);
     }
-    cr_assert_eq(n, 2);
+    cr_assert_eq(n, 3);
     buf_fini(&page);
 }
 

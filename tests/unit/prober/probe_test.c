@@ -46,6 +46,31 @@ Test(probe, anthropic_gets_its_own_header_and_version)
     cr_assert_null(strstr(head, "authorization"));
 }
 
+Test(probe, gemini_gets_its_own_header_on_its_own_path)
+{
+    struct upstream_record upstream = {.host = "gemini.example.com",
+                                       .path = "/v1beta",
+                                       .port = 443,
+                                       .is_tls = 1,
+                                       .protocols = PROTOCOL_BIT(PROTOCOL_GEMINI)};
+
+    cr_assert_str_eq(
+        head_of(&upstream, "AIza-1"),
+        "GET /v1beta/models HTTP/1.1\r\nhost: gemini.example.com\r\n"
+        "x-goog-api-key: AIza-1\r\naccept: application/json\r\n"
+        "accept-encoding: identity\r\nuser-agent: relayos\r\nconnection: close\r\n\r\n");
+}
+
+Test(probe, the_first_of_several_protocols_says_how_the_key_is_shown)
+{
+    struct upstream_record upstream = {.host = "127.0.0.1",
+                                       .port = 80,
+                                       .protocols = PROTOCOL_BIT(PROTOCOL_OPENAI_RESPONSES) |
+                                                    PROTOCOL_BIT(PROTOCOL_GEMINI)};
+
+    cr_assert_not_null(strstr(head_of(&upstream, "sk-1"), "\r\nauthorization: Bearer sk-1\r\n"));
+}
+
 Test(probe, no_key_no_header)
 {
     struct upstream_record upstream = {

@@ -122,3 +122,28 @@ Test(head, leaves_out_values_that_could_end_a_line)
     cr_assert_not_null(strstr(out.ptr, "anthropic-beta: tab\tis fine\r\n"));
     buf_fini(&out);
 }
+
+Test(head, of_a_translated_request_has_nothing_of_the_callers)
+{
+    struct upstream_record target = upstream("api.example", 443, true);
+    const struct head_input input = {.dialect = &dialect,
+                                     .path = SLICE_LIT("/models/m:go?alt=sse"),
+                                     .upstream = &target,
+                                     .request_id = SLICE_LIT("id-1"),
+                                     .content_length = 17};
+    struct buf out;
+
+    buf_init(&out, 65536);
+    head_build(&input, &out);
+    buf_append_byte(&out, '\0');
+    cr_assert_str_eq(out.ptr, "POST /v1/models/m:go?alt=sse HTTP/1.1\r\n"
+                              "host: api.example\r\n"
+                              "content-type: application/json\r\n"
+                              "accept: application/json\r\n"
+                              "accept-encoding: identity\r\n"
+                              "user-agent: relayos\r\n"
+                              "x-request-id: id-1\r\n"
+                              "anthropic-version: 2023-06-01\r\n"
+                              "content-length: 17\r\n\r\n");
+    buf_fini(&out);
+}

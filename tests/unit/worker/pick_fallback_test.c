@@ -60,8 +60,13 @@ Test(pick_fallback,
     s->request.fallbacks_allowed = 0;
     cr_assert_eq(pick_fallback(&s->request, ERR_CATEGORY_UPSTREAM_ERROR), ERR_MISSING);
     scene_ask(s);
-    s->request.dialect = dialect_of(PROTOCOL_OPENAI_RESPONSES);
+    s->request.dialect = dialect_of(PROTOCOL_ANTHROPIC_MESSAGES);
+    s->request.facts.operation = OPERATION_COUNT_TOKENS;
     cr_assert_eq(pick_fallback(&s->request, ERR_CATEGORY_UPSTREAM_ERROR), ERR_MISSING);
+    scene_ask(s);
+    s->request.dialect = dialect_of(PROTOCOL_ANTHROPIC_MESSAGES);
+    s->request.facts.operation = OPERATION_MESSAGE;
+    cr_assert_eq(pick_fallback(&s->request, ERR_CATEGORY_UPSTREAM_ERROR), 0, "it is translated");
     scene_ask(s);
     s->request.facts.n_state_ids = 1;
     cr_assert_eq(pick_fallback(&s->request, ERR_CATEGORY_UPSTREAM_ERROR), ERR_MISSING);

@@ -40,8 +40,10 @@ Test(pick_gate, every_gate_shuts_for_its_reason)
     cr_assert_eq(
         gate(s, &(struct route_gate){.has_state = true, .state_place = s->routes[1].id}, 0, &out),
         ROUTE_ELSEWHERE);
-    cr_assert_eq(gate(s, &(struct route_gate){.is_family_bound = true, .family = 1}, 0, &out),
-                 ROUTE_OTHER_FAMILY);
+    struct route_gate bound = {.is_family_bound = true, .family = 1};
+    cr_assert_eq(gate(s, &bound, 0, &out), ROUTE_USABLE, "a translation leaves out what it cannot");
+    bound.straight = PROTOCOL_BIT(PROTOCOL_OPENAI_CHAT);
+    cr_assert_eq(gate(s, &bound, 0, &out), ROUTE_OTHER_FAMILY);
 
     health_set_admin(s->segment, s->routes[0].health_row, HEALTH_DISABLED);
     cr_assert_eq(gate(s, &plain, 0, &out), ROUTE_DISABLED);

@@ -392,13 +392,29 @@ Test(pick, says_why_there_is_none)
     scene_free(s);
 }
 
-Test(pick, a_protocol_that_no_route_speaks_is_not_found_and_what_they_speak_is_said)
+Test(pick, what_no_route_speaks_and_nobody_translates_is_not_found_and_what_is_served_is_said)
 {
     struct scene *s = scene_new();
 
     s->request.dialect = dialect_of(PROTOCOL_ANTHROPIC_MESSAGES);
+    s->request.facts.operation = OPERATION_COUNT_TOKENS;
     cr_assert_eq(scene_pick(s, ATTEMPT_FIRST), ERR_NOT_FOUND);
-    cr_assert_str_eq(s->why.detail, "The model big on this endpoint (use /v1/chat/completions)");
+    cr_assert_str_eq(s->why.detail, "The model big on this endpoint (use /v1/chat/completions or "
+                                    "/v1/responses or /v1/messages)");
+    scene_free(s);
+}
+
+Test(pick, what_every_protocol_has_words_for_goes_to_any_route)
+{
+    struct scene *s = scene_new();
+
+    cr_assert_eq(scene_pick(s, ATTEMPT_FIRST), 0);
+    cr_assert_eq(s->worker.scratch.pick.protocol, PROTOCOL_OPENAI_CHAT, "straight");
+    scene_ask(s);
+    s->request.dialect = dialect_of(PROTOCOL_ANTHROPIC_MESSAGES);
+    s->request.facts.operation = OPERATION_MESSAGE;
+    cr_assert_eq(scene_pick(s, ATTEMPT_FIRST), 0);
+    cr_assert_eq(s->worker.scratch.pick.protocol, PROTOCOL_OPENAI_CHAT, "translated");
     scene_free(s);
 }
 
