@@ -18,6 +18,7 @@
 static bool take_replies(struct master *master, struct child_link *link);
 static void answer(struct master *master, struct child_link *link, size_t n,
                    const struct frame_value *reply);
+static void read_last_words(struct master *master, struct child_link *link);
 static bool read_some(struct child_link *link);
 static bool write_some(struct child_link *link);
 
@@ -49,11 +50,26 @@ child_link_open(struct child_link *link, int fd)
 void
 child_link_close(struct master *master, struct child_link *link)
 {
+    read_last_words(master, link);
     fdio_close(&link->fd);
     buf_clear(&link->in);
     buf_clear(&link->out);
     while (link->n_pending > 0)
         answer(master, link, 0, NULL);
+}
+
+/* Its end may be seen before what it said last: that it has settled all, for one. */
+static void
+read_last_words(struct master *master, struct child_link *link)
+{
+    bool is_more = link->fd >= 0;
+
+    while (is_more) {
+        size_t before = link->in.len;
+
+        is_more = read_some(link) && link->in.len > before;
+        is_more = take_replies(master, link) && is_more;
+    }
 }
 
 struct frame_out *

@@ -459,12 +459,19 @@ static enum standing
 standing_of(const struct route_candidate *candidate)
 {
     static const uint8_t standings[ROUTE_N_EXCLUSIONS] = {
-        [ROUTE_USABLE] = STANDS_IN,       [ROUTE_TRIED] = STANDS_IN,
-        [ROUTE_FULL] = STANDS_IN,         [ROUTE_OPEN] = STANDS_OUT,
-        [ROUTE_ON_TRIAL] = STANDS_OUT,    [ROUTE_COOLING] = STANDS_OUT,
-        [ROUTE_REFUSED] = STANDS_OUT,     [ROUTE_OTHER_PROTOCOL] = STANDS_ASIDE,
-        [ROUTE_ELSEWHERE] = STANDS_ASIDE, [ROUTE_OTHER_FAMILY] = STANDS_ASIDE,
-        [ROUTE_DISABLED] = STANDS_ASIDE,  [ROUTE_DRAINED] = STANDS_ASIDE,
+        [ROUTE_USABLE] = STANDS_IN,
+        [ROUTE_TRIED] = STANDS_IN,
+        [ROUTE_FULL] = STANDS_IN,
+        [ROUTE_OPEN] = STANDS_OUT,
+        [ROUTE_HALF_OPEN] = STANDS_OUT,
+        [ROUTE_ON_TRIAL] = STANDS_OUT,
+        [ROUTE_COOLING] = STANDS_OUT,
+        [ROUTE_REFUSED] = STANDS_OUT,
+        [ROUTE_OTHER_PROTOCOL] = STANDS_ASIDE,
+        [ROUTE_ELSEWHERE] = STANDS_ASIDE,
+        [ROUTE_OTHER_FAMILY] = STANDS_ASIDE,
+        [ROUTE_DISABLED] = STANDS_ASIDE,
+        [ROUTE_DRAINED] = STANDS_ASIDE,
     };
 
     if (candidate->exclusion == ROUTE_USABLE && candidate->wants_trial)

@@ -7,7 +7,7 @@
 #define KEPT_PER_ATTEMPT 3 /* choices that each attempt to come may still note */
 
 static void add(struct flight_record *record, const struct route_candidate *candidate,
-                uint32_t room);
+                enum route_exclusion exclusion, uint32_t room);
 
 uint32_t
 pick_note(struct flight_record *record, const struct route_candidate *candidates, uint32_t n,
@@ -19,7 +19,7 @@ pick_note(struct flight_record *record, const struct route_candidate *candidates
     uint32_t scored[LIMIT_CHOICES], n_scored = 0, n_passed = 0, n_excluded = 0;
 
     if (chosen < n)
-        add(record, &candidates[chosen], room);
+        add(record, &candidates[chosen], (enum route_exclusion)candidates[chosen].exclusion, room);
     for (uint32_t i = 0; i < n; i++) {
         bool is_usable = candidates[i].exclusion == ROUTE_USABLE;
 
@@ -27,20 +27,23 @@ pick_note(struct flight_record *record, const struct route_candidate *candidates
         if (i == chosen)
             continue;
         if (!is_usable)
-            add(record, &candidates[i], room);
+            add(record, &candidates[i], (enum route_exclusion)candidates[i].exclusion, room);
+        else if (candidates[i].wants_trial) /* as good as shut to this request */
+            add(record, &candidates[i], ROUTE_HALF_OPEN, room);
         else if (candidates[i].score != 0 && n_scored < LIMIT_CHOICES)
             scored[n_scored++] = i;
         else
             n_passed++;
     }
     for (uint32_t i = 0; i < n_scored; i++)
-        add(record, &candidates[scored[i]], room);
+        add(record, &candidates[scored[i]], ROUTE_USABLE, room);
     record->n_unlisted += n_passed;
     return n_excluded;
 }
 
 static void
-add(struct flight_record *record, const struct route_candidate *candidate, uint32_t room)
+add(struct flight_record *record, const struct route_candidate *candidate,
+    enum route_exclusion exclusion, uint32_t room)
 {
     if (record->n_choices >= room) {
         record->n_unlisted++;
@@ -50,6 +53,6 @@ add(struct flight_record *record, const struct route_candidate *candidate, uint3
         (struct flight_choice){.route_id = candidate->option->id,
                                .score = candidate->score,
                                .attempt = (uint8_t)record->n_attempts,
-                               .exclusion = candidate->exclusion,
+                               .exclusion = (uint8_t)exclusion,
                                .is_pinned = candidate->is_pinned};
 }

@@ -59,6 +59,7 @@ pick_pin_stays(const struct route_gate *gate, const struct route_candidate *cand
             continue;
         switch ((enum route_exclusion)candidates[i].exclusion) {
         case ROUTE_OPEN:
+        case ROUTE_HALF_OPEN:
         case ROUTE_ON_TRIAL:
         case ROUTE_COOLING:
             return i != chosen && !is_long_out(gate, candidates[i].option->health_row);

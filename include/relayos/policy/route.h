@@ -27,6 +27,7 @@
     EXCLUSION(drained, DRAINED, "drained")                                                         \
     EXCLUSION(tried, TRIED, "was tried for this request")                                          \
     EXCLUSION(open, OPEN, "its breaker is open")                                                   \
+    EXCLUSION(half_open, HALF_OPEN, "its pause is over: one request in a few tries it")            \
     EXCLUSION(on_trial, ON_TRIAL, "another request is trying it")                                  \
     EXCLUSION(full, FULL, "has as many requests as it bears")                                      \
     EXCLUSION(cooling, COOLING, "every credential has been told to wait")                          \

@@ -144,6 +144,23 @@ Test(child_link, calls_under_way_are_bounded)
     link_down(master, peer);
 }
 
+Test(child_link, what_a_child_said_last_counts_though_its_end_is_seen_first)
+{
+    int peer;
+    struct master *master = link_up(&peer);
+
+    ask(master, 1, 0);
+    ask(master, 2, 0);
+    child_link_on_events(master, &master->ledger, POLLOUT);
+    answer(peer, 1, 100);
+    close(peer);
+    child_link_close(master, &master->ledger_link);
+    cr_assert_eq(seen.n_replies, 1);
+    cr_assert_eq(seen.last_owner, 2); /* told last, and that there is no answer */
+    cr_assert_eq(seen.n_lost, 1);
+    link_down(master, -1);
+}
+
 Test(child_link, what_is_too_large_is_not_sent_and_nobody_is_called)
 {
     static char block[1 << 20];

@@ -59,6 +59,23 @@ Test(pick_note, every_attempt_finds_room_and_nothing_goes_uncounted)
     cr_assert_eq(record.n_choices, LIMIT_CHOICES);
 }
 
+Test(pick_note, one_that_waits_for_a_trial_and_was_passed_over_is_named)
+{
+    struct route_option options[MANY];
+    struct route_candidate candidates[MANY];
+    static struct flight_record record;
+
+    fill(candidates, options, 0, 0);
+    candidates[0].wants_trial = candidates[2].wants_trial = true;
+    cr_assert_eq(pick_note(&record, candidates, 3, 2), 0);
+    cr_assert_eq(record.n_choices, 2);
+    cr_assert_eq(record.choices[0].route_id, 3);
+    cr_assert_eq(record.choices[0].exclusion, ROUTE_USABLE);
+    cr_assert_eq(record.choices[1].route_id, 1);
+    cr_assert_eq(record.choices[1].exclusion, ROUTE_HALF_OPEN);
+    cr_assert_eq(record.n_unlisted, 1);
+}
+
 Test(pick_note, one_that_is_taken_in_panic_is_noted_once)
 {
     struct route_option options[MANY];
