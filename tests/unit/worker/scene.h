@@ -264,6 +264,9 @@ static inline void
 scene_call(struct scene *s, enum attempt_outcome outcome, enum err_category category, int status)
 {
     const struct pick *pick = &s->worker.scratch.pick;
+
+    cr_assert_lt(s->record.n_attempts, LIMIT_ATTEMPTS);
+
     struct flight_attempt *attempt = &s->record.attempts[s->record.n_attempts++];
 
     *attempt = (struct flight_attempt){.route_id = pick->route.id,

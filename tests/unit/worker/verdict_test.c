@@ -308,8 +308,10 @@ Test(verdict, an_end_says_nothing_of_who_has_the_rows_by_then)
     pick->credential_record.id = scene_id("gone", 2);
     scene_call(s, ATTEMPT_FAILED, ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 401);
     pick->route.id = scene_id("gone", 1);
-    for (uint32_t n = 0; n < s->settings.breaker_failures; n++)
+    for (uint32_t n = 0; n < s->settings.breaker_failures; n++) {
+        s->record.n_attempts = 0; /* each is another request's */
         scene_call(s, ATTEMPT_FAILED, ERR_CATEGORY_UPSTREAM_ERROR, 500);
+    }
     scene_call(s, ATTEMPT_FAILED, ERR_CATEGORY_UPSTREAM_RATE_LIMITED, 429);
     health_view(s->segment, row, s->now_us, &view);
     cr_assert_eq(view.gate, HEALTH_PASSES);
