@@ -28,7 +28,7 @@
 
 #define FULL_RETRY_US 1000000 /* a call that is over makes room */
 
-/* Positions of one tier: a better one that is found puts the others out. */
+/* Positions of one rank, which is half a tier: a better one that is found puts the others out. */
 struct tier {
     uint32_t number, n, total;
     uint32_t sums[LIMIT_MODEL_ROUTES]; /* of the weights up to and with each */
@@ -46,6 +46,7 @@ struct choice {
 
 static bool list_tier(const struct route_candidate *candidates, uint32_t n, bool wants_trial,
                       struct tier *out, uint32_t *pinned);
+static uint32_t rank_of(const struct route_candidate *candidate);
 static bool draws_trial(const struct tier *trials, const struct tier *well, bool is_pinned,
                         uint64_t random);
 static uint32_t narrow(const struct route_question *question,
@@ -109,7 +110,7 @@ route_shortlist(const struct route_question *question, const struct route_candid
         list_tier(candidates, n, true, &trials, &pinned);
 
     /* Where it went while a better tier was out: back, or it would stay for as long as it talks. */
-    bool is_pinned = pinned < n && (well.n == 0 || candidates[pinned].option->tier <= well.number);
+    bool is_pinned = pinned < n && (well.n == 0 || rank_of(&candidates[pinned]) <= well.number);
     bool is_trial = draws_trial(&trials, &well, is_pinned, next_random(&random));
     uint32_t n_out =
         narrow(question, candidates, is_trial ? &trials : &well, &random, out_positions);
@@ -137,7 +138,7 @@ list_tier(const struct route_candidate *candidates, uint32_t n, bool wants_trial
             continue;
         }
 
-        uint32_t tier = candidates[i].option->tier, weight = candidates[i].option->weight;
+        uint32_t tier = rank_of(&candidates[i]), weight = candidates[i].option->weight;
 
         if (n_listed > 0 && tier > number)
             continue;
@@ -152,6 +153,13 @@ list_tier(const struct route_candidate *candidates, uint32_t n, bool wants_trial
     out->n = n_listed;
     out->total = total;
     return has_others;
+}
+
+/* Within a tier, what needs no translation is better. */
+static uint32_t
+rank_of(const struct route_candidate *candidate)
+{
+    return 2 * (uint32_t)candidate->option->tier + candidate->is_translated;
 }
 
 /* Never of a worse tier than the one that serves: nothing waits for that to heal. */

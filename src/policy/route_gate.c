@@ -39,6 +39,7 @@ route_gate_options(const struct route_gate *gate, const struct route_option *opt
 
         out[i].option = option;
         out[i].wants_trial = false;
+        out[i].is_translated = (option->protocols & gate->straight) == 0;
         out[i].is_pinned = gate->is_pinned && option->health_row == gate->pin.health_row;
         out[i].score = 0;
         out[i].until_us = 0;

@@ -46,6 +46,7 @@ struct route_candidate {
     const struct route_option *option;
     uint8_t exclusion;             /* enum route_exclusion */
     bool wants_trial;              /* its breaker is half open: whoever takes it takes the trial */
+    bool is_translated;            /* it does not speak the caller's protocol */
     bool is_pinned;                /* the conversation's prompt cache lies there */
     uint32_t score;                /* by route_best(); 0 = not worked out */
     int64_t until_us;              /* when the exclusion may end; 0 = not by itself */
@@ -60,7 +61,8 @@ struct route_question {
 
 /*
  * Positions of those to look at closer, at most LIMIT_MODEL_ROUTES; returns how many, 0 = nothing
- * is usable. Of the best tier: two drawn by weight (balanced), all (fastest), those that cost the
+ * is usable. Of the best tier those that speak the caller's protocol, if any does, for nothing is
+ * lost there; of these two drawn by weight (balanced), all (fastest), those that cost the
  * least (cheapest), the first (ordered), one drawn by weight (weighted); of more than eight to be
  * compared, three drawn by weight. A pinned one is always among them, if it is usable and no better
  * tier is.

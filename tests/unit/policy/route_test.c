@@ -173,6 +173,21 @@ Test(route, no_tier_is_used_while_a_better_one_has_something)
     }
 }
 
+Test(route, within_a_tier_what_needs_no_translation_is_taken)
+{
+    for (int i = 0; i < 1000; i++) {
+        struct route_question question = question_of(i % ROUTE_N_POLICIES);
+        struct field field = {.n = 0};
+
+        add(&field, 0, 1000)->is_translated = true;
+        add(&field, 0, 1);
+        add(&field, 1, 1000);
+        cr_assert_eq(choose(&field, &question), 1);
+        field.candidates[1].exclusion = ROUTE_OPEN;
+        cr_assert_eq(choose(&field, &question), 0); /* before a worse tier's, though */
+    }
+}
+
 Test(route, a_pinned_one_is_always_listed_if_it_is_usable_and_no_better_tier_is)
 {
     struct field field;
