@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "relayos/base/err.h"
+#include "relayos/base/hash.h"
 #include "route_score.h"
 
 /*
@@ -288,11 +289,7 @@ keep_cheapest(const struct route_question *question, const struct route_candidat
 static uint64_t
 next_random(uint64_t *state)
 {
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
+    return hash_mix64(*state += UINT64_C(0x9e3779b97f4a7c15));
 }
 
 static bool

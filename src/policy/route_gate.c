@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "relayos/base/hash.h"
 #include "relayos/shm/health.h"
 #include "relayos/shm/health_credential.h"
 
@@ -264,11 +265,7 @@ exclusion_of_credential(const struct route_gate *gate, const struct route_option
 static uint64_t
 preference(uint64_t key_id, uint32_t credential_id)
 {
-    uint64_t z = key_id * UINT64_C(0x9e3779b97f4a7c15) + credential_id;
-
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
+    return hash_mix64(key_id * UINT64_C(0x9e3779b97f4a7c15) + credential_id);
 }
 
 /* By an attempt of this request, on this route. */

@@ -190,6 +190,7 @@ health_end(struct segment *segment, uint32_t slot, uint32_t row,
     if (told.is_outage && (told.verdict == HEALTH_OVERLOAD || told.verdict == HEALTH_NEUTRAL) &&
         !has_answered(segment, row, told.now_us))
         told.verdict = HEALTH_FAULT;
+    told.is_last = told.is_last && has_answered(segment, row, told.now_us);
     switch (told.verdict) {
     case HEALTH_OK:
         note_answer(segment, cell, row, &told);

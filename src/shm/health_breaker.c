@@ -49,6 +49,7 @@ static_assert(LIMIT_WORKERS + PROC_WORKER <= OWNER_MAX, "an owner is a process s
 static_assert(HEALTH_ENABLED == 0 && BREAKER_CLOSED == 0, "what a glance looks for");
 
 #define GOOD_TRIALS     2u
+#define LAST_FACTOR     5u /* what may be one caller's doing shuts the last way less easily */
 #define LEVEL_MEMORY_MS INT64_C(60000)
 
 static struct breaker unpack(uint64_t word);
@@ -189,7 +190,8 @@ has_failed_enough(const struct segment *segment, uint32_t row, struct breaker b,
     int64_t since_us = (b.deadline_ms - LEVEL_MEMORY_MS) * HEALTH_MS;
     struct window_counts calls = {0, 0};
 
-    if (b.count >= settings->breaker_failures || b.count == COUNT_MAX)
+    if (b.count >= settings->breaker_failures * (outcome->is_last ? LAST_FACTOR : 1) ||
+        b.count == COUNT_MAX)
         return true;
     if (outcome->is_crowded)
         return false;

@@ -47,12 +47,8 @@ find_next(struct request *r, enum err_category category)
     if ((fault_may_fail_over(category) || r->leg->may_be_resaid) &&
         pick_route(r, ATTEMPT_FAILOVER, &scratch->pick, &scratch->why) == 0)
         return true;
-    if (!fault_may_fall_back(category))
-        return false;
-    while (pick_fallback(r, category) == 0)
-        if (pick_route(r, ATTEMPT_FALLBACK, &scratch->pick, &scratch->why) == 0)
-            return true;
-    return false;
+    return fault_may_fall_back(category) &&
+           pick_stand_in(r, category, &scratch->pick, &scratch->why) == 0;
 }
 
 /* The upstream's own word is the better one; a retry of what has failed everywhere helps nobody. */

@@ -47,6 +47,9 @@ int pick_route(struct request *request, enum attempt_reason reason, struct pick 
  * model's routes, answers carry its name; what the caller is charged stays as admitted.
  */
 int pick_fallback(struct request *request, enum err_category category) MUST_CHECK;
+/* The route of the first of them that has one, as pick_route(); ERR_MISSING: none has. */
+int pick_stand_in(struct request *request, enum err_category category, struct pick *out,
+                  struct refusal_reason *why) MUST_CHECK;
 
 /* Has the model whose routes are tried another than that of this row, open to everybody? */
 bool pick_has_other(const struct request *request, uint32_t health_row);

@@ -33,6 +33,16 @@ pick_fallback(struct request *r, enum err_category category)
     return ERR_MISSING;
 }
 
+int
+pick_stand_in(struct request *r, enum err_category category, struct pick *out,
+              struct refusal_reason *why)
+{
+    while (pick_fallback(r, category) == 0)
+        if (pick_route(r, ATTEMPT_FALLBACK, out, why) == 0)
+            return 0;
+    return ERR_MISSING;
+}
+
 static enum fallback_cause
 cause_of(const struct request *r, enum err_category category)
 {

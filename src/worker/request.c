@@ -309,9 +309,8 @@ route(struct request *r, struct refusal_reason *why)
         return 0;
     /* What the caller is told is how it stands with the model that was asked for. */
     first = *why;
-    while (pick_fallback(r, err_category_of(err)) == 0)
-        if (pick_route(r, ATTEMPT_FALLBACK, pick, why) == 0)
-            return 0;
+    if (pick_stand_in(r, err_category_of(err), pick, why) == 0)
+        return 0;
     *why = first;
     r->retry_after_s = retry_after_s;
     return err;

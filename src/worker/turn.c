@@ -6,9 +6,8 @@
 
 #include "relayos/shm/health.h"
 
-#define OTHERS_US                                                                                  \
-    (HEALTH_PANIC_US * 3 / 2) /* so much longer than a panic waits are others first                \
-                               */
+/* A little longer than a panic waits. */
+#define OTHERS_US (HEALTH_PANIC_US * 3 / 2)
 
 static uint32_t place(uint32_t health_row);
 

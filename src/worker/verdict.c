@@ -116,9 +116,9 @@ verdict_is_route_fault(enum err_category category)
 }
 
 /*
- * Nothing is won by shutting it as long as it answers others; and one caller whose request makes
- * upstreams fail, and who tries again and again, would shut the model for all. A host that is not
- * there is another matter.
+ * Nothing is won by shutting it as long as it answers others in between; and one caller whose
+ * request makes upstreams fail, and who tries again and again, would shut the model for all. A host
+ * that is not there is another matter.
  */
 static bool
 is_last_way(const struct request *r, const struct verdict *v)
@@ -140,10 +140,8 @@ report_route(struct request *r, const struct verdict *v, enum health_verdict ver
     };
     int64_t until_us;
 
-    if (verdict == HEALTH_FAULT && is_last_way(r, v)) {
-        outcome.verdict = HEALTH_NEUTRAL;
-        outcome.is_outage = true;
-    }
+    if (verdict == HEALTH_FAULT && is_last_way(r, v))
+        outcome.is_last = outcome.is_crowded = true;
     if (v->usage != NULL && v->usage->is_reported) {
         outcome.prompt_tokens = price_prompt_tokens(v->usage);
         outcome.cached_tokens = v->usage->count[USAGE_CACHE_READ];

@@ -333,9 +333,5 @@ worker_settings(struct worker *w)
 uint64_t
 worker_random(struct worker *w)
 {
-    uint64_t z = w->random += UINT64_C(0x9e3779b97f4a7c15);
-
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
+    return hash_mix64(w->random += UINT64_C(0x9e3779b97f4a7c15));
 }

@@ -166,8 +166,8 @@ Test(blame, one_callers_failing_requests_leave_the_model_to_others, .timeout = 1
         for (int i = 0; i < 20; i++)
             cr_expect_neq(say(gateway, key, POISON), 200);
         cr_expect(gateway_wait(gateway, is_other_answered, &two), "%s", models[n]);
-        for (int i = 0; i < 20; i++)
-            cr_expect(is_other_answered(gateway, &two), "%s", models[n]);
+        for (int i = 0; i < 3; i++) /* the loop takes trials, too, but not all of them */
+            cr_expect(gateway_wait(gateway, is_other_answered, &two), "%s", models[n]);
         books_check(gateway);
         cr_expect_eq(gateway_stop(&gateway), 0);
         free(key);

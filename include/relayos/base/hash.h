@@ -29,4 +29,13 @@ uint32_t hash_crc32(struct slice data);
 /* 64-bit FNV-1a with a final mix: tables whose keys an attacker does not choose. */
 uint64_t hash_table64(struct slice data);
 
+/* The finaliser of splitmix64: each bit of z changes about half of the result's. */
+static inline uint64_t
+hash_mix64(uint64_t z)
+{
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
 #endif

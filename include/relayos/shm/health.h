@@ -89,6 +89,7 @@ struct health_outcome {
                         too; with HEALTH_NEUTRAL: 403, as to a call that it will not have: a
                         fault if it has answered nobody in the last 5 to 10 s */
     bool is_trial;   /* the call held the trial: it goes back in every case */
+    bool is_last;    /* no other route is open: if it answers, five times as many open it */
     bool is_crowded; /* half of the model's routes are out already: only failures in a row
                         may open another */
     int64_t first_token_us;               /* 0 = none, or not a stream */
