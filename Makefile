@@ -23,6 +23,8 @@ NO_REP  := -mmemset-strategy=libcall:-1:noalign -mmemcpy-strategy=libcall:-1:noa
 NO_REP  := $(shell $(CC) $(NO_REP) -fsyntax-only -x c /dev/null 2>/dev/null && echo "$(NO_REP)")
 CFLAGS  += -std=gnu11 $(OPTIMISE) $(WARNINGS) $(HARDEN) $(SANITIZE)
 CPPFLAGS += -D_GNU_SOURCE -DRELAYOS_VERSION='"$(VERSION)"' -Iinclude
+# Tests are compiled once and run once: what is tested is optimised, they are not.
+TEST_CFLAGS = $(filter-out -O% -D_FORTIFY_SOURCE=2,$(CFLAGS)) -O0
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(SANITIZE)
 
 # What each layer may see of the others (for linking its tests), and its own libraries.
@@ -35,7 +37,7 @@ USES_store   := base
 USES_net     := base
 USES_policy  := codec shm base
 USES_control := base
-USES_master  := control net conf shm base
+USES_master  := control net codec conf shm base
 USES_worker  := net policy codec conf shm base
 USES_ledger  := store control policy codec conf shm base
 USES_prober  := net control codec conf shm base
@@ -53,9 +55,9 @@ CPPFLAGS_net := -DH2O_USE_LIBUV=0
 libs_of = $(sort $(LIBS_$(1)) $(foreach u,$(USES_$(1)),$(LIBS_$(u)))) -lcrypto -lm -lpthread
 ars_of  = $(patsubst %,$(BUILD)/lib%.a,$(1) $(USES_$(1)))
 
-.PHONY: all run check check-build check-unit check-integration check-clients check-asan chaos chaos-points chaos-faults chaos-mutants traffic wire \
+.PHONY: all run check check-build check-unit check-integration check-clients check-cli check-asan chaos chaos-points chaos-faults chaos-mutants crash-build traffic wire mutated \
         sim heal prove prove-short lint lint-light fuzz \
-        fuzz-build bench bench-settle bench-pick bench-syscalls install clean format deps deps-test deps-prove deps-deep
+        fuzz-build bench bench-settle bench-pick bench-translate bench-syscalls install clean format deps deps-test deps-prove deps-deep
 .SECONDARY:
 all: $(BUILD)/relayosd $(BUILD)/relayosctl $(BUILD)/mockprovider
 
@@ -74,7 +76,7 @@ $(BUILD)/obj/$(1)/%.o: src/$(1)/%.c
 $(BUILD)/tests/unit/$(1)/%_test: tests/unit/$(1)/%_test.c $$(call ars_of,$(1)) $$(TEST_OBJECTS_$(1))
 	@mkdir -p $$(@D)
 	@echo "  TEST $$<"
-	@$(CC) $(CFLAGS) $(CPPFLAGS) $$(CPPFLAGS_$(1)) -Isrc/$(1) -Itests/support -MMD -MP -o $$@ $$< \
+	@$(CC) $(TEST_CFLAGS) $(CPPFLAGS) $$(CPPFLAGS_$(1)) -Isrc/$(1) -Itests/support -MMD -MP -o $$@ $$< \
 	    $$(TEST_OBJECTS_$(1)) $(LDFLAGS) -Wl,--start-group $$(call ars_of,$(1)) -Wl,--end-group $$(call libs_of,$(1)) \
 	    $$(TEST_LIBS_$(1)) -lcriterion
 endef
@@ -109,6 +111,12 @@ $(BUILD)/bench_pick: tools/bench/pick/pick.c $(call ars_of,policy)
 	@$(CC) $(CFLAGS) $(CPPFLAGS) -o $@ $< $(LDFLAGS) -Wl,--start-group $(call ars_of,policy) \
 	    -Wl,--end-group $(call libs_of,policy)
 
+$(BUILD)/bench_translate: tools/bench/translate/translate.c $(call ars_of,codec)
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@$(CC) $(CFLAGS) $(CPPFLAGS) -o $@ $< $(LDFLAGS) -Wl,--start-group $(call ars_of,codec) \
+	    -Wl,--end-group $(call libs_of,codec) -lcjson
+
 run: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@exec $(BUILD)/relayosd
@@ -135,20 +143,22 @@ TOTALS            := $(BUILD)/tests/totals
 $(BUILD)/tests/support/%.o: tests/support/%.c
 	@mkdir -p $(@D)
 	@echo "  CC $<"
-	@$(CC) $(CFLAGS) $(CPPFLAGS) -Itests/support -MMD -MP -c -o $@ $<
+	@$(CC) $(TEST_CFLAGS) $(CPPFLAGS) -Itests/support -MMD -MP -c -o $@ $<
 $(BUILD)/libsupport.a: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 	@rm -f $@ && ar rcs $@ $^
 $(BUILD)/tests/integration/%_test: tests/integration/%_test.c $(BUILD)/libsupport.a $(BUILD)/libcodec.a \
     $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	@echo "  TEST $<"
-	@$(CC) $(CFLAGS) $(CPPFLAGS) -Itests/support -Isrc/worker -MMD -MP -o $@ $< $(LDFLAGS) \
+	@$(CC) $(TEST_CFLAGS) $(CPPFLAGS) -Itests/support -Isrc/worker -MMD -MP -o $@ $< $(LDFLAGS) \
 	    $(BUILD)/libsupport.a $(BUILD)/libcodec.a $(BUILD)/libbase.a -lcjson -lsqlite3 -lcrypto -lm -lpthread -lcriterion
 
 check: deps-test
 	@rm -f $(TOTALS)
 	@$(MAKE) --no-print-directory -j$(JOBS) check-build
-	@$(MAKE) --no-print-directory -j1 check-unit check-integration check-clients lint-light
+	@$(MAKE) --no-print-directory -j1 check-unit
+	@$(MAKE) --no-print-directory -j2 check-integration check-clients
+	@$(MAKE) --no-print-directory -j1 lint-light
 	@awk '{ n[$$1] += $$2; all += $$2 } END { printf "check: %d tests passed (%d unit, %d integration, %d client)\n", \
 	    all, n["unit"], n["integration"], n["client"] }' $(TOTALS)
 check-build: all $(UNIT_TESTS) $(INTEGRATION_TESTS) $(BUILD)/tests/clients/launcher
@@ -162,17 +172,21 @@ $(BUILD)/tests/clients/launcher: tests/clients/launcher.c $(BUILD)/libsupport.a 
 	@$(CC) $(CFLAGS) $(CPPFLAGS) -Itests/support -o $@ $< $(LDFLAGS) $(BUILD)/libsupport.a \
 	    $(BUILD)/libbase.a -lcjson -lsqlite3 -lcrypto -lm -lpthread -lcriterion
 check-clients: all $(BUILD)/tests/clients/launcher
-	@tests/clients/run $(BUILD) $(TOTALS)
+	@tests/clients/run $(BUILD) $(TOTALS) clients
+# Apart from check: 800 MB of agents.
+check-cli: all $(BUILD)/tests/clients/launcher
+	@tests/clients/run $(BUILD) $(TOTALS) cli
 
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ASAN_BUILD := $(BUILD)/asan
-check-asan: deps-test
+check-asan: deps-test deps-prove
 	@rm -f $(ASAN_BUILD)/report.*; mkdir -p $(ASAN_BUILD)
 	@ASAN_OPTIONS=log_path=$(abspath $(ASAN_BUILD))/report:detect_leaks=0 \
 	    UBSAN_OPTIONS=log_path=$(abspath $(ASAN_BUILD))/report:print_stacktrace=1 \
 	    sh -c 'for jobs in "-j$(JOBS) check-build" "-j1 check-unit check-integration"; do \
 	        $(MAKE) --no-print-directory BUILD=$(ASAN_BUILD) SANITIZE="$(SANITIZERS)" HARDEN=-fPIE \
-	            OPTIMISE="-O1 -g" $$jobs || exit 1; done'
+	            OPTIMISE="-O1 -g" $$jobs || exit 1; done; \
+	        tests/chaos/mutated $(ASAN_BUILD) --calls 2000 --sanitized'
 	@if ls $(ASAN_BUILD)/report.* >/dev/null 2>&1; then cat $(ASAN_BUILD)/report.*; exit 1; fi
 
 # Each tests/fuzz/MODULE_fuzz.c, with its .dict and corpus/MODULE/ where there are any.
@@ -191,7 +205,7 @@ fuzz: deps-deep
 	@tools/run-fuzzers $(FUZZ_BUILD) $(FUZZ_SECONDS)
 
 lint: deps-test lint-light
-	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+	@cppcheck -j $(JOBS) --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 	    --error-exitcode=1 --suppress=missingIncludeSystem --suppress=internalAstError -D_GNU_SOURCE \
 	    -DRELAYOS_VERSION='""' -Iinclude $(LAYERS:%=-Isrc/%) src
 lint-light: all
@@ -211,16 +225,18 @@ POINTS    ?= --short
 FAULTS    ?=
 TRAFFIC   ?= --keys 1000 --calls 6000
 WIRE      ?=
+MUTATED   ?= 5000
 HEAL      ?=
 SIM_SEEDS ?= 5
 SIM_STEPS ?= 1000000
 CRASH_BUILD := $(BUILD)/crash
-CRASH_MAKE   = $(MAKE) --no-print-directory -j$(JOBS) BUILD=$(CRASH_BUILD) OPTIMISE="-O1 -g -DRELAYOS_CRASH_POINTS"
+crash-build:
+	@$(MAKE) -s --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS)) BUILD=$(CRASH_BUILD) \
+	    OPTIMISE="-O1 -g -DRELAYOS_CRASH_POINTS" all $(CRASH_BUILD)/accounting_sim
 chaos: all
 	@tests/chaos/run $(BUILD) --seeds $(SEEDS)
 	@tests/chaos/run $(BUILD) --seeds $(SEEDS) --power-cuts
-chaos-points:
-	@$(CRASH_MAKE) all
+chaos-points: crash-build
 	@tests/chaos/points $(CRASH_BUILD) $(POINTS)
 chaos-faults: all $(BUILD)/fault_shim.so
 	@tests/chaos/faults $(BUILD) $(FAULTS)
@@ -232,6 +248,8 @@ traffic: all
 	@tests/chaos/traffic $(BUILD) $(TRAFFIC)
 wire: all
 	@tests/chaos/wire $(BUILD) $(WIRE)
+mutated: all
+	@tests/chaos/mutated $(BUILD) --calls $(MUTATED)
 heal: all
 	@tests/heal/run $(BUILD) $(HEAL)
 chaos-mutants:
@@ -243,15 +261,18 @@ $(BUILD)/accounting_sim: $(wildcard tests/sim/*.[ch]) $(SIM_LAYERS:%=$(BUILD)/li
 	@$(CC) $(filter-out -fPIE,$(CFLAGS)) $(CPPFLAGS) -Isrc/ledger -no-pie -o $@ tests/sim/*.c \
 	    -Wl,--unresolved-symbols=ignore-all -Wl,--start-group $(SIM_LAYERS:%=$(BUILD)/lib%.a) \
 	    -Wl,--end-group -lcrypto -lmsgpackc -lyaml -lm
-sim:
-	@$(CRASH_MAKE) $(CRASH_BUILD)/accounting_sim
+sim: crash-build
 	@tests/sim/run $(CRASH_BUILD)/accounting_sim $(SIM_SEEDS) $(SIM_STEPS)
+# Most of what they do is wait, so some go on at a time; heal measures, and has the machine to itself.
+PROOFS := chaos-points chaos-faults chaos wire traffic mutated sim
 prove-short: deps-prove
-	@$(MAKE) --no-print-directory -j1 chaos chaos-points chaos-faults traffic wire heal sim
+	@$(MAKE) --no-print-directory -j$(JOBS) all crash-build $(BUILD)/fault_shim.so
+	@$(MAKE) --no-print-directory -j3 --output-sync=target $(PROOFS)
+	@$(MAKE) --no-print-directory -j1 heal
 prove: deps-prove
 	@$(MAKE) --no-print-directory -j1 SEEDS=200 POINTS= FAULTS=--long SIM_SEEDS=100 SIM_STEPS=10000000 \
 	    TRAFFIC="--keys 10000 --calls 100000" WIRE="--seconds 1800" \
-	    HEAL="--seconds 60" sim chaos chaos-points chaos-faults traffic wire heal chaos-mutants
+	    MUTATED=100000 HEAL="--seconds 60" $(PROOFS) heal chaos-mutants
 
 bench: all deps-deep $(BUILD)/loadgen
 	@tools/bench/run $(BUILD)
@@ -261,6 +282,9 @@ bench-settle: deps $(BUILD)/bench_settle
 	@$(BUILD)/bench_settle $(SETTLE_DIR)
 bench-pick: deps $(BUILD)/bench_pick
 	@$(BUILD)/bench_pick
+bench-translate: all deps-deep $(BUILD)/loadgen $(BUILD)/bench_translate
+	@$(BUILD)/bench_translate
+	@tools/bench/translated $(BUILD)
 bench-syscalls: all deps-deep $(BUILD)/loadgen
 	@tools/bench/syscalls $(BUILD)
 

@@ -3,6 +3,7 @@
  * What an answer's writer must know of the request: how the client's tools differ from those that
  * the upstream was given.
  */
+#include "relayos/codec/json_scan.h"
 #include "relayos/codec/translate.h"
 #include "translate_id.h"
 
@@ -99,4 +100,18 @@ find_tool(const struct answer_writer *writer, struct slice sent, struct tool_hea
         p = out_name->ptr + out_name->len;
     }
     return false;
+}
+
+void
+answer_writer_add_logprobs(struct answer_writer *writer, struct slice array)
+{
+    struct slice first;
+    enum json_type type;
+    size_t cursor = 0;
+
+    if (array.len == 0 || !json_array_next(array, &cursor, &first, &type))
+        return;
+    if (writer->logprobs.len > 0)
+        buf_append_byte(&writer->logprobs, ',');
+    buf_append_slice(&writer->logprobs, slice_sub(array, 1, array.len - 1));
 }

@@ -18,6 +18,10 @@ static void write_error_event(struct reply_stream *stream, enum err_category cat
                               struct slice message, struct buf *out);
 static int error_status(enum err_category category);
 
+static const char *const thread_codes[ERR_N_CATEGORIES] = {
+    [ERR_CATEGORY_UNSUPPORTED_PARAMETER] = "thread_unsupported_request",
+    [ERR_CATEGORY_NOT_FOUND] = "thread_not_found",
+};
 static const char *const request_headers[] = {"anthropic-version", "anthropic-beta", NULL};
 
 const struct dialect anthropic_messages_dialect = {
@@ -138,11 +142,11 @@ write_error(enum err_category category, struct slice message, struct slice param
     json_out_object(&json, "error");
     json_out_str(&json, "type", err_info(category)->anthropic_type);
     json_out_string(&json, "message", message);
-    /* The protocol has no place for the parameter but the sentence; this one clients must know of:
+    /* The protocol has no place for the parameter but the sentence; of this one clients must know:
      * they then send the whole history. */
-    if (category == ERR_CATEGORY_UNSUPPORTED_PARAMETER && slice_eq_str(param, "thread")) {
+    if (slice_eq_str(param, "thread") && thread_codes[category] != NULL) {
         json_out_object(&json, "details");
-        json_out_str(&json, "error_code", "thread_unsupported_request");
+        json_out_str(&json, "error_code", thread_codes[category]);
         json_out_end_object(&json);
     }
     json_out_end_object(&json);

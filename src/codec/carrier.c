@@ -26,6 +26,8 @@ static bool take(struct neutral_part *part, struct slice state);
 static bool take_block(struct neutral_part *part, struct slice blocks);
 static bool take_item(struct neutral_part *part, struct slice item);
 static struct slice raw_of(const struct json_member *member);
+static uint32_t count_over(const struct neutral_request *request);
+static bool strip(struct neutral_request *request, uint32_t from, uint32_t to);
 
 void
 carrier_write(const struct reply_context *context, const struct carrier *carrier, struct buf *out)
@@ -224,4 +226,51 @@ raw_of(const struct json_member *member)
 {
     return member->type != JSON_STRING ? (struct slice){0}
                                        : slice_sub(member->value, 1, member->value.len - 1);
+}
+
+/* ---- without state ---- */
+
+void
+carrier_strip(struct neutral_request *request)
+{
+    const uint32_t n_over = count_over(request);
+
+    if (!strip(request, 0, n_over))
+        strip(request, n_over, request->n_turns);
+}
+
+/* Turns up to the last in which the user speaks for himself. */
+static uint32_t
+count_over(const struct neutral_request *request)
+{
+    for (uint32_t i = request->n_turns; i > 0; i--) {
+        const struct neutral_turn *turn = &request->turns[i - 1];
+        const struct neutral_part *parts = &request->parts[turn->first_part];
+
+        /* Results stand in front. */
+        if (turn->role == NEUTRAL_USER && turn->n_parts > 0 &&
+            parts[turn->n_parts - 1].kind != NEUTRAL_RESULT)
+            return i - 1;
+    }
+    return 0;
+}
+
+static bool
+strip(struct neutral_request *request, uint32_t from, uint32_t to)
+{
+    bool is_any = false;
+
+    for (uint32_t i = from; i < to; i++) {
+        const struct neutral_turn *turn = &request->turns[i];
+
+        for (uint32_t k = 0; k < turn->n_parts; k++) {
+            struct neutral_part *part = &request->parts[turn->first_part + k];
+
+            if (part->kind != NEUTRAL_REASONING || part->state.len == 0)
+                continue;
+            part->state = (struct slice){0};
+            is_any = true;
+        }
+    }
+    return is_any;
 }

@@ -20,8 +20,9 @@ const char *chat_answer_write_finish(const struct answer_writer *writer);
 /* Text of a custom tool's call whose arguments, an object, are in writer->text. */
 void chat_answer_write_unwrapped(const struct answer_writer *writer, struct buf *out);
 /* Chat knows citations of web pages, one level deeper than elsewhere. */
-bool chat_answer_write_is_citation(struct slice json);
-void chat_answer_write_citation(struct slice json, struct buf *out);
+bool chat_answer_write_is_citation(const struct neutral_event *event);
+void chat_answer_write_citation(const struct answer_writer *writer, struct slice json,
+                                struct buf *out);
 /* Of the old form, which knows one call: is the open call given? Nor are calls to completions. */
 bool chat_answer_write_shows_call(const struct answer_writer *writer);
 static inline bool

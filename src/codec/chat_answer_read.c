@@ -11,6 +11,7 @@
 
 /* What a delta or message holds of interest; values of absent members have len 0. */
 struct delta {
+    struct slice logprobs; /* of the content */
     struct json_member content, reasoning, other_reasoning, refusal, calls, annotations;
 };
 
@@ -22,11 +23,12 @@ static int read_choices(const struct chat_feed *feed, const struct json_object *
                         bool is_whole);
 static int read_choice(const struct chat_feed *feed, struct slice choice, bool is_whole);
 static struct delta find_members(struct slice object);
-static int read_delta(const struct chat_feed *feed, struct slice object, bool is_whole);
-static int read_content(const struct chat_feed *feed, const struct json_member *content);
+static struct slice logprobs_of(const struct json_member *logprobs);
+static int read_delta(const struct chat_feed *feed, const struct delta *delta, bool is_whole);
+static int read_content(const struct chat_feed *feed, const struct delta *delta);
 static int read_part(const struct chat_feed *feed, struct slice part);
 static int take_text(const struct chat_feed *feed, enum neutral_part_kind kind,
-                     const struct json_member *text);
+                     const struct json_member *text, struct slice logprobs);
 static void read_annotations(const struct chat_feed *feed, const struct json_member *list);
 static struct slice flat_note(struct answer_reader *reader, struct slice note);
 static int read_calls(const struct chat_feed *feed, const struct json_member *calls, bool is_whole);
@@ -160,7 +162,7 @@ static int
 read_choice(const struct chat_feed *feed, struct slice choice, bool is_whole)
 {
     struct json_walk walk = json_walk_in(choice);
-    struct json_member member, body = {0}, reason = {0};
+    struct json_member member, body = {0}, reason = {0}, logprobs = {0};
     int64_t index = 0;
     int err = 0;
 
@@ -169,32 +171,49 @@ read_choice(const struct chat_feed *feed, struct slice choice, bool is_whole)
             body = member;
         else if (json_key_is(&member, "finish_reason"))
             reason = member;
+        else if (json_key_is(&member, "logprobs"))
+            logprobs = member;
         else if (json_key_is(&member, "index") && json_int(member.value, &index) != 0)
             index = 0;
     }
     if (index != 0)
         return 0;
     feed->reader->words[CHAT_HAS_CHOICE] = true;
-    if (body.type == JSON_OBJECT)
-        err = read_delta(feed, body.value, is_whole);
+    if (body.type == JSON_OBJECT) {
+        struct delta delta = find_members(body.value);
+
+        delta.logprobs = logprobs_of(&logprobs);
+        err = read_delta(feed, &delta, is_whole);
+    }
     return err == 0 ? read_finish(feed, &reason) : err;
 }
 
-static int
-read_delta(const struct chat_feed *feed, struct slice object, bool is_whole)
+static struct slice
+logprobs_of(const struct json_member *logprobs)
 {
-    const struct delta delta = find_members(object);
-    const struct json_member *reasoning =
-        inner(&delta.reasoning).len > 0 ? &delta.reasoning : &delta.other_reasoning;
+    struct json_member content;
 
-    int err = take_text(feed, NEUTRAL_REASONING, reasoning);
+    if (logprobs->type != JSON_OBJECT || !json_find_in(logprobs->value, "content", &content) ||
+        content.type != JSON_ARRAY)
+        return (struct slice){0};
+    return content.value;
+}
+
+static int
+read_delta(const struct chat_feed *feed, const struct delta *delta, bool is_whole)
+{
+    const struct slice none = {0};
+    const struct json_member *reasoning =
+        inner(&delta->reasoning).len > 0 ? &delta->reasoning : &delta->other_reasoning;
+
+    int err = take_text(feed, NEUTRAL_REASONING, reasoning, none);
     if (err == 0)
-        err = read_content(feed, &delta.content);
+        err = read_content(feed, delta);
     if (err != 0)
         return err;
-    read_annotations(feed, &delta.annotations);
-    err = take_text(feed, NEUTRAL_REFUSAL, &delta.refusal);
-    return err == 0 ? read_calls(feed, &delta.calls, is_whole) : err;
+    read_annotations(feed, &delta->annotations);
+    err = take_text(feed, NEUTRAL_REFUSAL, &delta->refusal, none);
+    return err == 0 ? read_calls(feed, &delta->calls, is_whole) : err;
 }
 
 static struct delta
@@ -223,14 +242,15 @@ find_members(struct slice object)
 
 /* A string, or a list of parts (Mistral, whose thinking is a part with parts of its own). */
 static int
-read_content(const struct chat_feed *feed, const struct json_member *content)
+read_content(const struct chat_feed *feed, const struct delta *delta)
 {
+    const struct json_member *content = &delta->content;
     size_t cursor = 0;
     struct slice part;
     enum json_type type;
 
     if (content->type != JSON_ARRAY)
-        return take_text(feed, NEUTRAL_TEXT, content);
+        return take_text(feed, NEUTRAL_TEXT, content, delta->logprobs);
     while (json_array_next(content->value, &cursor, &part, &type)) {
         int err = read_part(feed, part);
 
@@ -243,6 +263,7 @@ read_content(const struct chat_feed *feed, const struct json_member *content)
 static int
 read_part(const struct chat_feed *feed, struct slice part)
 {
+    const struct slice none = {0};
     struct json_member text, thinking;
     size_t cursor = 0;
     struct slice thought;
@@ -250,22 +271,23 @@ read_part(const struct chat_feed *feed, struct slice part)
     int err = 0;
 
     if (json_find_in(part, "text", &text))
-        return take_text(feed, NEUTRAL_TEXT, &text);
+        return take_text(feed, NEUTRAL_TEXT, &text, none);
     if (!json_find_in(part, "thinking", &thinking))
         return 0;
     if (thinking.type == JSON_STRING)
-        return take_text(feed, NEUTRAL_REASONING, &thinking);
+        return take_text(feed, NEUTRAL_REASONING, &thinking, none);
     while (err == 0 && thinking.type == JSON_ARRAY &&
            json_array_next(thinking.value, &cursor, &thought, &type)) {
         if (json_find_in(thought, "text", &text))
-            err = take_text(feed, NEUTRAL_REASONING, &text);
+            err = take_text(feed, NEUTRAL_REASONING, &text, none);
     }
     return err;
 }
 
 /* Empty strings say nothing; they stand beside what does. */
 static int
-take_text(const struct chat_feed *feed, enum neutral_part_kind kind, const struct json_member *text)
+take_text(const struct chat_feed *feed, enum neutral_part_kind kind, const struct json_member *text,
+          struct slice logprobs)
 {
     struct answer_reader *reader = feed->reader;
     struct neutral_event event = {.kind = NEUTRAL_PART_BEGIN, .part = kind};
@@ -285,6 +307,7 @@ take_text(const struct chat_feed *feed, enum neutral_part_kind kind, const struc
     }
     event.kind = NEUTRAL_PART_DELTA;
     event.text = raw;
+    event.json = logprobs;
     feed->sink(feed->ctx, &event);
     return 0;
 }

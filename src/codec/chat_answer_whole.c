@@ -15,6 +15,7 @@ static void add_text(struct answer_writer *writer, struct slice text);
 static void add_input(struct answer_writer *writer, struct slice text);
 static void end_call(struct answer_writer *writer);
 static void finish_choice(struct answer_writer *writer, const struct neutral_event *event);
+static void write_logprobs(struct answer_writer *writer, struct json_out *json);
 static void write_message(struct answer_writer *writer, struct json_out *json);
 static void write_text(const char *key, const struct buf *text, struct json_out *json);
 static void write_document(struct answer_writer *writer, struct buf *out);
@@ -35,16 +36,18 @@ chat_answer_whole(struct answer_writer *writer, const struct neutral_event *even
             add_input(writer, event->text);
         else
             add_text(writer, event->text);
+        if (writer->open == NEUTRAL_TEXT)
+            answer_writer_add_logprobs(writer, event->json);
         break;
     case NEUTRAL_PART_END:
         if (is_call)
             end_call(writer);
         break;
     case NEUTRAL_ANNOTATION:
-        if (!chat_answer_write_is_citation(event->json))
+        if (!chat_answer_write_is_citation(event))
             break;
         buf_append_str(annotations, annotations->len > 0 ? "," : "");
-        chat_answer_write_citation(event->json, annotations);
+        chat_answer_write_citation(writer, event->json, annotations);
         break;
     case NEUTRAL_FINISH:
         finish_choice(writer, event);
@@ -144,7 +147,7 @@ finish_choice(struct answer_writer *writer, const struct neutral_event *event)
         json_out_raw_string(&json, "text", buf_slice(&writer->lanes[LANE_CONTENT]));
     else
         write_message(writer, &json);
-    json_out_null(&json, "logprobs");
+    write_logprobs(writer, &json);
     json_out_str(&json, "finish_reason", chat_answer_write_finish(writer));
     json_out_end_object(&json);
 
@@ -153,6 +156,22 @@ finish_choice(struct answer_writer *writer, const struct neutral_event *event)
         buf_clear(&writer->lanes[i]);
     }
     buf_clear(refusal);
+}
+
+static void
+write_logprobs(struct answer_writer *writer, struct json_out *json)
+{
+    if (writer->logprobs.len == 0) {
+        json_out_null(json, "logprobs");
+        return;
+    }
+    json_out_object(json, "logprobs");
+    json_out_array(json, "content");
+    json_out_raw(json, NULL, buf_slice(&writer->logprobs));
+    json_out_end_array(json);
+    json_out_null(json, "refusal");
+    json_out_end_object(json);
+    buf_clear(&writer->logprobs);
 }
 
 static void

@@ -20,12 +20,15 @@ static void write_stream(struct answer_writer *writer, const struct neutral_even
 static void begin_choices(struct answer_writer *writer, uint32_t choice, struct buf *out);
 static void begin_chunk(struct answer_writer *writer, uint32_t choice, struct buf *out);
 static void end_chunk(const struct answer_writer *writer, const char *finish, struct buf *out);
+static void finish_chunk(const char *finish, struct buf *out);
 static void write_call(struct answer_writer *writer, const struct neutral_event *event,
                        struct buf *out);
 static void write_delta(struct answer_writer *writer, const struct neutral_event *event,
                         struct buf *out);
 static void write_text(struct answer_writer *writer, uint32_t choice, const char *key,
                        struct slice text, struct buf *out);
+static void write_probable(struct answer_writer *writer, const struct neutral_event *event,
+                           struct buf *out);
 static void write_fragment(struct answer_writer *writer, uint32_t choice, struct slice text,
                            struct buf *out);
 static void end_call(struct answer_writer *writer, uint32_t choice, struct buf *out);
@@ -48,6 +51,8 @@ chat_answer_write(struct answer_writer *writer, const struct neutral_event *even
     }
     if (event->kind == NEUTRAL_FINISH)
         writer->finish = event->finish;
+    if (event->kind == NEUTRAL_PART_DELTA && writer->open == NEUTRAL_TEXT && event->choice == 0)
+        writer->n_chars += json_length(event->text);
     if (event->kind == NEUTRAL_ERROR)
         write_error(writer, event, out);
     else if (writer->is_whole)
@@ -64,6 +69,7 @@ begin_part(struct answer_writer *writer, const struct neutral_event *event)
     writer->open = event->part;
     writer->has_delta = false;
     writer->is_refused |= event->part == NEUTRAL_REFUSAL;
+    writer->part_chars = writer->n_chars;
     if (event->part != NEUTRAL_CALL)
         return;
     writer->is_custom = event->is_custom || answer_writer_is_custom(writer, event->name);
@@ -109,11 +115,11 @@ write_stream(struct answer_writer *writer, const struct neutral_event *event, st
             end_call(writer, event->choice, out);
         break;
     case NEUTRAL_ANNOTATION:
-        if (chat_answer_is_text(writer) || !chat_answer_write_is_citation(event->json))
+        if (chat_answer_is_text(writer) || !chat_answer_write_is_citation(event))
             break;
         begin_chunk(writer, event->choice, out);
         buf_append_str(out, "\"annotations\":[");
-        chat_answer_write_citation(event->json, out);
+        chat_answer_write_citation(writer, event->json, out);
         buf_append_byte(out, ']');
         end_chunk(writer, NULL, out);
         break;
@@ -166,7 +172,14 @@ end_chunk(const struct answer_writer *writer, const char *finish, struct buf *ou
 {
     if (!chat_answer_is_text(writer))
         buf_append_byte(out, '}');
-    buf_append_slice(out, SLICE_LIT(",\"logprobs\":null,\"finish_reason\":"));
+    buf_append_slice(out, SLICE_LIT(",\"logprobs\":null"));
+    finish_chunk(finish, out);
+}
+
+static void
+finish_chunk(const char *finish, struct buf *out)
+{
+    buf_append_slice(out, SLICE_LIT(",\"finish_reason\":"));
     buf_append_str(out, finish == NULL ? "null" : "\"");
     if (finish != NULL) {
         buf_append_str(out, finish);
@@ -214,7 +227,10 @@ write_delta(struct answer_writer *writer, const struct neutral_event *event, str
 
     switch (writer->open) {
     case NEUTRAL_TEXT:
-        write_text(writer, event->choice, is_text ? "text" : "content", event->text, out);
+        if (event->json.len > 0 && !is_text)
+            write_probable(writer, event, out);
+        else
+            write_text(writer, event->choice, is_text ? "text" : "content", event->text, out);
         break;
     case NEUTRAL_REASONING:
         if (!is_text)
@@ -249,6 +265,19 @@ write_text(struct answer_writer *writer, uint32_t choice, const char *key, struc
     buf_append_slice(out, text);
     buf_append_byte(out, '"');
     end_chunk(writer, NULL, out);
+}
+
+/* Text with the log probabilities of its tokens. */
+static void
+write_probable(struct answer_writer *writer, const struct neutral_event *event, struct buf *out)
+{
+    begin_chunk(writer, event->choice, out);
+    buf_append_slice(out, SLICE_LIT("\"content\":\""));
+    buf_append_slice(out, event->text);
+    buf_append_slice(out, SLICE_LIT("\"},\"logprobs\":{\"content\":"));
+    buf_append_slice(out, event->json);
+    buf_append_slice(out, SLICE_LIT(",\"refusal\":null}"));
+    finish_chunk(NULL, out);
 }
 
 static void
@@ -297,19 +326,21 @@ chat_answer_write_unwrapped(const struct answer_writer *writer, struct buf *out)
 }
 
 bool
-chat_answer_write_is_citation(struct slice json)
+chat_answer_write_is_citation(const struct neutral_event *event)
 {
     struct json_member type;
 
-    return json_find_in(json, "type", &type) && json_string_is(type.value, "url_citation");
+    return event->choice == 0 && json_find_in(event->json, "type", &type) &&
+           json_string_is(type.value, "url_citation");
 }
 
 void
-chat_answer_write_citation(struct slice json, struct buf *out)
+chat_answer_write_citation(const struct answer_writer *writer, struct slice json, struct buf *out)
 {
     struct json_walk walk = json_walk_in(json);
     struct json_member member;
     const char *comma = "";
+    int64_t index;
 
     buf_append_str(out, "{\"type\":\"url_citation\",\"url_citation\":{");
     while (json_walk_member(&walk, &member)) {
@@ -319,7 +350,11 @@ chat_answer_write_citation(struct slice json, struct buf *out)
         buf_append_byte(out, '"');
         buf_append_slice(out, member.key);
         buf_append_str(out, "\":");
-        buf_append_slice(out, member.value);
+        if ((json_key_is(&member, "start_index") || json_key_is(&member, "end_index")) &&
+            json_int(member.value, &index) == 0)
+            buf_append_int(out, index + (int64_t)writer->part_chars);
+        else
+            buf_append_slice(out, member.value);
         comma = ",";
     }
     buf_append_str(out, "}}");

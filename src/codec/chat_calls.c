@@ -5,10 +5,12 @@
 
 #include "call_input.h"
 #include "json_skip.h"
+#include "relayos/base/hash.h"
+#include "relayos/base/text.h"
 
 enum {
-    MAX_CALLS = 256, /* of one answer */
-    ID_TAIL = 24,    /* of an answer's id, in the id of a call that came without */
+    MAX_CALLS = 256,    /* of one answer */
+    ID_HASH_BYTES = 10, /* of the answer's id, in the id of a call that came without */
     NO_CALL = -1
 };
 
@@ -276,18 +278,19 @@ open_call(const struct chat_feed *feed, int32_t number)
     }
 }
 
-/* An id that no other call of the conversation has: of the answer's id and the call's number. */
+/* An id that no other call of the conversation has: of the answer's id, which is no caller's
+ * business, and the call's number. */
 static struct slice
 make_id(const struct answer_reader *reader, char *room, size_t size)
 {
     size_t len = reader->words[CHAT_ID_LEN];
     const char *id = len == 0 ? "" : reader->held.ptr + reader->words[CHAT_ID];
+    uint8_t digest[HASH_DIGEST_SIZE];
+    char hex[2 * ID_HASH_BYTES];
 
-    if (len > ID_TAIL) {
-        id += len - ID_TAIL;
-        len = ID_TAIL;
-    }
-    snprintf(room, size, "call_%.*s_%u", (int)len, id, reader->n_calls);
+    hash_sha256(slice_of(id, len), digest);
+    text_hex(digest, ID_HASH_BYTES, hex);
+    snprintf(room, size, "call_%.*s_%u", (int)sizeof(hex), hex, reader->n_calls);
     return slice_str(room);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * Bodies of chat clients, and of those of the old completions, into neutral records. A table says
- * what the top-level fields mean; all others only tune, and are as good as absent.
+ * what the top-level fields mean; of the others see unread.h.
  */
 #include "chat_request.h"
 
@@ -10,6 +10,7 @@
 #include "dialect_parts.h"
 #include "json_walk.h"
 #include "translators.h"
+#include "unread.h"
 
 typedef int field_fn(struct chat_reading *r, const struct json_member *m);
 
@@ -20,6 +21,8 @@ static field_fn field_max_tokens, field_max_completion_tokens, field_choices, fi
 
 #define CHAT OPERATION_BIT(CHAT)
 #define TEXT OPERATION_BIT(COMPLETION)
+/* Chat's own, but said in a body that is made for Responses, too. */
+#define OWN (1u << DIALECT_N_OPERATIONS)
 #define NAME(s)                                                                                    \
     {                                                                                              \
         (s), sizeof(s) - 1                                                                         \
@@ -38,21 +41,21 @@ static const struct field {
     {NAME("functions"), CHAT, chat_request_read_functions},
     {NAME("function_call"), CHAT, chat_request_read_choice},
     {NAME("stream"), CHAT | TEXT, field_stream},
-    {NAME("stream_options"), CHAT | TEXT, field_stream_options},
+    {NAME("stream_options"), CHAT | TEXT | OWN, field_stream_options},
     {NAME("max_completion_tokens"), CHAT, field_max_completion_tokens},
     {NAME("max_tokens"), CHAT | TEXT, field_max_tokens},
     {NAME("temperature"), CHAT | TEXT, field_number},
     {NAME("top_p"), CHAT | TEXT, field_number},
     {NAME("top_k"), CHAT | TEXT, field_number},
-    {NAME("seed"), CHAT | TEXT, field_number},
-    {NAME("frequency_penalty"), CHAT | TEXT, field_number},
-    {NAME("presence_penalty"), CHAT | TEXT, field_number},
-    {NAME("n"), CHAT | TEXT, field_choices},
-    {NAME("stop"), CHAT | TEXT, field_stop},
-    {NAME("logprobs"), CHAT, field_logprobs},
-    {NAME("top_logprobs"), CHAT, field_top_logprobs},
-    {NAME("logit_bias"), CHAT | TEXT, field_logit_bias},
-    {NAME("response_format"), CHAT, chat_request_read_format},
+    {NAME("seed"), CHAT | TEXT | OWN, field_number},
+    {NAME("frequency_penalty"), CHAT | TEXT | OWN, field_number},
+    {NAME("presence_penalty"), CHAT | TEXT | OWN, field_number},
+    {NAME("n"), CHAT | TEXT | OWN, field_choices},
+    {NAME("stop"), CHAT | TEXT | OWN, field_stop},
+    {NAME("logprobs"), CHAT | OWN, field_logprobs},
+    {NAME("top_logprobs"), CHAT | OWN, field_top_logprobs},
+    {NAME("logit_bias"), CHAT | TEXT | OWN, field_logit_bias},
+    {NAME("response_format"), CHAT | OWN, chat_request_read_format},
     {NAME("reasoning_effort"), CHAT, chat_request_read_effort},
     {NAME("reasoning"), CHAT, chat_request_read_reasoning}, /* OpenRouter's */
     {NAME("thinking"), CHAT, chat_request_read_thinking}, /* Anthropic's, in chat bodies by many */
@@ -73,6 +76,9 @@ static const struct field {
 };
 
 static bool is_for_responses(struct slice body);
+static int read_for_responses(struct slice body, struct arena *arena, struct neutral_request *out,
+                              struct refusal_reason *why);
+static void add_own(const struct neutral_request *own, struct neutral_request *out);
 static int read_fields(struct chat_reading *r, unsigned operations, struct slice body);
 static int finish(struct chat_reading *r);
 static bool is_plain(struct slice text);
@@ -82,15 +88,13 @@ chat_request_read(enum operation operation, struct slice body, struct arena *are
                   struct neutral_request *out, struct refusal_reason *why)
 {
     struct chat_reading r = {.arena = arena, .request = out, .why = why};
-    const struct translator *responses = translator_of(PROTOCOL_OPENAI_RESPONSES);
 
     *out = (struct neutral_request){
         .protocol = PROTOCOL_OPENAI_CHAT, .n_choices = 1, .top_logprobs = -1};
     turns_init(&r.turns, arena, out);
     int err = read_fields(&r, 1u << operation, body);
-    if (!r.has_messages && operation == OPERATION_CHAT && responses != NULL &&
-        is_for_responses(body))
-        return responses->read_request(OPERATION_RESPONSE, body, arena, out, why);
+    if (!r.has_messages && operation == OPERATION_CHAT && is_for_responses(body))
+        return read_for_responses(body, arena, out, why);
     return err == 0 ? finish(&r) : err;
 }
 
@@ -111,6 +115,45 @@ is_for_responses(struct slice body)
 }
 
 static int
+read_for_responses(struct slice body, struct arena *arena, struct neutral_request *out,
+                   struct refusal_reason *why)
+{
+    struct neutral_request own = {
+        .protocol = PROTOCOL_OPENAI_CHAT, .n_choices = 1, .top_logprobs = -1};
+    struct chat_reading r = {.arena = arena, .request = &own, .why = why};
+
+    int err = read_fields(&r, OWN, body);
+    if (err == 0)
+        err = translator_of(PROTOCOL_OPENAI_RESPONSES)
+                  ->read_request(OPERATION_RESPONSE, body, arena, out, why);
+    if (err == 0)
+        add_own(&own, out);
+    return err;
+}
+
+static void
+add_own(const struct neutral_request *own, struct neutral_request *out)
+{
+    out->wants_usage = own->wants_usage && out->is_stream;
+    out->n_choices = own->n_choices;
+    out->seed = own->seed;
+    out->frequency_penalty = own->frequency_penalty;
+    out->presence_penalty = own->presence_penalty;
+    out->logit_bias = own->logit_bias;
+    memcpy(out->stops, own->stops, sizeof(out->stops));
+    out->n_stops = own->n_stops;
+    out->wants_logprobs |= own->wants_logprobs;
+    if (own->top_logprobs >= 0)
+        out->top_logprobs = own->top_logprobs;
+    if (own->format == NEUTRAL_FORMAT_TEXT)
+        return;
+    out->format = own->format;
+    out->format_name = own->format_name;
+    out->format_schema = own->format_schema;
+    out->format_strict = own->format_strict;
+}
+
+static int
 read_fields(struct chat_reading *r, unsigned operations, struct slice body)
 {
     struct json_walk walk = json_walk_in(body);
@@ -126,6 +169,7 @@ read_fields(struct chat_reading *r, unsigned operations, struct slice body)
             if (err != 0)
                 return err;
         }
+        unread_take(r->request, &member);
     }
     return 0;
 }
@@ -387,7 +431,8 @@ field_unsupported(struct chat_reading *r, const struct json_member *m)
     int64_t n;
 
     bool is_best_of_one = json_key_is(m, "best_of") && json_int(m->value, &n) == 0 && n <= 1;
-    if (m->type == JSON_FALSE || is_best_of_one)
+    bool is_empty = m->type == JSON_STRING && chat_request_inner(m).len == 0;
+    if (m->type == JSON_FALSE || is_empty || is_best_of_one)
         return 0;
     snprintf(name, sizeof(name), "%.*s", (int)m->key.len, m->key.ptr);
     return dialect_refuse(r->why, ERR_UNSUPPORTED_PARAMETER, name, "%s", name);

@@ -10,6 +10,8 @@
 #include "dialect_parts.h"
 #include "relayos/base/text.h"
 #include "translators.h"
+#include "turns.h"
+#include "unread.h"
 
 enum { MAX_STOPS = 4, MAX_USER = 64 };
 
@@ -22,7 +24,6 @@ static void write_logprobs(struct chat_writing *w);
 static void write_format(struct chat_writing *w);
 static void write_effort(struct chat_writing *w);
 static const char *effort_word(const struct chat_writing *w, enum neutral_effort effort);
-static bool knows_minimal(const struct chat_writing *w);
 static enum neutral_effort effort_of_budget(int64_t budget);
 static void write_names(struct chat_writing *w);
 static void write_name(struct chat_writing *w, const char *key, struct slice name);
@@ -35,9 +36,14 @@ chat_request_write(const struct neutral_request *request, const struct translate
 {
     struct chat_writing w = {
         .request = request, .target = target, .arena = arena, .dropped = dropped, .why = why};
+    struct neutral_request wrapped;
 
+    if (!chat_request_write_takes(&w, CAP_LATE_SYSTEM)) {
+        turns_wrap(request, arena, &wrapped);
+        w.request = &wrapped;
+    }
     json_out_init(&w.json, out);
-    translate_ids_init(&w.ids, request, PROTOCOL_OPENAI_CHAT, arena);
+    translate_ids_init(&w.ids, w.request, PROTOCOL_OPENAI_CHAT, arena);
     json_out_object(&w.json, NULL);
     json_out_string(&w.json, "model", target->model);
     chat_request_write_messages(&w);
@@ -50,8 +56,9 @@ chat_request_write(const struct neutral_request *request, const struct translate
     write_effort(&w);
     write_names(&w);
     write_stream(&w);
+    int err = unread_write(request, PROTOCOL_OPENAI_CHAT, &w.json, dropped, why);
     json_out_end_object(&w.json);
-    return w.err;
+    return w.err != 0 ? w.err : err;
 }
 
 void
@@ -69,7 +76,9 @@ write_limits(struct chat_writing *w)
                               w->target->capability->max_output_tokens};
     int64_t most = w->request->max_tokens;
 
-    if (w->request->n_choices > 1)
+    if (w->request->n_choices > 1 && !chat_request_write_may(w, FLAVOR_TAKES_CHOICES))
+        chat_request_write_refuse(w, "More than one choice");
+    else if (w->request->n_choices > 1)
         json_out_int(&w->json, "n", w->request->n_choices);
     if (most == 0)
         return;
@@ -77,7 +86,10 @@ write_limits(struct chat_writing *w)
         if (bounds[i] > 0 && most > bounds[i])
             most = bounds[i];
     }
-    json_out_int(&w->json, w->target->is_openai ? "max_completion_tokens" : "max_tokens", most);
+    json_out_int(&w->json,
+                 chat_request_write_may(w, FLAVOR_TAKES_NEW_LIMIT) ? "max_completion_tokens"
+                                                                   : "max_tokens",
+                 most);
 }
 
 /* Models that reason take none of it, unless they are told not to (gpt-5.1 and later). */
@@ -92,11 +104,13 @@ write_sampling(struct chat_writing *w)
 
     write_number(w, "temperature", request->temperature, is_taken);
     write_number(w, "top_p", request->top_p, is_taken);
-    write_number(w, "top_k", request->top_k, false);
+    write_number(w, "top_k", request->top_k,
+                 is_taken && chat_request_write_may(w, FLAVOR_TAKES_TOP_K));
     write_number(w, "seed", request->seed, true);
     write_number(w, "frequency_penalty", request->frequency_penalty, is_taken);
     write_number(w, "presence_penalty", request->presence_penalty, is_taken);
-    write_number(w, "logit_bias", request->logit_bias, is_taken);
+    write_number(w, "logit_bias", request->logit_bias,
+                 is_taken && chat_request_write_may(w, FLAVOR_TAKES_LOGIT_BIAS));
 }
 
 static void
@@ -195,7 +209,7 @@ effort_word(const struct chat_writing *w, enum neutral_effort effort)
     case NEUTRAL_EFFORT_NONE:
         return chat_request_write_takes(w, CAP_THINKING_OFF) ? "none" : NULL;
     case NEUTRAL_EFFORT_MINIMAL:
-        return knows_minimal(w) ? "minimal" : "low";
+        return chat_request_write_takes(w, CAP_MINIMAL_EFFORT) ? "minimal" : "low";
     case NEUTRAL_EFFORT_LOW:
         return "low";
     case NEUTRAL_EFFORT_MEDIUM:
@@ -213,13 +227,6 @@ effort_word(const struct chat_writing *w, enum neutral_effort effort)
     return "high";
 }
 
-/* The first gpt-5 alone had it. */
-static bool
-knows_minimal(const struct chat_writing *w)
-{
-    return strcmp(w->target->capability->prefix, "gpt-5") == 0;
-}
-
 static enum neutral_effort
 effort_of_budget(int64_t budget)
 {
@@ -232,28 +239,30 @@ effort_of_budget(int64_t budget)
     return budget <= 24576 ? NEUTRAL_EFFORT_HIGH : NEUTRAL_EFFORT_XHIGH;
 }
 
-/* Names of the caller's: only OpenAI is sure to know the newer ones. */
+/* Names of the caller's: of the newer ones only OpenAI is sure to know. */
 static void
 write_names(struct chat_writing *w)
 {
     const struct neutral_request *request = w->request;
-    bool is_openai = w->target->is_openai;
     const struct {
         const char *name;
         struct slice value;
+        enum flavor_flag flag;
     } names[] = {
-        {"prompt_cache_key", request->cache_key},
-        {"service_tier", request->service_tier},
-        {"verbosity", request->verbosity},
+        {"user", request->user, FLAVOR_TAKES_USER},
+        {"prompt_cache_key", request->cache_key, FLAVOR_TAKES_HINTS},
+        {"service_tier", request->service_tier, FLAVOR_TAKES_HINTS},
+        {"verbosity", request->verbosity, FLAVOR_TAKES_HINTS},
     };
 
-    write_name(w, "user", request->user);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (is_openai)
+        if (chat_request_write_may(w, names[i].flag))
             write_name(w, names[i].name, names[i].value);
         else if (names[i].value.len > 0)
             translate_drop(w->dropped, names[i].name);
     }
+    if (request->cache_control.len > 0) /* OpenAI caches of itself */
+        translate_drop(w->dropped, "cache_control");
     if (request->metadata.len > 0) /* refused where answers are not stored */
         translate_drop(w->dropped, "metadata");
 }

@@ -26,6 +26,11 @@ chat_request_write_takes(const struct chat_writing *w, enum capability_flag flag
 {
     return (w->target->capability->flags & (uint32_t)flag) != 0;
 }
+static inline bool
+chat_request_write_may(const struct chat_writing *w, enum flavor_flag flag)
+{
+    return flavor_takes(w->target->flavor, flag);
+}
 /* Note that this cannot be said in chat: ERR_UNSUPPORTED_PARAMETER at the end. */
 void chat_request_write_refuse(struct chat_writing *w, const char *what);
 /* A string made of pieces: open, append raw text to json.buf, close. */

@@ -2,6 +2,7 @@
 #include "chat_request_write.h"
 #include "relayos/codec/json_scan.h"
 
+static void leave_choice(struct chat_writing *w);
 static uint32_t count_tools(struct chat_writing *w);
 static void write_function(struct chat_writing *w, const struct neutral_tool *tool);
 static void write_custom(struct chat_writing *w, const struct neutral_tool *tool);
@@ -15,7 +16,10 @@ void
 chat_request_write_tools(struct chat_writing *w)
 {
     const struct neutral_request *request = w->request;
+    bool may_choose = chat_request_write_may(w, FLAVOR_TAKES_TOOL_CHOICE);
 
+    if (!may_choose && request->choice == NEUTRAL_CHOICE_NONE)
+        return; /* it would call what it sees */
     if (count_tools(w) == 0) {
         if (request->choice == NEUTRAL_CHOICE_TOOL || request->choice == NEUTRAL_CHOICE_REQUIRED)
             chat_request_write_refuse(w, "A tool_choice without a tool that can be called");
@@ -25,15 +29,31 @@ chat_request_write_tools(struct chat_writing *w)
     for (uint32_t i = 0; i < request->n_tools; i++) {
         const struct neutral_tool *tool = &request->tools[i];
 
-        if (tool->kind == NEUTRAL_CUSTOM && w->target->is_openai)
+        if (tool->kind == NEUTRAL_CUSTOM && chat_request_write_may(w, FLAVOR_TAKES_CUSTOM_TOOLS))
             write_custom(w, tool);
         else if (tool->kind != NEUTRAL_SERVER_TOOL)
             write_function(w, tool);
     }
     json_out_end_array(&w->json);
+    if (!may_choose) {
+        leave_choice(w);
+        return;
+    }
     write_choice(w);
     if (request->parallel_tools != NEUTRAL_UNSAID)
         json_out_bool(&w->json, "parallel_tool_calls", request->parallel_tools == NEUTRAL_YES);
+}
+
+/* Where neither is read. */
+static void
+leave_choice(struct chat_writing *w)
+{
+    enum neutral_choice choice = w->request->choice;
+
+    if (choice == NEUTRAL_CHOICE_TOOL || choice == NEUTRAL_CHOICE_REQUIRED)
+        chat_request_write_refuse(w, "A tool_choice that demands a call");
+    if (w->request->parallel_tools == NEUTRAL_NO)
+        translate_drop(w->dropped, "parallel_tool_calls");
 }
 
 static uint32_t
@@ -41,10 +61,12 @@ count_tools(struct chat_writing *w)
 {
     uint32_t n = 0;
 
-    for (uint32_t i = 0; i < w->request->n_tools; i++)
-        n += w->request->tools[i].kind != NEUTRAL_SERVER_TOOL;
-    if (n < w->request->n_tools)
-        translate_drop(w->dropped, "tools");
+    for (uint32_t i = 0; i < w->request->n_tools; i++) {
+        if (w->request->tools[i].kind == NEUTRAL_SERVER_TOOL)
+            translate_drop_tool(w->dropped, &w->request->tools[i]);
+        else
+            n++;
+    }
     return n;
 }
 
@@ -131,7 +153,8 @@ static void
 write_named_choice(struct chat_writing *w)
 {
     const struct neutral_tool *tool = find_tool(w, w->request->choice_name);
-    bool is_custom = tool != NULL && tool->kind == NEUTRAL_CUSTOM && w->target->is_openai;
+    bool is_custom = tool != NULL && tool->kind == NEUTRAL_CUSTOM &&
+                     chat_request_write_may(w, FLAVOR_TAKES_CUSTOM_TOOLS);
     const char *kind = is_custom ? "custom" : "function";
 
     if (tool == NULL || tool->kind == NEUTRAL_SERVER_TOOL) {

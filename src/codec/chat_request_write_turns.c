@@ -90,7 +90,8 @@ says_something(const struct neutral_part *part)
 static void
 write_system(struct chat_writing *w, const struct neutral_turn *turn)
 {
-    bool is_developer = w->target->is_openai && chat_request_write_takes(w, CAP_DEVELOPER_ROLE);
+    bool is_developer = chat_request_write_may(w, FLAVOR_TAKES_DEVELOPER) &&
+                        chat_request_write_takes(w, CAP_DEVELOPER_ROLE);
 
     json_out_object(&w->json, NULL);
     json_out_str(&w->json, "role", is_developer ? "developer" : "system");
@@ -202,19 +203,21 @@ write_assistant(struct chat_writing *w, const struct neutral_turn *turn, bool is
 {
     unsigned kinds = kinds_in(w, turn);
     bool has_refusal = (kinds & KIND(REFUSAL)) != 0;
-    unsigned texts = TEXTS | (w->target->is_openai ? 0 : KIND(REFUSAL));
+    bool may_refuse = chat_request_write_may(w, FLAVOR_TAKES_REFUSAL);
+    const char *reasoning = flavor_reasoning(w->target->flavor);
+    unsigned texts = TEXTS | (may_refuse ? 0 : KIND(REFUSAL));
 
     if ((kinds & (TEXTS | KIND(REFUSAL) | KIND(CALL))) == 0)
         return; /* thinking alone says nothing to chat */
     json_out_object(&w->json, NULL);
     json_out_str(&w->json, "role", "assistant");
     write_texts(w, turn, "content", texts);
-    if (has_refusal && w->target->is_openai)
+    if (has_refusal && may_refuse)
         write_texts(w, turn, "refusal", KIND(REFUSAL));
     /* Models that think in the open want it back while their tool loop runs, and only then. */
     if (is_in_loop && (kinds & KIND(REASONING)) != 0 && (kinds & KIND(CALL)) != 0 &&
-        !w->target->is_openai)
-        write_texts(w, turn, "reasoning_content", KIND(REASONING));
+        reasoning != NULL)
+        write_texts(w, turn, reasoning, KIND(REASONING));
     if ((kinds & KIND(CALL)) != 0)
         write_calls(w, turn);
     json_out_end_object(&w->json);
@@ -236,7 +239,7 @@ write_calls(struct chat_writing *w, const struct neutral_turn *turn)
 static void
 write_call(struct chat_writing *w, const struct neutral_part *call)
 {
-    bool is_custom = call->is_custom && w->target->is_openai;
+    bool is_custom = call->is_custom && chat_request_write_may(w, FLAVOR_TAKES_CUSTOM_TOOLS);
     const char *kind = is_custom ? "custom" : "function";
     struct slice input = call->is_custom ? call_input_wrap(w->arena, call->input) : call->input;
 

@@ -18,7 +18,7 @@ struct operation_row {
 };
 
 static const struct operation_row operations[] = {
-#define OPERATION(name, NAME, protocol, path) {#name, protocol, path},
+#define OPERATION(name, NAME, protocol, path, kind) {#name, protocol, path},
     DIALECT_OPERATIONS(OPERATION)
 #undef OPERATION
 };

@@ -11,6 +11,7 @@ enum { MAX_TEXTS = 1024 }; /* what an edited request may need to have put in */
 
 static struct slice model_text(const struct request_facts *facts, struct slice upstream_model,
                                bool with_usage, struct buf *scratch);
+static const char *limit_name(const struct request_facts *facts);
 static void cap_output(const struct request_facts *facts, struct buf *scratch, struct edits *out);
 static void ask_for_usage(const struct request_facts *facts, struct edits *out);
 static void replace(const struct request_facts *facts, struct slice old, struct slice with,
@@ -52,13 +53,18 @@ model_text(const struct request_facts *facts, struct slice upstream_model, bool 
     if (with_usage)
         buf_append_slice(scratch, SLICE_LIT(",\"stream_options\":{\"include_usage\":true}"));
     if (facts->cap_tokens > 0 && facts->said_max[0].len == 0)
-        buf_printf(scratch, ",\"%s\":%lld",
-                   facts->operation == OPERATION_CHAT       ? "max_completion_tokens"
-                   : facts->operation == OPERATION_RESPONSE ? "max_output_tokens"
-                                                            : "max_tokens",
-                   (long long)facts->cap_tokens);
+        buf_printf(scratch, ",\"%s\":%lld", limit_name(facts), (long long)facts->cap_tokens);
     assert(!scratch->overflow); /* a model's name is bounded, see DIALECT_SCRATCH */
     return slice_of(scratch->ptr + from, scratch->len - from);
+}
+
+static const char *
+limit_name(const struct request_facts *facts)
+{
+    if (facts->operation == OPERATION_RESPONSE)
+        return "max_output_tokens";
+    return facts->operation == OPERATION_CHAT && !facts->has_old_limit ? "max_completion_tokens"
+                                                                       : "max_tokens";
 }
 
 /* Of what the caller said, more than the cap becomes the cap. */

@@ -18,7 +18,7 @@ enum {
 /* What an upstream says of an error; all "" if it says nothing that we understand. */
 struct complaint {
     int status;               /* HTTP, or a code of that kind in the body, or 0 */
-    char words[3][WORD_SIZE]; /* its code, type and status: for machines */
+    char words[4][WORD_SIZE]; /* its code, type, status, and code of details: for machines */
     struct slice text;
     struct slice param;
 };
@@ -42,6 +42,10 @@ static const struct verdict certain[] = {
     {"SAFETY", ERR_CATEGORY_CONTENT_REFUSED, 0},
     {"unsupported_parameter", ERR_CATEGORY_UNSUPPORTED_PARAMETER, 0},
     {"unsupported_value", ERR_CATEGORY_UNSUPPORTED_PARAMETER, 0},
+    {"thread_unsupported_request", ERR_CATEGORY_UNSUPPORTED_PARAMETER, 0},
+    {"thread_not_found", ERR_CATEGORY_NOT_FOUND, 0}, /* or does not go on from there */
+    {"thread_already_continued", ERR_CATEGORY_NOT_FOUND, 0},
+    {"thread_continue_in_flight", ERR_CATEGORY_NOT_FOUND, 0},
     {"insufficient_quota", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 402},
     {"billing_error", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 402},
     {"billing_hard_limit_reached", ERR_CATEGORY_UPSTREAM_UNAVAILABLE, 402},
@@ -195,7 +199,9 @@ dialect_read_error(int status, struct slice body, struct buf *scratch, struct re
     facts->is_askers_own =
         verdict.category == ERR_CATEGORY_UPSTREAM_RATE_LIMITED && is_about_size(complaint.text);
     facts->error_text = complaint.text;
-    if (is_request_path(complaint.param))
+    if (verdict.word != NULL && slice_starts_with(slice_str(verdict.word), SLICE_LIT("thread_")))
+        facts->error_param = SLICE_LIT("thread");
+    else if (is_request_path(complaint.param))
         facts->error_param = complaint.param;
 }
 
@@ -211,7 +217,7 @@ static void
 read_complaint(struct slice body, struct buf *scratch, struct complaint *out)
 {
     static const char *const names[] = {"code", "type", "status"};
-    struct json_member error;
+    struct json_member error, details;
     int64_t code;
 
     if (!find_error(body, &error)) {
@@ -224,6 +230,8 @@ read_complaint(struct slice body, struct buf *scratch, struct complaint *out)
     }
     for (size_t i = 0; i < COUNT_OF(names); i++)
         read_word(error.value, names[i], out->words[i]);
+    if (json_find_in(error.value, "details", &details) && details.type == JSON_OBJECT)
+        read_word(details.value, "error_code", out->words[COUNT_OF(names)]);
     out->text = read_text(error.value, "message", scratch);
     out->param = read_text(error.value, "param", scratch);
     struct json_member number;
@@ -487,6 +495,7 @@ fill_hole(enum err_category category, struct slice *before, const char **after)
         [ERR_CATEGORY_MODEL_NOT_ALLOWED] = "it asked for",
         [ERR_CATEGORY_NOT_FOUND] = "What was asked for",
         [ERR_CATEGORY_METHOD_NOT_ALLOWED] = "another one",
+        [ERR_CATEGORY_UPGRADE_REQUIRED] = "POST",
         [ERR_CATEGORY_RATE_LIMITED] = "requests",
         [ERR_CATEGORY_NO_HEALTHY_ROUTE] = "this model",
     };

@@ -39,6 +39,10 @@ int dialect_refuse(struct refusal_reason *why, int err, const char *param, const
 int dialect_check_state(const struct json_object *body, struct request_facts *facts,
                         struct refusal_reason *why) MUST_CHECK;
 
+/* Items named by their ids alone are refused, and noted: see dialect_expand_references(). */
+int dialect_check_references(const struct json_object *body, struct request_facts *facts,
+                             struct refusal_reason *why) MUST_CHECK;
+
 /* ---- dialect_reply.c ---- */
 
 int dialect_read_reply(const struct reply_context *context, struct slice body, struct buf *scratch,

@@ -94,8 +94,12 @@ static const struct shape shapes[] = {
     [OPERATION_RESPONSE] = {"output", JSON_ARRAY},
     [OPERATION_MESSAGE] = {"content", JSON_ARRAY},
     [OPERATION_COUNT_TOKENS] = {"input_tokens", JSON_NUMBER},
+    [OPERATION_INPUT_TOKENS] = {"input_tokens", JSON_NUMBER},
+    [OPERATION_COMPACTION] = {"output", JSON_ARRAY},
 };
 
+static bool keeps_state(enum operation operation);
+static bool is_kept(const struct reply_context *context);
 static bool read_figures(enum operation operation, const struct json_object *object,
                          struct slice body, struct usage *usage);
 static void put_names(const struct reply_context *context, struct buf *scratch,
@@ -104,6 +108,8 @@ static int rewrite_members(struct rewrite *rewrite, const struct json_object *ob
                            const struct key_row *fates);
 static int apply_fate(struct rewrite *rewrite, enum fate fate, const struct json_member *member);
 static int cut(struct rewrite *rewrite, const struct json_object *object, size_t i, bool has_kept);
+static int cut_results(struct rewrite *rewrite, struct slice choices);
+static int cut_results_of(struct rewrite *rewrite, struct slice choice);
 static int put_state_id(struct rewrite *rewrite, const struct json_member *member,
                         struct slice *out_text);
 static int put_conversation(struct rewrite *rewrite, const struct json_member *member);
@@ -150,6 +156,13 @@ dialect_read_reply(const struct reply_context *context, struct slice body, struc
     return dialect_rewrite_object(&rewrite, &object);
 }
 
+/* Ids of its answers name what lies upstream. */
+static bool
+keeps_state(enum operation operation)
+{
+    return ((OPERATION_BIT(RESPONSE) | OPERATION_BIT(COMPACTION)) >> operation & 1) != 0;
+}
+
 /* True if the usage object was read and is clean. */
 static bool
 read_figures(enum operation operation, const struct json_object *object, struct slice answer,
@@ -158,7 +171,7 @@ read_figures(enum operation operation, const struct json_object *object, struct 
     const struct json_member *figures = json_find(object, "usage");
     bool is_clean = false;
 
-    if (operation == OPERATION_COUNT_TOKENS) {
+    if (dialect_operation_counts(operation)) {
         usage->is_reported = true; /* the count is the answer, not what it took */
         return false;
     }
@@ -167,9 +180,15 @@ read_figures(enum operation operation, const struct json_object *object, struct 
         is_clean = dialect_usage_read(operation, figures->value, usage);
     if (operation != OPERATION_MESSAGE)
         dialect_usage_read_tier(operation, json_find(object, "service_tier"), usage);
-    if (operation == OPERATION_RESPONSE)
+    if (keeps_state(operation))
         dialect_usage_count_tools(answer, usage);
     return is_clean;
+}
+
+static bool
+is_kept(const struct reply_context *context)
+{
+    return context->keeps_state || keeps_state(context->operation);
 }
 
 void
@@ -181,8 +200,7 @@ dialect_rewrite_begin(struct rewrite *rewrite, struct reply_kept *kept)
         put_names(rewrite->context, scratch, kept);
     scratch->len = kept->model_len + kept->id_len + kept->pattern_len;
     /* All texts fit in what is there now, so that none moves under an edit. */
-    char *room = buf_reserve(
-        scratch, rewrite->context->operation == OPERATION_RESPONSE ? SEALED_IDS_SIZE : 0);
+    char *room = buf_reserve(scratch, is_kept(rewrite->context) ? SEALED_IDS_SIZE : 0);
     assert(room != NULL && !scratch->overflow); /* DIALECT_SCRATCH */
     rewrite->model = slice_of(scratch->ptr, kept->model_len);
     rewrite->id = slice_of(scratch->ptr + kept->model_len, kept->id_len);
@@ -194,9 +212,10 @@ static void
 put_names(const struct reply_context *context, struct buf *scratch, struct reply_kept *out)
 {
     static const char *const prefixes[] = {
-        [OPERATION_CHAT] = "chatcmpl-",  [OPERATION_COMPLETION] = "cmpl-",
-        [OPERATION_EMBEDDING] = "embd-", [OPERATION_RESPONSE] = "resp_",
-        [OPERATION_MESSAGE] = "msg_",    [OPERATION_COUNT_TOKENS] = "msg_",
+        [OPERATION_CHAT] = "chatcmpl-",     [OPERATION_COMPLETION] = "cmpl-",
+        [OPERATION_EMBEDDING] = "embd-",    [OPERATION_RESPONSE] = "resp_",
+        [OPERATION_MESSAGE] = "msg_",       [OPERATION_COUNT_TOKENS] = "msg_",
+        [OPERATION_INPUT_TOKENS] = "resp_", [OPERATION_COMPACTION] = "resp_",
     };
     char hex[32];
 
@@ -235,6 +254,8 @@ rewrite_members(struct rewrite *rewrite, const struct json_object *object,
             err = cut(rewrite, object, i, has_kept);
         else if (fate != FATE_KEEP)
             err = apply_fate(rewrite, fate, &object->members[i]);
+        else if (rewrite->context->is_filtered && json_key_is(&object->members[i], "choices"))
+            err = cut_results(rewrite, object->members[i].value);
         has_kept |= fate != FATE_CUT;
     }
     return err;
@@ -243,7 +264,7 @@ rewrite_members(struct rewrite *rewrite, const struct json_object *object,
 static int
 apply_fate(struct rewrite *rewrite, enum fate fate, const struct json_member *member)
 {
-    bool has_state = rewrite->context->operation == OPERATION_RESPONSE;
+    bool has_state = is_kept(rewrite->context);
     struct slice text;
 
     switch (fate) {
@@ -277,6 +298,40 @@ cut(struct rewrite *rewrite, const struct json_object *object, size_t i, bool ha
     else if (i + 1 < object->n_members)
         end = member[1].key.ptr - 1;
     return replace(rewrite, start, end, (struct slice){0});
+}
+
+/* What Azure's filter found in each choice tells who serves. With very many of them those of the
+ * last stay, which is better than no answer. */
+static int
+cut_results(struct rewrite *rewrite, struct slice choices)
+{
+    struct slice choice;
+    enum json_type type;
+    size_t cursor = 0;
+    int err = 0;
+
+    while (err == 0 && rewrite->edits->n < DIALECT_MAX_EDITS / 2 &&
+           json_array_next(choices, &cursor, &choice, &type))
+        err = type == JSON_OBJECT ? cut_results_of(rewrite, choice) : 0;
+    return err;
+}
+
+static int
+cut_results_of(struct rewrite *rewrite, struct slice choice)
+{
+    struct json_object object;
+    struct json_error error;
+    bool has_kept = false;
+    int err = json_scan_object(choice, &object, &error);
+
+    for (size_t i = 0; err == 0 && i < object.n_members; i++) {
+        bool is_result = slice_starts_with(object.members[i].key, SLICE_LIT("content_filter_"));
+
+        if (is_result)
+            err = cut(rewrite, &object, i, has_kept);
+        has_kept |= !is_result;
+    }
+    return err;
 }
 
 static int

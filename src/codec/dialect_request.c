@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "dialect_parts.h"
+#include "dialect_tools.h"
 #include "name_index.h"
 
 enum {
@@ -33,13 +34,13 @@ struct field {
     struct slice name;
     unsigned operations;
     field_fn *read;
-    const char *detail; /* for field_unowned() */
+    const char *detail; /* of field_unowned(): what it names; of field_unsupported(): what may be */
 };
 
 static field_fn field_model, field_stream, field_choices, field_max_tokens, field_stream_options,
     field_tier, field_affinity, field_metadata, field_messages, field_input, field_prompt,
-    field_state_id, field_conversation, field_unowned, field_container, field_background,
-    field_speed, field_unsupported, field_server_tools;
+    field_state_id, field_conversation, field_thread, field_unowned, field_container,
+    field_unsupported, field_server_tools, field_tools, field_encoding, field_store;
 
 #define CHAT    OPERATION_BIT(CHAT)
 #define TEXT    OPERATION_BIT(COMPLETION)
@@ -47,7 +48,9 @@ static field_fn field_model, field_stream, field_choices, field_max_tokens, fiel
 #define RESPOND OPERATION_BIT(RESPONSE)
 #define MESSAGE OPERATION_BIT(MESSAGE)
 #define COUNT   OPERATION_BIT(COUNT_TOKENS)
-#define EVERY   (CHAT | TEXT | EMBED | RESPOND | MESSAGE | COUNT)
+#define INPUT   OPERATION_BIT(INPUT_TOKENS)
+#define COMPACT OPERATION_BIT(COMPACTION)
+#define EVERY   (CHAT | TEXT | EMBED | RESPOND | MESSAGE | COUNT | INPUT | COMPACT)
 #define NAME(s)                                                                                    \
     {                                                                                              \
         (s), sizeof(s) - 1                                                                         \
@@ -57,7 +60,9 @@ static field_fn field_model, field_stream, field_choices, field_max_tokens, fiel
 static const struct field fields[] = {
     {NAME("model"), EVERY, field_model, NULL},
     {NAME("messages"), CHAT | MESSAGE | COUNT, field_messages, NULL},
-    {NAME("input"), EMBED | RESPOND, field_input, NULL},
+    {NAME("tools"), CHAT, field_tools, NULL},
+    {NAME("tool_choice"), CHAT, field_tools, NULL},
+    {NAME("input"), EMBED | RESPOND | INPUT | COMPACT, field_input, NULL},
     {NAME("prompt"), TEXT, field_prompt, NULL},
     {NAME("stream"), CHAT | TEXT | RESPOND | MESSAGE, field_stream, NULL},
     {NAME("stream_options"), CHAT | TEXT, field_stream_options, NULL},
@@ -66,25 +71,26 @@ static const struct field fields[] = {
     {NAME("max_output_tokens"), RESPOND, field_max_tokens, NULL},
     {NAME("n"), CHAT | TEXT, field_choices, NULL},
     {NAME("best_of"), TEXT, field_choices, NULL},
-    {NAME("service_tier"), CHAT | TEXT | RESPOND | MESSAGE, field_tier, NULL},
-    {NAME("prompt_cache_key"), CHAT | RESPOND, field_affinity, NULL},
+    {NAME("encoding_format"), EMBED, field_encoding, NULL},
+    {NAME("store"), RESPOND, field_store, NULL},
+    {NAME("service_tier"), CHAT | TEXT | RESPOND | MESSAGE | COMPACT, field_tier, NULL},
+    {NAME("prompt_cache_key"), CHAT | RESPOND | COMPACT, field_affinity, NULL},
     {NAME("metadata"), MESSAGE, field_metadata, NULL},
-    {NAME("previous_response_id"), RESPOND, field_state_id, NULL},
-    {NAME("conversation"), RESPOND, field_conversation, NULL},
-    {NAME("prompt"), RESPOND, field_unowned, "The prompt"},
+    {NAME("previous_response_id"), RESPOND | INPUT | COMPACT, field_state_id, NULL},
+    {NAME("conversation"), RESPOND | INPUT | COMPACT, field_conversation, NULL},
+    {NAME("prompt"), RESPOND | INPUT | COMPACT, field_unowned, "The prompt"},
     {NAME("container"), MESSAGE | COUNT, field_container, "The container"},
-    {NAME("background"), RESPOND, field_background, NULL},
+    {NAME("background"), RESPOND | COMPACT, field_unsupported, NULL},
     {NAME("web_search_options"), CHAT, field_server_tools, NULL},
     {NAME("mcp_servers"), MESSAGE | COUNT, field_server_tools, NULL},
     /* Other models than the one that was checked and is charged. */
     {NAME("fallbacks"), MESSAGE | COUNT, field_unsupported, NULL},
     {NAME("models"), EVERY, field_unsupported, NULL},
     /* Dearer than the price of the model says, or paid for by somebody else. */
-    {NAME("speed"), MESSAGE | COUNT, field_speed, NULL},
+    {NAME("speed"), MESSAGE | COUNT, field_unsupported, "standard"},
     {NAME("inference_geo"), MESSAGE | COUNT, field_unsupported, NULL},
     {NAME("fallback_credit_token"), MESSAGE | COUNT, field_unsupported, NULL},
-    /* A conversation kept upstream whose ids are not sealed yet. */
-    {NAME("thread"), MESSAGE | COUNT, field_unsupported, NULL},
+    {NAME("thread"), MESSAGE | COUNT, field_thread, NULL},
 };
 
 static int read_fields(struct reading *r, const struct json_object *body);
@@ -92,6 +98,8 @@ static const struct field *field_of(enum operation operation, const struct json_
 static bool is_miscased(enum operation operation, const struct json_member *member);
 static bool is_ascii(struct slice s);
 static uint32_t rows_like(enum operation operation, const struct json_member *member);
+static bool is_for_responses(const struct reading *r, const struct json_object *body);
+static int read_for_responses(struct reading *r, const struct json_object *body);
 static int check_required(struct reading *r);
 static int refuse_type(struct reading *r, const struct field *field, const char *kind);
 static int read_count(struct reading *r, const struct field *field, struct slice value,
@@ -110,12 +118,14 @@ dialect_read_request(enum operation operation, struct slice body, struct request
     /* Not the text: it is room, and large. */
     memset(out, 0, offsetof(struct request_facts, text));
     out->body = body;
-    out->operation = operation;
+    out->operation = out->shape = operation;
     out->n_choices = 1;
     if (json_scan_object(body, &object, &error) != 0)
         return dialect_refuse(why, ERR_INVALID_REQUEST, "", "invalid JSON at byte %zu: %s",
                               error.offset, error.reason);
     int err = read_fields(&r, &object);
+    if (err == 0 && is_for_responses(&r, &object))
+        err = read_for_responses(&r, &object);
     if (err == 0)
         err = check_required(&r);
     if (err == 0)
@@ -124,14 +134,39 @@ dialect_read_request(enum operation operation, struct slice body, struct request
     return err;
 }
 
+/* Cursor sends the bodies of Responses to chat's path. */
+static bool
+is_for_responses(const struct reading *r, const struct json_object *body)
+{
+    return r->facts->operation == OPERATION_CHAT && !r->has_subject &&
+           json_find(body, "input") != NULL;
+}
+
+/* What only such a body has; chat's own fields, which it may have too, were read. An answer to chat
+ * has no id that one could go on from. */
+static int
+read_for_responses(struct reading *r, const struct json_object *body)
+{
+    r->facts->shape = OPERATION_RESPONSE;
+    r->facts->is_mixed = true;
+    r->text_len = 0; /* the same texts come again */
+    int err = read_fields(r, body);
+    if (err != 0 || r->facts->n_state_ids == 0)
+        return err;
+    const struct json_member *before = json_find(body, "previous_response_id");
+    const char *name =
+        before != NULL && before->type == JSON_STRING ? "previous_response_id" : "conversation";
+    return dialect_refuse(r->why, ERR_UNSUPPORTED_PARAMETER, name, "%s", name);
+}
+
 static int
 read_fields(struct reading *r, const struct json_object *body)
 {
     for (size_t i = 0; i < body->n_members; i++) {
         const struct json_member *member = &body->members[i];
-        const struct field *field = field_of(r->facts->operation, member);
+        const struct field *field = field_of(r->facts->shape, member);
 
-        if (field == NULL && is_miscased(r->facts->operation, member))
+        if (field == NULL && is_miscased(r->facts->shape, member))
             return dialect_refuse(
                 r->why, ERR_INVALID_REQUEST, "",
                 "the name of a field is in the wrong case, escaped or not ASCII: \"%.*s\"",
@@ -211,13 +246,14 @@ check_required(struct reading *r)
         [OPERATION_CHAT] = "messages",    [OPERATION_COMPLETION] = "prompt",
         [OPERATION_EMBEDDING] = "input",  [OPERATION_RESPONSE] = "input",
         [OPERATION_MESSAGE] = "messages", [OPERATION_COUNT_TOKENS] = "messages",
+        [OPERATION_INPUT_TOKENS] = NULL,  [OPERATION_COMPACTION] = "input",
     };
-    const char *subject = subjects[r->facts->operation];
+    const char *subject = subjects[r->facts->shape];
     bool goes_on = r->facts->n_state_ids > 0; /* an answer kept upstream may need no more input */
 
     if (r->facts->model.len == 0)
         return dialect_refuse(r->why, ERR_INVALID_REQUEST, "model", "model is required");
-    if (!r->has_subject && !goes_on)
+    if (!r->has_subject && !goes_on && subject != NULL)
         return dialect_refuse(r->why, ERR_INVALID_REQUEST, subject, "%s is required", subject);
     if (r->facts->operation == OPERATION_MESSAGE && !r->has_max_tokens)
         return dialect_refuse(r->why, ERR_INVALID_REQUEST, "max_tokens", "max_tokens is required");
@@ -440,6 +476,35 @@ field_conversation(struct reading *r, const struct field *field, const struct js
                       : field_state_id(r, field, id);
 }
 
+static int
+field_store(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    (void)field;
+    r->facts->is_unstored = m->type == JSON_FALSE;
+    return 0;
+}
+
+/* A conversation kept upstream, where each answer's id is that of all before it: {"type":"create"},
+ * or {"type":"continue","previous_message_id":ID}. No other member may name something. */
+static int
+field_thread(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    struct json_object thread;
+    struct json_error error;
+    const struct json_member *id = NULL;
+
+    if (m->type != JSON_OBJECT || json_scan_object(m->value, &thread, &error) != 0)
+        return refuse_type(r, field, "an object without duplicate members");
+    for (size_t i = 0; i < thread.n_members; i++) {
+        if (json_key_is(&thread.members[i], "previous_message_id"))
+            id = &thread.members[i];
+        else if (!json_key_is(&thread.members[i], "type"))
+            return field_unsupported(r, field, m);
+    }
+    r->facts->keeps_state = true;
+    return id == NULL || id->type == JSON_NULL ? 0 : field_state_id(r, field, id);
+}
+
 /* State in an account that many share, of a kind that we have given nobody an id for. */
 static int
 field_unowned(struct reading *r, const struct field *field, const struct json_member *m)
@@ -488,22 +553,12 @@ are_public_skills(struct slice skills)
     return true;
 }
 
-static int
-field_background(struct reading *r, const struct field *field, const struct json_member *m)
-{
-    return m->type == JSON_FALSE ? 0 : field_unsupported(r, field, m);
-}
-
-static int
-field_speed(struct reading *r, const struct field *field, const struct json_member *m)
-{
-    return json_string_is(m->value, "standard") ? 0 : field_unsupported(r, field, m);
-}
-
+/* But for the value that asks for nothing. */
 static int
 field_unsupported(struct reading *r, const struct field *field, const struct json_member *m)
 {
-    (void)m;
+    if (m->type == JSON_FALSE || (field->detail != NULL && json_string_is(m->value, field->detail)))
+        return 0;
     return dialect_refuse(r->why, ERR_UNSUPPORTED_PARAMETER, field->name.ptr, "%s",
                           field->name.ptr);
 }
@@ -515,5 +570,30 @@ field_server_tools(struct reading *r, const struct field *field, const struct js
     (void)m;
     r->facts->has_server_tools = true;
     r->facts->is_unbounded = true;
+    return 0;
+}
+
+/* Of a list the first says of which protocol they are. If others are of another one, an upstream
+ * that does not take them will say so. */
+static int
+field_tools(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    const char *end = m->value.ptr + m->value.len;
+    const char *first = memchr(m->value.ptr, '{', m->value.len);
+
+    (void)field;
+    if (m->type >= JSON_ARRAY && first != NULL)
+        r->facts->is_mixed |= dialect_is_flat_tool(slice_of(first, (size_t)(end - first)));
+    return 0;
+}
+
+static int
+field_encoding(struct reading *r, const struct field *field, const struct json_member *m)
+{
+    if (m->type != JSON_STRING)
+        return refuse_type(r, field, "a string");
+    r->facts->encoding = json_string_is(m->value, "base64")  ? EMBEDDING_BASE64
+                         : json_string_is(m->value, "float") ? EMBEDDING_FLOAT
+                                                             : EMBEDDING_OTHER;
     return 0;
 }

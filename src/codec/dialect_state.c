@@ -26,6 +26,7 @@ struct watched {
 struct state_walk {
     struct request_facts *facts;
     bool is_message; /* there the arguments of a tool call are called input */
+    bool is_response;
     const struct watched *found;
 };
 
@@ -66,8 +67,6 @@ static const char *const own_tools[] = {"function",    "custom",       "namespac
 static bool needs_walk(const struct json_object *body, enum operation operation);
 static json_visitor on_member;
 static const struct watched *watched_of(const struct json_member *member);
-static int check_items(const struct json_object *body, struct refusal_reason *why);
-static bool is_item_reference(struct slice item);
 static void check_tools(const struct json_object *body, struct request_facts *facts);
 static bool runs_upstream(struct slice tool);
 
@@ -77,15 +76,17 @@ int
 dialect_check_state(const struct json_object *body, struct request_facts *facts,
                     struct refusal_reason *why)
 {
-    bool is_message = dialect_operation_protocol(facts->operation) == PROTOCOL_ANTHROPIC_MESSAGES;
-    struct state_walk walk = {.facts = facts, .is_message = is_message};
+    enum protocol protocol = dialect_operation_protocol(facts->shape);
+    struct state_walk walk = {.facts = facts,
+                              .is_message = protocol == PROTOCOL_ANTHROPIC_MESSAGES,
+                              .is_response = protocol == PROTOCOL_OPENAI_RESPONSES};
 
-    if (needs_walk(body, facts->operation) && json_visit(body->text, on_member, &walk) != 0)
+    if (needs_walk(body, facts->shape) && json_visit(body->text, on_member, &walk) != 0)
         return dialect_refuse(why, ERR_INVALID_REQUEST, "", "it cannot be read");
     if (walk.found != NULL)
         return dialect_refuse(why, ERR_NOT_FOUND, walk.found->key.ptr, "%s", walk.found->what);
     check_tools(body, facts);
-    return facts->operation == OPERATION_RESPONSE ? check_items(body, why) : 0;
+    return walk.is_response ? dialect_check_references(body, facts, why) : 0;
 }
 
 /*
@@ -103,6 +104,8 @@ needs_walk(const struct json_object *body, enum operation operation)
     case OPERATION_EMBEDDING:
         return false;
     case OPERATION_RESPONSE:
+    case OPERATION_INPUT_TOKENS:
+    case OPERATION_COMPACTION:
         return true;
     case OPERATION_CHAT:
         return body->has_escaped_key || json_find(body, "extra_body") != NULL ||
@@ -161,57 +164,17 @@ watched_of(const struct json_member *member)
     return NULL;
 }
 
-static int
-check_items(const struct json_object *body, struct refusal_reason *why)
-{
-    const struct json_member *input = json_find(body, "input");
-    size_t cursor = 0;
-    struct slice item;
-    enum json_type type;
-
-    if (input == NULL || input->type != JSON_ARRAY)
-        return 0;
-    while (json_array_next(input->value, &cursor, &item, &type)) {
-        if (type == JSON_OBJECT && is_item_reference(item))
-            return dialect_refuse(why, ERR_UNSUPPORTED_PARAMETER, "input", "item_reference");
-    }
-    return 0;
-}
-
-/* {"type":"item_reference","id":..}, or an id without a type; messages may leave out theirs. A
- * reasoning item that does not bring its content is one too: the provider looks its id up. */
-static bool
-is_item_reference(struct slice item)
-{
-    struct json_object object;
-    struct json_error error;
-
-    /* Of two types the provider might take the one that was not looked at. */
-    if (json_scan_object(item, &object, &error) != 0)
-        return true;
-    const struct json_member *type = json_find(&object, "type");
-    if (type != NULL && json_string_is(type->value, "reasoning")) {
-        const struct json_member *content = json_find(&object, "encrypted_content");
-
-        return json_find(&object, "id") != NULL &&
-               (content == NULL || content->type != JSON_STRING);
-    }
-    if (type != NULL && type->type != JSON_NULL)
-        return json_string_is(type->value, "item_reference");
-    return json_find(&object, "role") == NULL;
-}
-
 static void
 check_tools(const struct json_object *body, struct request_facts *facts)
 {
     /* Anthropic's own tools have a date in their type, however it is written. */
     static const struct slice dates[] = {KEY("_20"), KEY("\\u00")};
-    bool is_response = facts->operation == OPERATION_RESPONSE;
+    bool is_response = dialect_operation_protocol(facts->shape) == PROTOCOL_OPENAI_RESPONSES;
     size_t cursor = 0;
     struct slice tool;
     enum json_type type;
 
-    if (facts->operation == OPERATION_CHAT)
+    if (facts->shape == OPERATION_CHAT)
         return;
     const struct json_member *tools = json_find(body, "tools");
     if (tools == NULL || tools->type != JSON_ARRAY)

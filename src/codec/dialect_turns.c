@@ -18,19 +18,19 @@ static bool mentions(struct slice text, const char *word);
 void
 dialect_conversation(const struct request_facts *facts, struct slice out[2])
 {
-    bool is_response = facts->operation == OPERATION_RESPONSE;
+    bool is_response = dialect_operation_protocol(facts->shape) == PROTOCOL_OPENAI_RESPONSES;
     struct slice turns = member_of(facts, is_response ? "input" : "messages"), turn;
     size_t cursor = 0;
     enum json_type type;
     struct json_member content;
 
     out[0] = out[1] = (struct slice){0};
-    if (facts->operation == OPERATION_COMPLETION)
+    if (facts->shape == OPERATION_COMPLETION)
         out[1] = text_of(member_of(facts, "prompt"), 0);
     if (is_response)
         out[0] = text_of(member_of(facts, "instructions"), 0);
     /* Claude Code begins its instructions with a line of its own that varies. */
-    if (facts->operation == OPERATION_MESSAGE || facts->operation == OPERATION_COUNT_TOKENS)
+    if (facts->shape == OPERATION_MESSAGE || facts->shape == OPERATION_COUNT_TOKENS)
         out[0] = text_of(member_of(facts, "system"), 1);
     if (turns.len > 0 && turns.ptr[0] == '"')
         out[1] = turns;
@@ -110,10 +110,10 @@ dialect_has_signed_reasoning(const struct request_facts *facts)
     enum json_type type;
     struct json_member content;
 
-    if (facts->operation == OPERATION_RESPONSE)
+    if (dialect_operation_protocol(facts->shape) == PROTOCOL_OPENAI_RESPONSES)
         return mentions(facts->body, "\"encrypted_content\"") &&
                has_signed_part(member_of(facts, "input"));
-    if (facts->operation != OPERATION_MESSAGE && facts->operation != OPERATION_COUNT_TOKENS)
+    if (facts->shape != OPERATION_MESSAGE && facts->shape != OPERATION_COUNT_TOKENS)
         return false;
     if (!mentions(facts->body, "\"signature\"") && !mentions(facts->body, "\"redacted_thinking\""))
         return false;
@@ -142,7 +142,8 @@ has_signed_part(struct slice parts)
     return false;
 }
 
-/* thinking with a signature, redacted_thinking; a reasoning item with what is encrypted of it. */
+/* thinking with a signature, redacted_thinking; an item of reasoning, or of what a conversation was
+ * compacted to, with what is encrypted of it. */
 static bool
 is_signed(struct slice part)
 {
@@ -152,9 +153,10 @@ is_signed(struct slice part)
         return false;
     if (json_string_is(kind.value, "redacted_thinking"))
         return true;
-    const char *name = json_string_is(kind.value, "thinking")    ? "signature"
-                       : json_string_is(kind.value, "reasoning") ? "encrypted_content"
-                                                                 : NULL;
+    const char *name = json_string_is(kind.value, "thinking")     ? "signature"
+                       : json_string_is(kind.value, "reasoning")  ? "encrypted_content"
+                       : json_string_is(kind.value, "compaction") ? "encrypted_content"
+                                                                  : NULL;
     return name != NULL && json_find_in(part, name, &seal) && seal.type == JSON_STRING &&
            seal.value.len > 2;
 }

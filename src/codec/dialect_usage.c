@@ -108,9 +108,14 @@ static const struct row message_rows[] = {
 };
 
 static const struct row *const rows_of[] = {
-    [OPERATION_CHAT] = chat_rows,       [OPERATION_COMPLETION] = chat_rows,
-    [OPERATION_EMBEDDING] = chat_rows,  [OPERATION_RESPONSE] = response_rows,
-    [OPERATION_MESSAGE] = message_rows, [OPERATION_COUNT_TOKENS] = message_rows,
+    [OPERATION_CHAT] = chat_rows,
+    [OPERATION_COMPLETION] = chat_rows,
+    [OPERATION_EMBEDDING] = chat_rows,
+    [OPERATION_RESPONSE] = response_rows,
+    [OPERATION_MESSAGE] = message_rows,
+    [OPERATION_COUNT_TOKENS] = message_rows,
+    [OPERATION_INPUT_TOKENS] = response_rows,
+    [OPERATION_COMPACTION] = response_rows,
 };
 
 #define BIT(field) (UINT32_C(1) << (field))

@@ -6,6 +6,7 @@
  */
 #include "call_input.h"
 #include "dialect_parts.h"
+#include "gemini_notes.h"
 #include "gemini_usage.h"
 #include "json_walk.h"
 #include "relayos/base/hash.h"
@@ -21,7 +22,9 @@
 enum {
     HAS_CALLED, /* bits of choices */
     HAS_FINISHED,
-    HAS_STATE /* the open reasoning got its state */
+    HAS_STATE,  /* the open reasoning got its state */
+    TEXT_BYTES, /* of the open text */
+    TEXT_CHARS
 };
 
 /* What is being read, and who is told. */
@@ -30,6 +33,7 @@ struct source {
     neutral_sink *sink;
     void *ctx;
     uint32_t choice;
+    struct slice logprobs; /* of the text that comes next: json */
 };
 
 /* A part of the content. */
@@ -75,6 +79,9 @@ static struct part part_of(struct slice json);
 static int read_part(struct source *source, const struct part *part);
 static int read_call(struct source *source, const struct part *part);
 static void give_text(struct source *source, enum neutral_part_kind kind, struct slice text);
+static void note_text(struct source *source, struct neutral_event *event);
+static void give_citations(struct source *source, struct slice grounding);
+static gemini_notes_sink give_citation;
 static void give_state(struct source *source, struct slice state);
 static bool is_open(const struct source *source, enum neutral_part_kind kind);
 static void open_part(struct source *source, enum neutral_part_kind kind);
@@ -223,7 +230,7 @@ read_candidate(struct source *source, struct slice candidate)
 {
     struct json_walk walk = json_walk_in(candidate);
     struct json_member member;
-    struct slice content = {0}, reason = {0};
+    struct slice content = {0}, reason = {0}, grounding = {0};
     int64_t index = 0;
     int err = 0;
 
@@ -232,6 +239,10 @@ read_candidate(struct source *source, struct slice candidate)
             content = member.value;
         else if (json_key_is(&member, "finishReason") && member.type == JSON_STRING)
             reason = raw(&member);
+        else if (json_key_is(&member, "logprobsResult") && member.type == JSON_OBJECT)
+            source->logprobs = member.value;
+        else if (json_key_is(&member, "groundingMetadata") && member.type == JSON_OBJECT)
+            grounding = member.value;
         else if (json_key_is(&member, "index") && json_int(member.value, &index) != 0)
             return ERR_UPSTREAM_ERROR;
     }
@@ -242,8 +253,11 @@ read_candidate(struct source *source, struct slice candidate)
         return 0;
     if (content.len > 0)
         err = read_content(source, content);
+    if (err == 0 && grounding.len > 0)
+        give_citations(source, grounding);
     if (err == 0 && reason.len > 0)
         read_finish(source, reason);
+    source->logprobs = (struct slice){0};
     return err;
 }
 
@@ -369,7 +383,43 @@ give_text(struct source *source, enum neutral_part_kind kind, struct slice text)
         open_part(source, kind);
         give(source, (struct neutral_event){.kind = NEUTRAL_PART_BEGIN, .part = kind});
     }
-    give(source, (struct neutral_event){.kind = NEUTRAL_PART_DELTA, .part = kind, .text = text});
+    struct neutral_event event = {.kind = NEUTRAL_PART_DELTA, .part = kind, .text = text};
+    if (kind == NEUTRAL_TEXT)
+        note_text(source, &event);
+    give(source, event);
+}
+
+static void
+note_text(struct source *source, struct neutral_event *event)
+{
+    struct answer_reader *reader = source->reader;
+
+    reader->words[TEXT_BYTES] += event->text.len;
+    reader->words[TEXT_CHARS] += json_length(event->text);
+    if (source->logprobs.len == 0)
+        return;
+    buf_clear(&reader->scratch);
+    gemini_notes_logprobs(source->logprobs, &reader->scratch);
+    event->json = buf_slice(&reader->scratch);
+    source->logprobs = (struct slice){0};
+}
+
+/* Of the text that is open, which they come behind. */
+static void
+give_citations(struct source *source, struct slice grounding)
+{
+    struct answer_reader *reader = source->reader;
+    const struct gemini_notes_text text = {reader->words[TEXT_BYTES], reader->words[TEXT_CHARS]};
+
+    if (is_open(source, NEUTRAL_TEXT))
+        gemini_notes_citations(grounding, &text, &reader->scratch, give_citation, source);
+}
+
+static void
+give_citation(void *ctx, struct slice citation)
+{
+    give(ctx, (struct neutral_event){
+                  .kind = NEUTRAL_ANNOTATION, .part = NEUTRAL_TEXT, .json = citation});
 }
 
 static void
@@ -403,7 +453,7 @@ open_part(struct source *source, enum neutral_part_kind kind)
     reader->is_open = true;
     reader->open = kind;
     reader->open_index = source->choice;
-    reader->words[HAS_STATE] = 0;
+    reader->words[HAS_STATE] = reader->words[TEXT_BYTES] = reader->words[TEXT_CHARS] = 0;
 }
 
 static void

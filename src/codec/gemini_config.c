@@ -74,6 +74,11 @@ write_sampling(struct gemini_request *g)
     write_number(g, "seed", request->seed);
     write_number(g, "presencePenalty", request->presence_penalty);
     write_number(g, "frequencyPenalty", request->frequency_penalty);
+    if (!request->wants_logprobs)
+        return;
+    json_out_bool(&g->json, "responseLogprobs", true);
+    if (request->top_logprobs > 0)
+        json_out_int(&g->json, "logprobs", request->top_logprobs);
 }
 
 static void

@@ -283,19 +283,16 @@ write_media_of(struct contents *c, const struct neutral_part *result)
     return err;
 }
 
-/* Of URLs it reads its own stores' alone. */
 static int
 write_media(struct contents *c, const struct neutral_part *part)
 {
-    static const char *const stores[] = {"gs://", "https://generativelanguage.googleapis.com/"};
     struct gemini_request *g = c->g;
     struct json_out *json = &g->json;
     const struct slice type = media_type_of(g->arena, part);
-    bool is_known = part->source == NEUTRAL_INLINE;
 
-    for (size_t i = 0; part->source == NEUTRAL_URL && i < sizeof(stores) / sizeof(stores[0]); i++)
-        is_known |= slice_starts_with(part->data, slice_str(stores[i]));
-    if (!is_known)
+    if (part->source == NEUTRAL_ID ||
+        (part->source == NEUTRAL_URL &&
+         !translate_takes_url(PROTOCOL_GEMINI, FLAVOR_COMPATIBLE, part)))
         return dialect_refuse(g->why, ERR_UNSUPPORTED_PARAMETER, "",
                               part->source == NEUTRAL_URL ? "An image or file given by its URL"
                                                           : "An image or file given by its id");

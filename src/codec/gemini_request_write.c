@@ -6,6 +6,7 @@
 #include "translate_id.h"
 #include "translators.h"
 #include "turns.h"
+#include "unread.h"
 
 #define CUSTOM_SCHEMA                                                                              \
     "{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},"                       \
@@ -45,8 +46,10 @@ gemini_request_write(const struct neutral_request *request, const struct transla
         err = write_tools(&g);
     gemini_config_write(&g);
     write_tier(&g);
-    json_out_end_object(&g.json);
     note_dropped(request, dropped);
+    if (err == 0)
+        err = unread_write(request, PROTOCOL_GEMINI, &g.json, dropped, why);
+    json_out_end_object(&g.json);
     return err;
 }
 
@@ -104,8 +107,10 @@ write_tools(struct gemini_request *g)
     const struct neutral_request *request = g->request;
     const uint32_t n_functions = count_functions(request);
 
-    if (n_functions < request->n_tools)
-        translate_drop(g->dropped, "tools");
+    for (uint32_t i = 0; i < request->n_tools; i++) {
+        if (request->tools[i].kind == NEUTRAL_SERVER_TOOL)
+            translate_drop_tool(g->dropped, &request->tools[i]);
+    }
     if (n_functions == 0) {
         if (request->n_tools > 0 && request->choice >= NEUTRAL_CHOICE_REQUIRED)
             return dialect_refuse(g->why, ERR_UNSUPPORTED_PARAMETER, "tools",
@@ -203,12 +208,12 @@ note_dropped(const struct neutral_request *request, struct translate_dropped *dr
         const char *name;
     } fields[] = {
         {request->logit_bias.len > 0, "logit_bias"},
-        {request->wants_logprobs, "logprobs"},
         {request->parallel_tools == NEUTRAL_NO, "parallel_tool_calls"},
         {request->verbosity.len > 0, "verbosity"},
         {request->user.len > 0, "user"},
         {request->metadata.len > 0, "metadata"},
         {request->cache_key.len > 0, "prompt_cache_key"},
+        {request->cache_control.len > 0, "cache_control"},
     };
 
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {

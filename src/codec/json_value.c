@@ -28,6 +28,7 @@ static const char *walk_value(struct walk *walk, const char *p);
 static const char *walk_member(struct walk *walk, const char *p);
 static const char *walk_end(struct walk *walk, const char *p);
 static const char *walk_fail(struct walk *walk, int err);
+static bool is_low_surrogate(struct slice hex);
 
 const struct json_member *
 json_find_key(const struct json_object *object, struct slice key)
@@ -198,6 +199,34 @@ json_string_decode(struct slice value, struct buf *out)
         buf_append(out, c, utf8_encode((uint32_t)code, c));
     }
     return out->overflow ? ERR_TOO_LARGE : 0;
+}
+
+/* An escape is one, and so are the two of a surrogate pair. */
+size_t
+json_length(struct slice raw)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < raw.len; i++) {
+        if (raw.ptr[i] != '\\') {
+            n += ((unsigned char)raw.ptr[i] & 0xc0) != 0x80;
+            continue;
+        }
+        i++;
+        if (i >= raw.len || raw.ptr[i] != 'u') {
+            n++;
+            continue;
+        }
+        n += !is_low_surrogate(slice_sub(raw, i + 1 < raw.len ? i + 1 : raw.len, raw.len));
+        i += 4;
+    }
+    return n;
+}
+
+static bool
+is_low_surrogate(struct slice hex)
+{
+    return hex.len >= 4 && (hex.ptr[0] | 0x20) == 'd' && strchr("cdefCDEF", hex.ptr[1]) != NULL;
 }
 
 int

@@ -3,14 +3,16 @@
  * An answer of Anthropic's Messages, read (protocols.md 3.3, 3.4).
  */
 #include "call_input.h"
+#include "citation.h"
 #include "dialect_parts.h"
 #include "messages_parts.h"
 #include "translators.h"
 
 /* answer_reader.words */
 enum {
-    WORD_HAS_INPUT, /* the open call got a fragment */
-    WORD_IS_PASSING /* a block that means nothing to others */
+    WORD_HAS_INPUT,  /* the open call got a fragment */
+    WORD_IS_PASSING, /* a block that means nothing to others */
+    WORD_CHARS       /* of the open text */
 };
 
 /* A step of reading, and where its events go. */
@@ -30,6 +32,8 @@ enum block_field {
     BLOCK_NAME,
     BLOCK_INPUT,
     BLOCK_PARTIAL_JSON,
+    BLOCK_CITATIONS, /* of a whole block */
+    BLOCK_CITATION,  /* of a delta */
     N_BLOCK_FIELDS
 };
 
@@ -43,6 +47,8 @@ static const struct slice block_keys[N_BLOCK_FIELDS] = {
     [BLOCK_NAME] = MESSAGES_KEY("name"),
     [BLOCK_INPUT] = MESSAGES_KEY("input"),
     [BLOCK_PARTIAL_JSON] = MESSAGES_KEY("partial_json"),
+    [BLOCK_CITATIONS] = MESSAGES_KEY("citations"),
+    [BLOCK_CITATION] = MESSAGES_KEY("citation"),
 };
 
 static void read_error(const struct reading *r, struct slice data);
@@ -52,6 +58,9 @@ static bool read_usage(const struct reading *r, const struct json_object *object
 static int read_block(const struct reading *r, struct slice block);
 static int read_call_block(const struct reading *r, const struct slice *fields);
 static void read_delta(const struct reading *r, struct slice delta);
+static void keep_citations(const struct reading *r, struct slice citations);
+static void keep_citation(const struct reading *r, struct slice citation);
+static void give_citations(const struct reading *r);
 static void close_part(const struct reading *r);
 static void read_stop(const struct reading *r, const struct slice *fields);
 static enum neutral_finish finish_of(struct slice reason);
@@ -217,6 +226,7 @@ read_block(const struct reading *r, struct slice block)
     if (json_string_is(type, "text")) {
         begin(r, &(struct neutral_event){.part = NEUTRAL_TEXT});
         give_text(r, fields[BLOCK_TEXT]);
+        keep_citations(r, fields[BLOCK_CITATIONS]);
     } else if (json_string_is(type, "tool_use")) {
         return read_call_block(r, fields);
     } else if (json_string_is(type, "thinking")) {
@@ -269,12 +279,62 @@ read_delta(const struct reading *r, struct slice delta)
         return;
     if (reader->open == NEUTRAL_TEXT) {
         give_text(r, fields[BLOCK_TEXT]);
+        keep_citation(r, fields[BLOCK_CITATION]);
     } else if (reader->open == NEUTRAL_REASONING) {
         give_text(r, fields[BLOCK_THINKING]);
         give_state(r, fields[BLOCK_SIGNATURE]);
     } else if (messages_parts_raw(fields[BLOCK_PARTIAL_JSON]).len > 0) {
         reader->words[WORD_HAS_INPUT] = true;
         give_text(r, fields[BLOCK_PARTIAL_JSON]);
+    }
+}
+
+static void
+keep_citations(const struct reading *r, struct slice citations)
+{
+    struct slice citation;
+    enum json_type type;
+    size_t cursor = 0;
+
+    while (citations.len > 0 && citations.ptr[0] == '[' &&
+           json_array_next(citations, &cursor, &citation, &type))
+        keep_citation(r, citation);
+}
+
+/* One with an address, until the block is whole, which is what it speaks of. */
+static void
+keep_citation(const struct reading *r, struct slice citation)
+{
+    struct buf *held = &r->reader->held;
+    struct json_member url;
+
+    if (!r->reader->is_open || citation.len == 0 || citation.ptr[0] != '{' ||
+        !json_find_in(citation, "url", &url) || url.type != JSON_STRING)
+        return;
+    buf_append_byte(held, held->len == 0 ? '[' : ',');
+    buf_append_slice(held, citation);
+}
+
+static void
+give_citations(const struct reading *r)
+{
+    struct answer_reader *reader = r->reader;
+    const int64_t range[2] = {0, (int64_t)reader->words[WORD_CHARS]};
+    struct slice citation;
+    enum json_type type;
+    size_t cursor = 0;
+
+    if (reader->held.len == 0 || reader->words[WORD_CHARS] == 0)
+        return;
+    buf_append_byte(&reader->held, ']');
+    if (reader->held.overflow)
+        return;
+    while (json_array_next(buf_slice(&reader->held), &cursor, &citation, &type)) {
+        buf_clear(&reader->scratch);
+        if (citation_write(citation, "url", range, &reader->scratch))
+            give(r, (struct neutral_event){.kind = NEUTRAL_ANNOTATION,
+                                           .part = NEUTRAL_TEXT,
+                                           .json = buf_slice(&reader->scratch)});
     }
 }
 
@@ -286,6 +346,8 @@ close_part(const struct reading *r)
     reader->words[WORD_IS_PASSING] = false;
     if (!reader->is_open)
         return;
+    if (reader->open == NEUTRAL_TEXT)
+        give_citations(r);
     if (reader->open == NEUTRAL_CALL && !reader->words[WORD_HAS_INPUT])
         give(r, (struct neutral_event){.kind = NEUTRAL_PART_DELTA,
                                        .part = NEUTRAL_CALL,
@@ -368,6 +430,8 @@ begin(const struct reading *r, const struct neutral_event *event)
     reader->is_open = true;
     reader->open = event->part;
     reader->n_calls += event->part == NEUTRAL_CALL;
+    reader->words[WORD_CHARS] = 0;
+    buf_clear(&reader->held);
     given.kind = NEUTRAL_PART_BEGIN;
     give(r, given);
 }
@@ -377,6 +441,8 @@ give_text(const struct reading *r, struct slice value)
 {
     const struct slice text = messages_parts_raw(value);
 
+    if (text.len > 0 && r->reader->is_open && r->reader->open == NEUTRAL_TEXT)
+        r->reader->words[WORD_CHARS] += json_length(text);
     if (text.len > 0 && r->reader->is_open)
         give(r, (struct neutral_event){
                     .kind = NEUTRAL_PART_DELTA, .part = r->reader->open, .text = text});

@@ -3,10 +3,12 @@
  * A request of Anthropic's Messages, read (protocols.md 3.2).
  */
 #include "dialect_parts.h"
+#include "json_walk.h"
 #include "messages_parts.h"
 #include "relayos/codec/carrier.h"
 #include "translators.h"
 #include "turns.h"
+#include "unread.h"
 
 enum body_field {
     BODY_MESSAGES,
@@ -25,8 +27,6 @@ enum body_field {
     BODY_METADATA,
     BODY_SERVICE_TIER,
     BODY_CACHE_CONTROL,
-    BODY_THREAD,
-    BODY_MCP_SERVERS,
     N_BODY_FIELDS
 };
 
@@ -47,8 +47,6 @@ static const struct slice body_keys[N_BODY_FIELDS] = {
     [BODY_METADATA] = MESSAGES_KEY("metadata"),
     [BODY_SERVICE_TIER] = MESSAGES_KEY("service_tier"),
     [BODY_CACHE_CONTROL] = MESSAGES_KEY("cache_control"),
-    [BODY_THREAD] = MESSAGES_KEY("thread"),
-    [BODY_MCP_SERVERS] = MESSAGES_KEY("mcp_servers"),
 };
 
 enum part_field {
@@ -131,6 +129,7 @@ struct reading {
 
 typedef void part_reader(struct reading *r, struct neutral_part *part, const struct slice *fields);
 
+static void read_body(struct neutral_request *out, struct slice body, struct slice *fields);
 static int read_turns(struct reading *r, const struct slice *body);
 static int read_message(struct reading *r, struct slice message);
 static void read_content(struct reading *r, enum neutral_role role, struct slice content);
@@ -177,11 +176,7 @@ messages_request_read(enum operation operation, struct slice body, struct arena 
                                     .n_choices = 1,
                                     .top_logprobs = -1,
                                     .wants_usage = true};
-    messages_parts_fields(body, body_keys, N_BODY_FIELDS, fields);
-    if (fields[BODY_THREAD].len > 0) /* to ignore it would be to lose the conversation */
-        return dialect_refuse(why, ERR_UNSUPPORTED_PARAMETER, "thread", "thread");
-    if (fields[BODY_MCP_SERVERS].len > 2)
-        return dialect_refuse(why, ERR_UNSUPPORTED_PARAMETER, "mcp_servers", "mcp_servers");
+    read_body(out, body, fields);
     read_scalars(out, fields);
     read_tools(&r, fields[BODY_TOOLS]);
     read_choice(out, fields[BODY_TOOL_CHOICE]);
@@ -189,6 +184,24 @@ messages_request_read(enum operation operation, struct slice body, struct arena 
     const struct slice format = member_of(fields[BODY_OUTPUT_CONFIG], "format");
     int err = read_format(&r, format.len > 0 ? format : fields[BODY_OUTPUT_FORMAT]);
     return err != 0 ? err : read_turns(&r, fields);
+}
+
+static void
+read_body(struct neutral_request *out, struct slice body, struct slice *fields)
+{
+    struct json_walk walk = json_walk_in(body);
+    struct json_member member;
+
+    while (json_walk_member(&walk, &member)) {
+        size_t i = 0;
+
+        while (i < N_BODY_FIELDS && !dialect_key_is(&member, body_keys[i]))
+            i++;
+        if (i == N_BODY_FIELDS)
+            unread_take(out, &member);
+        else if (member.type != JSON_NULL)
+            fields[i] = member.value;
+    }
 }
 
 static int

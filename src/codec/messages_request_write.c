@@ -12,6 +12,7 @@
 #include "relayos/base/text.h"
 #include "translators.h"
 #include "turns.h"
+#include "unread.h"
 
 enum { MAX_BREAKPOINTS = 4, MAX_USER = 256 };
 
@@ -69,12 +70,16 @@ messages_request_write(const struct neutral_request *request, const struct trans
     write_stops(&w);
     write_user(&w);
     write_tier(&w);
-    messages_content_write_cache(&w, request->cache_control);
+    if (n_breakpoints == 0 && target->cache_prompts)
+        json_out_raw(&w.json, "cache_control", SLICE_LIT("{\"type\":\"ephemeral\"}"));
+    else
+        messages_content_write_cache(&w, request->cache_control);
     if (request->is_stream)
         json_out_bool(&w.json, "stream", true);
-    json_out_end_object(&w.json);
     note_dropped(&w, &plan);
-    return w.err;
+    int err = unread_write(request, PROTOCOL_ANTHROPIC_MESSAGES, &w.json, dropped, why);
+    json_out_end_object(&w.json);
+    return w.err != 0 ? w.err : err;
 }
 
 /* In the order in which they are written: the earliest ones are too many. */

@@ -14,14 +14,13 @@ messages_tools_write(struct messages_writing *w)
 {
     const struct neutral_request *request = w->request;
     const bool is_native = request->protocol == PROTOCOL_ANTHROPIC_MESSAGES;
-    bool has_dropped = false;
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < request->n_tools; i++) {
         const struct neutral_tool *tool = &request->tools[i];
 
         if (tool->kind == NEUTRAL_SERVER_TOOL && !is_native) {
-            has_dropped = true;
+            translate_drop_tool(w->dropped, tool);
             continue;
         }
         if (n++ == 0)
@@ -33,8 +32,6 @@ messages_tools_write(struct messages_writing *w)
     }
     if (n > 0)
         json_out_end_array(&w->json);
-    if (has_dropped)
-        translate_drop(w->dropped, "tools");
     return n;
 }
 

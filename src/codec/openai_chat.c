@@ -8,7 +8,7 @@ static int read_event(struct reply_stream *stream, const struct sse_event *event
                       struct reply_facts *facts);
 static void read_usage(struct reply_stream *stream, const struct json_object *object,
                        struct reply_facts *facts);
-static bool is_usage_alone(const struct json_object *object);
+static bool has_no_choice(const struct json_member *choices);
 static void write_error_event(struct reply_stream *stream, enum err_category category,
                               struct slice message, struct buf *out);
 
@@ -61,7 +61,7 @@ read_event(struct reply_stream *stream, const struct sse_event *event, struct bu
     if (choices != NULL)
         text = dialect_measure(choices->value, facts);
     dialect_note(stream, facts);
-    if (stream->context.hide_usage && is_usage_alone(&object))
+    if ((stream->context.hide_usage || !facts->has_usage) && has_no_choice(choices))
         return 0;
     dialect_rewrite_begin(&rewrite, &stream->kept);
     rewrite.hide_usage = stream->context.hide_usage;
@@ -87,18 +87,17 @@ read_usage(struct reply_stream *stream, const struct json_object *object, struct
     facts->has_usage = true;
 }
 
-/* The event that was asked for by include_usage: figures and no choice. */
+/* The event that was asked for by include_usage holds figures and no choice; Azure's first holds
+ * nothing but what its filter found in the prompt. */
 static bool
-is_usage_alone(const struct json_object *object)
+has_no_choice(const struct json_member *choices)
 {
-    const struct json_member *usage = json_find(object, "usage");
-    const struct json_member *choices = json_find(object, "choices");
     size_t cursor = 0;
     struct slice choice;
     enum json_type type;
 
-    return usage != NULL && usage->type == JSON_OBJECT && choices != NULL &&
-           choices->type == JSON_ARRAY && !json_array_next(choices->value, &cursor, &choice, &type);
+    return choices != NULL && choices->type == JSON_ARRAY &&
+           !json_array_next(choices->value, &cursor, &choice, &type);
 }
 
 /* No [DONE] behind it: the answer did not end well. */

@@ -276,7 +276,10 @@ take_delta(const struct reading *reading, enum neutral_part_kind kind)
             return;
         responses_feed_open_part(&reading->feed, &(struct neutral_event){.part = kind});
     }
-    responses_feed_text(&reading->feed, text);
+    if (kind == NEUTRAL_TEXT)
+        responses_feed_probable(&reading->feed, text, json_find(reading->object, "logprobs"));
+    else
+        responses_feed_text(&reading->feed, text);
 }
 
 /* ---- the whole answer ---- */

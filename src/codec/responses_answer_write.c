@@ -30,7 +30,8 @@ static void begin_part(struct answer_writer *writer, const struct neutral_event 
                        struct buf *out);
 static void begin_item(struct answer_writer *writer, struct buf *out);
 static void keep_call(struct answer_writer *writer, const struct neutral_event *event);
-static void add_text(struct answer_writer *writer, struct slice text, struct buf *out);
+static void add_text(struct answer_writer *writer, const struct neutral_event *event,
+                     struct buf *out);
 static void refuse(struct answer_writer *writer, struct slice text, struct buf *out);
 static void begin_summary(struct answer_writer *writer, struct buf *out);
 static void keep_state(struct answer_writer *writer, const struct neutral_event *event);
@@ -63,7 +64,7 @@ responses_answer_write(struct answer_writer *writer, const struct neutral_event 
         break;
     case NEUTRAL_PART_DELTA:
         if (writer->is_open && event->text.len > 0)
-            add_text(writer, event->text, out);
+            add_text(writer, event, out);
         break;
     case NEUTRAL_PART_STATE:
         keep_state(writer, event);
@@ -126,6 +127,7 @@ begin_part(struct answer_writer *writer, const struct neutral_event *event, stru
         return;
     buf_clear(&writer->text);
     buf_clear(&writer->scratch);
+    buf_clear(&writer->logprobs);
     writer->origin = NEUTRAL_ORIGIN_TEXT;
     writer->is_redacted = event->is_redacted;
     writer->n_annotations = 0;
@@ -180,8 +182,9 @@ keep_call(struct answer_writer *writer, const struct neutral_event *event)
 }
 
 static void
-add_text(struct answer_writer *writer, struct slice text, struct buf *out)
+add_text(struct answer_writer *writer, const struct neutral_event *event, struct buf *out)
 {
+    const struct slice text = event->text;
     struct json_out json;
 
     if (writer->text.len == 0 && is_message(writer))
@@ -189,6 +192,8 @@ add_text(struct answer_writer *writer, struct slice text, struct buf *out)
     else if (writer->text.len == 0 && writer->open == NEUTRAL_REASONING)
         begin_summary(writer, out);
     buf_append_slice(&writer->text, text);
+    if (writer->open == NEUTRAL_TEXT)
+        answer_writer_add_logprobs(writer, event->json);
     /* Of a wrapped input nothing can be said before it is whole. */
     if (writer->is_whole || writer->is_wrapped)
         return;
@@ -200,7 +205,7 @@ add_text(struct answer_writer *writer, struct slice text, struct buf *out)
         json_out_int(&json, "summary_index", 0);
     json_out_raw_string(&json, "delta", text);
     if (writer->open == NEUTRAL_TEXT)
-        json_out_raw(&json, "logprobs", SLICE_LIT("[]"));
+        json_out_raw(&json, "logprobs", event->json.len > 0 ? event->json : SLICE_LIT("[]"));
     end_event(writer, &json);
 }
 
@@ -209,7 +214,7 @@ static void
 refuse(struct answer_writer *writer, struct slice text, struct buf *out)
 {
     begin_part(writer, &(struct neutral_event){.part = NEUTRAL_REFUSAL}, out);
-    add_text(writer, text, out);
+    add_text(writer, &(struct neutral_event){.text = text}, out);
     close_part(writer, out);
 }
 
@@ -285,7 +290,7 @@ complete_input(struct answer_writer *writer, struct buf *out)
 
     if (!writer->is_wrapped) {
         if (writer->text.len == 0 && !writer->is_custom)
-            add_text(writer, SLICE_LIT("{}"), out);
+            add_text(writer, &(struct neutral_event){.text = SLICE_LIT("{}")}, out);
         return;
     }
     buf_init(&quoted, writer->text.cap + 2);
@@ -297,7 +302,7 @@ complete_input(struct answer_writer *writer, struct buf *out)
     writer->is_wrapped = false;
     buf_clear(&writer->text);
     if (input.len > 0)
-        add_text(writer, input, out);
+        add_text(writer, &(struct neutral_event){.text = input}, out);
     buf_fini(&quoted);
     buf_fini(&object);
 }
@@ -334,7 +339,7 @@ write_text_done(struct answer_writer *writer, struct buf *out)
         json_out_raw(&json, "name", name.value);
     json_out_raw_string(&json, shape->field, buf_slice(&writer->text));
     if (writer->open == NEUTRAL_TEXT)
-        json_out_raw(&json, "logprobs", SLICE_LIT("[]"));
+        responses_object_logprobs(writer, true, &json);
     end_event(writer, &json);
     if (!is_message(writer) && !is_reasoning)
         return;

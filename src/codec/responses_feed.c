@@ -154,14 +154,15 @@ give_content(const struct responses_feed *feed, const struct json_member *conten
     if (content == NULL || content->type != JSON_ARRAY)
         return;
     while (json_array_next(content->value, &cursor, &part, &type)) {
-        struct json_member text, annotations;
+        struct json_member text, annotations, logprobs;
         bool is_refusal = json_find_in(part, "refusal", &text);
 
         if (!is_refusal && !json_find_in(part, "text", &text))
             continue;
         responses_feed_open_part(
             feed, &(struct neutral_event){.part = is_refusal ? NEUTRAL_REFUSAL : NEUTRAL_TEXT});
-        responses_feed_text(feed, responses_raw(&text));
+        bool is_probable = !is_refusal && json_find_in(part, "logprobs", &logprobs);
+        responses_feed_probable(feed, responses_raw(&text), is_probable ? &logprobs : NULL);
         if (json_find_in(part, "annotations", &annotations))
             give_annotations(feed, &annotations);
         responses_feed_close_part(feed);
@@ -241,16 +242,25 @@ responses_feed_close_part(const struct responses_feed *feed)
 void
 responses_feed_text(const struct responses_feed *feed, struct slice text)
 {
+    responses_feed_probable(feed, text, NULL);
+}
+
+void
+responses_feed_probable(const struct responses_feed *feed, struct slice text,
+                        const struct json_member *logprobs)
+{
     struct answer_reader *reader = feed->reader;
+    struct neutral_event event = {.kind = NEUTRAL_PART_DELTA,
+                                  .part = reader->open,
+                                  .text = text,
+                                  .is_custom = reader->words[FEED_ITEM] == ITEM_CUSTOM_CALL};
 
     if (text.len == 0)
         return;
+    if (logprobs != NULL && logprobs->type == JSON_ARRAY && logprobs->value.len > 2)
+        event.json = logprobs->value;
     reader->words[FEED_HAS_DELTA] = 1;
-    responses_feed_give(
-        feed, &(struct neutral_event){.kind = NEUTRAL_PART_DELTA,
-                                      .part = reader->open,
-                                      .text = text,
-                                      .is_custom = reader->words[FEED_ITEM] == ITEM_CUSTOM_CALL});
+    responses_feed_give(feed, &event);
 }
 
 void

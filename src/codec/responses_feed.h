@@ -43,6 +43,9 @@ void responses_feed_open_part(const struct responses_feed *feed, const struct ne
 void responses_feed_close_part(const struct responses_feed *feed);
 /* Of the open part. */
 void responses_feed_text(const struct responses_feed *feed, struct slice text);
+/* The same, with the log probabilities of its tokens (NULL: there are none). */
+void responses_feed_probable(const struct responses_feed *feed, struct slice text,
+                             const struct json_member *logprobs);
 /* Any event; the answer is started if it was not. */
 void responses_feed_give(const struct responses_feed *feed, const struct neutral_event *event);
 

@@ -65,8 +65,17 @@ responses_object_part(const struct answer_writer *writer, bool is_whole, struct 
     if (is_whole && writer->n_annotations > 0)
         json_out_raw(json, NULL, buf_slice(&writer->scratch));
     json_out_end_array(json);
-    json_out_raw(json, "logprobs", SLICE_LIT("[]"));
+    responses_object_logprobs(writer, is_whole, json);
     json_out_raw_string(json, "text", text);
+}
+
+void
+responses_object_logprobs(const struct answer_writer *writer, bool is_whole, struct json_out *json)
+{
+    json_out_array(json, "logprobs");
+    if (is_whole && writer->logprobs.len > 0)
+        json_out_raw(json, NULL, buf_slice(&writer->logprobs));
+    json_out_end_array(json);
 }
 
 static void

@@ -41,6 +41,9 @@ void responses_object_item(const struct answer_writer *writer, const char *statu
 /* Members of the open part as it stands in a message or a summary; empty or whole. */
 void responses_object_part(const struct answer_writer *writer, bool is_whole,
                            struct json_out *json);
+/* Of the text's tokens, so far as they are known. */
+void responses_object_logprobs(const struct answer_writer *writer, bool is_whole,
+                               struct json_out *json);
 /* Its id, the same wherever it is named. */
 void responses_object_item_id(const struct answer_writer *writer, const char *key,
                               struct json_out *json);

@@ -6,6 +6,7 @@
 #include "dialect_parts.h"
 #include "responses_parts.h"
 #include "translators.h"
+#include "unread.h"
 
 /* A request being read. */
 struct reading {
@@ -15,7 +16,6 @@ struct reading {
     struct refusal_reason *why;
 };
 
-static int refuse_state(const struct reading *r);
 static int read_input(const struct reading *r);
 static int read_tools(const struct reading *r);
 static int read_tool(const struct reading *r, struct slice text, struct slice space);
@@ -54,27 +54,14 @@ responses_request_read(enum operation operation, struct slice body, struct arena
     if (json_scan_object(body, &object, &error) != 0)
         return dialect_refuse(why, ERR_INVALID_REQUEST, "", "invalid JSON at byte %zu: %s",
                               error.offset, error.reason);
-    if ((err = refuse_state(&r)) != 0 || (err = read_input(&r)) != 0 ||
-        (err = read_tools(&r)) != 0 || (err = read_choice(&r)) != 0 ||
-        (err = read_reasoning(&r)) != 0 || (err = read_text(&r)) != 0)
+    for (size_t i = 0; i < object.n_members; i++)
+        unread_take(out, &object.members[i]);
+    if ((err = read_input(&r)) != 0 || (err = read_tools(&r)) != 0 ||
+        (err = read_choice(&r)) != 0 || (err = read_reasoning(&r)) != 0 ||
+        (err = read_text(&r)) != 0)
         return err;
     read_numbers(&r);
     read_rest(&r);
-    return 0;
-}
-
-static int
-refuse_state(const struct reading *r)
-{
-    static const char *const keys[] = {"previous_response_id", "conversation", "prompt",
-                                       "background"};
-
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        const struct json_member *member = json_find(r->body, keys[i]);
-
-        if (member != NULL && member->type != JSON_NULL && member->type != JSON_FALSE)
-            return dialect_refuse(r->why, ERR_UNSUPPORTED_PARAMETER, keys[i], "%s", keys[i]);
-    }
     return 0;
 }
 

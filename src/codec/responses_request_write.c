@@ -7,6 +7,7 @@
 #include "relayos/base/hash.h"
 #include "responses_write.h"
 #include "translators.h"
+#include "unread.h"
 
 #define MIN_TOKENS 16 /* fewer are refused */
 #define MAX_ID     64 /* bytes of a user's or a cache's name */
@@ -20,6 +21,7 @@ static void write_choice(struct responses_writing *w);
 static void write_limit(struct responses_writing *w);
 static void write_sampling(struct responses_writing *w);
 static void write_reasoning(struct responses_writing *w);
+static void write_include(struct responses_writing *w);
 static enum neutral_effort effort_of(const struct responses_writing *w);
 static void write_text(struct responses_writing *w);
 static void write_format(struct responses_writing *w);
@@ -47,15 +49,17 @@ responses_request_write(const struct neutral_request *request,
     write_limit(&w);
     write_sampling(&w);
     write_reasoning(&w);
+    write_include(&w);
     write_text(&w);
     write_names(&w);
     json_out_bool(&w.json, "store", false);
     if (request->is_stream)
         json_out_bool(&w.json, "stream", true);
-    json_out_end_object(&w.json);
     drop_rest(&w);
+    err = unread_write(request, PROTOCOL_OPENAI_RESPONSES, &w.json, dropped, why);
+    json_out_end_object(&w.json);
     return arena->is_full ? dialect_refuse(why, ERR_INVALID_REQUEST, "", "it has too many parts")
-                          : 0;
+                          : err;
 }
 
 /* What would change the answer's meaning. */
@@ -100,7 +104,7 @@ write_tools(struct responses_writing *w)
         const struct neutral_tool *tool = &w->request->tools[i];
 
         if (!is_sent(w, tool)) {
-            translate_drop(w->dropped, "tools");
+            translate_drop_tool(w->dropped, tool);
             continue;
         }
         if (n++ == 0)
@@ -233,7 +237,28 @@ write_reasoning(struct responses_writing *w)
             json_out_str(&w->json, "summary", "auto");
         json_out_end_object(&w->json);
     }
-    json_out_raw(&w->json, "include", SLICE_LIT("[\"reasoning.encrypted_content\"]"));
+}
+
+/* What is only said when it is asked for. */
+static void
+write_include(struct responses_writing *w)
+{
+    const bool reasons = w->target->capability->thinking == THINKING_EFFORT;
+    const bool has_logprobs =
+        w->request->wants_logprobs && (w->target->capability->flags & CAP_SAMPLING) != 0;
+
+    if (w->request->wants_logprobs && !has_logprobs)
+        translate_drop(w->dropped, "logprobs");
+    if (!reasons && !has_logprobs)
+        return;
+    json_out_array(&w->json, "include");
+    if (reasons)
+        json_out_str(&w->json, NULL, "reasoning.encrypted_content");
+    if (has_logprobs)
+        json_out_str(&w->json, NULL, "message.output_text.logprobs");
+    json_out_end_array(&w->json);
+    if (has_logprobs && w->request->top_logprobs >= 0)
+        json_out_int(&w->json, "top_logprobs", w->request->top_logprobs);
 }
 
 /* The nearest that the model takes; a budget of tokens is an effort too. */
@@ -351,7 +376,7 @@ drop_rest(struct responses_writing *w)
         {request->frequency_penalty.len > 0, "frequency_penalty"},
         {request->presence_penalty.len > 0, "presence_penalty"},
         {request->logit_bias.len > 0, "logit_bias"},
-        {request->wants_logprobs, "logprobs"},
+        {request->cache_control.len > 0, "cache_control"},
     };
 
     for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {

@@ -2,6 +2,8 @@
 #include "relayos/codec/translate.h"
 
 #include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "dialect_parts.h"
@@ -40,9 +42,9 @@ static const struct translator translators[] = {
 };
 /* Where a writer's buffers stand in it. */
 #define BUF(member) offsetof(struct answer_writer, member)
-static const size_t writer_bufs[] = {BUF(items),    BUF(text),     BUF(tools),
-                                     BUF(scratch),  BUF(counts),   BUF(lanes[0]),
-                                     BUF(lanes[1]), BUF(lanes[2]), BUF(lanes[3])};
+static const size_t writer_bufs[] = {BUF(items),    BUF(text),     BUF(tools),    BUF(scratch),
+                                     BUF(counts),   BUF(lanes[0]), BUF(lanes[1]), BUF(lanes[2]),
+                                     BUF(lanes[3]), BUF(logprobs)};
 #undef BUF
 static const size_t n_writer_bufs = sizeof(writer_bufs) / sizeof(writer_bufs[0]);
 static const size_t n_translators = sizeof(translators) / sizeof(translators[0]);
@@ -66,6 +68,21 @@ translate_drop(struct translate_dropped *dropped, const char *name)
     memcpy(dropped->names + dropped->len, ", ", comma);
     memcpy(dropped->names + dropped->len + comma, name, len);
     dropped->len += comma + len;
+}
+
+/* What it is called goes into a header: only if it is a word. */
+void
+translate_drop_tool(struct translate_dropped *dropped, const struct neutral_tool *tool)
+{
+    char name[96] = "tools";
+    const size_t len = strlen(name);
+    bool is_word = tool->name.len > 0 && tool->name.len < sizeof(name) - len - 1;
+
+    for (size_t i = 0; i < tool->name.len && is_word; i++)
+        is_word = isalnum((unsigned char)tool->name.ptr[i]) != 0 || tool->name.ptr[i] == '_';
+    if (is_word)
+        snprintf(name + len, sizeof(name) - len, ".%.*s", (int)tool->name.len, tool->name.ptr);
+    translate_drop(dropped, name);
 }
 
 static bool

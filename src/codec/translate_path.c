@@ -9,14 +9,15 @@ void
 translate_path(enum operation operation, enum protocol upstream, struct slice model, bool is_stream,
                struct buf *out)
 {
-    const bool is_count = operation == OPERATION_COUNT_TOKENS;
+    const bool is_count = dialect_operation_counts(operation);
 
     switch (upstream) {
     case PROTOCOL_OPENAI_CHAT:
         buf_append_str(out, dialect_operation_path(OPERATION_CHAT));
         return;
     case PROTOCOL_OPENAI_RESPONSES:
-        buf_append_str(out, dialect_operation_path(OPERATION_RESPONSE));
+        buf_append_str(
+            out, dialect_operation_path(is_count ? OPERATION_INPUT_TOKENS : OPERATION_RESPONSE));
         return;
     case PROTOCOL_ANTHROPIC_MESSAGES:
         buf_append_str(
@@ -24,9 +25,10 @@ translate_path(enum operation operation, enum protocol upstream, struct slice mo
         return;
     case PROTOCOL_GEMINI:
         append_model(model, out);
-        buf_append_str(out, is_count    ? ":countTokens"
-                            : is_stream ? ":streamGenerateContent?alt=sse"
-                                        : ":generateContent");
+        buf_append_str(out, is_count                           ? ":countTokens"
+                            : operation == OPERATION_EMBEDDING ? ":batchEmbedContents"
+                            : is_stream                        ? ":streamGenerateContent?alt=sse"
+                                                               : ":generateContent");
         return;
     }
     assert(!"a protocol");

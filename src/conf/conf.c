@@ -152,6 +152,7 @@ conf_free(struct conf **conf)
         conf_keys_fini(&old->keys[i]);
     free(old->upstreams);
     free(old->models);
+    free(old->capabilities);
     free(old->keys);
     free(old);
     *conf = NULL;

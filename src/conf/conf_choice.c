@@ -11,7 +11,7 @@
 #include "relayos/base/text.h"
 
 #define WORD_SIZE 32
-#define N_WORDS   8
+#define N_WORDS   32
 
 /* The words of a row's unit, in its order. */
 struct words {
@@ -131,6 +131,8 @@ conf_choice_write_list(const struct directive *row, const void *base, struct buf
     struct words words;
 
     split(row, &words);
+    if (bits >> words.n != 0)
+        return; /* a bit that is no word's: nothing was said */
     buf_append_byte(out, '[');
     for (size_t n = 0; n < words.n; n++) {
         if ((bits >> n & 1) == 0)

@@ -143,8 +143,9 @@ int
 conf_credential_finish(struct conf_reader *reader, const struct conf_node *node,
                        struct conf_upstream *upstream)
 {
+    bool has_key = strcmp(upstream->auth, "key") == 0 || strcmp(upstream->auth, "bearer") == 0;
     int n_ways = (upstream->key_env[0] != '\0') + (upstream->key_file[0] != '\0') +
-                 (upstream->n_credentials > 0) + (strcmp(upstream->auth, "key") != 0);
+                 (upstream->n_credentials > 0) + !has_key;
 
     if (n_ways == 0)
         return directive_fail_key(reader, node,

@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf_capability.h"
 #include "conf_choice.h"
 #include "conf_credential.h"
 #include "conf_fallback.h"
 #include "conf_keys.h"
 #include "conf_listen.h"
 #include "conf_model.h"
+#include "conf_networks.h"
 #include "conf_price.h"
 #include "conf_quota.h"
 #include "conf_upstream.h"
@@ -477,6 +479,7 @@ read_zone(struct conf_reader *reader, const struct directive *row, const struct 
 const struct conf_kind conf_kind_zone = {read_zone, write_string};
 
 const struct conf_kind conf_kind_addresses = {conf_listen_read, conf_listen_write};
+const struct conf_kind conf_kind_networks = {conf_networks_read, conf_networks_write};
 const struct conf_kind conf_kind_url = {conf_url_read, write_string};
 const struct conf_kind conf_kind_choice = {conf_choice_read, conf_choice_write};
 const struct conf_kind conf_kind_choices = {conf_choice_read_list, conf_choice_write_list};
@@ -490,6 +493,8 @@ const struct conf_kind conf_kind_routes = {conf_model_read_routes, conf_kind_wri
 const struct conf_kind conf_kind_factors = {conf_price_read_factors, conf_price_write_factors};
 const struct conf_kind conf_kind_tiers = {conf_price_read_tiers, conf_price_write_tiers};
 const struct conf_kind conf_kind_prices = {conf_price_read_changes, conf_price_write_changes};
+const struct conf_kind conf_kind_capabilities = {conf_capability_read_list,
+                                                 conf_capability_write_list};
 const struct conf_kind conf_kind_tool = {conf_keys_read_tool, conf_keys_write_tool};
 const struct conf_kind conf_kind_scope = {conf_keys_read_scope, conf_keys_write_scope};
 const struct conf_kind conf_kind_period = {conf_quota_read_period, conf_quota_write_period};

@@ -208,6 +208,12 @@ finish_routes(struct conf_reader *reader, const struct conf_node *node, struct c
 
         if (route->upstream_model[0] == '\0')
             memcpy(route->upstream_model, model->record.name, sizeof(route->upstream_model));
+        if (reader->conf->upstreams[route->upstream_id].record.has_deployments &&
+            !conf_kind_is_name(route->upstream_model))
+            return directive_fail(reader, item,
+                                  "'%.96s' is no name of an Azure deployment: letters, digits, "
+                                  "'.', '_' and '-'",
+                                  route->upstream_model);
         route->id = hash_route(reader->conf, model, route);
         for (uint32_t j = 0; j < i; j++) {
             if (model->routes[j].id == route->id)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "conf_credential.h"
+#include "conf_flavor.h"
 #include "conf_kind.h"
 #include "conf_url.h"
 #include "relayos/base/hash.h"
@@ -75,6 +76,7 @@ read_upstream(struct conf_reader *reader, const struct conf_node *node,
     take_defaults(reader->conf, upstream);
     if (directive_read(reader, DIRECTIVE_SET_UPSTREAM, node, upstream) != 0 ||
         check_url(reader, node, upstream) != 0 || check_ca_file(reader, node, upstream) != 0 ||
+        conf_flavor_finish(reader, node, upstream) != 0 ||
         conf_credential_finish(reader, node, upstream) != 0 ||
         conf_upstream_check_deadlines(reader, node, &upstream->record.first_token_timeout_us,
                                       upstream->record.total_timeout_us) != 0)
@@ -99,6 +101,7 @@ take_defaults(const struct conf *conf, struct conf_upstream *upstream)
     record->max_connections = (uint32_t)conf->upstream_max_connections;
     record->max_idle_connections = (uint32_t)conf->upstream_max_idle;
     record->probe = PROBE_UNSET;
+    record->flavor = CONF_FLAVOR_UNSET;
 }
 
 static int

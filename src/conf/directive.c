@@ -29,6 +29,7 @@
 #define STRUCT_CONF       struct conf
 #define STRUCT_UPSTREAM   struct conf_upstream
 #define STRUCT_CREDENTIAL struct conf_credential
+#define STRUCT_CAPABILITY struct capability_row
 #define STRUCT_MODEL      struct conf_model
 #define STRUCT_ROUTE      struct route_record
 #define STRUCT_KEYS       struct conf
@@ -231,6 +232,7 @@ directive_name(const struct directive *row)
     static const char *const prefixes[] = {[DIRECTIVE_SET_CONF] = "",
                                            [DIRECTIVE_SET_UPSTREAM] = "upstreams.*.",
                                            [DIRECTIVE_SET_CREDENTIAL] = "upstreams.*.keys.*.",
+                                           [DIRECTIVE_SET_CAPABILITY] = "capabilities.*.",
                                            [DIRECTIVE_SET_MODEL] = "models.*.",
                                            [DIRECTIVE_SET_ROUTE] = "models.*.routes.*.",
                                            [DIRECTIVE_SET_KEYS] = "",

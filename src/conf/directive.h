@@ -15,6 +15,7 @@ enum directive_set {
     DIRECTIVE_SET_CONF,       /* struct conf */
     DIRECTIVE_SET_UPSTREAM,   /* struct conf_upstream */
     DIRECTIVE_SET_CREDENTIAL, /* struct conf_credential */
+    DIRECTIVE_SET_CAPABILITY, /* struct capability_row */
     DIRECTIVE_SET_MODEL,      /* struct conf_model */
     DIRECTIVE_SET_ROUTE,      /* struct route_record */
     DIRECTIVE_SET_KEYS,       /* struct conf: the keys file */

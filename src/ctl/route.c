@@ -174,11 +174,13 @@ route_print_one(const struct frame_value *result, const struct args *args, struc
 {
     const struct frame_value *route = frame_get(result, "route");
     struct slice id = frame_get_str(route, "id"), name = frame_get_str(route, "name"),
-                 model = frame_get_str(route, "upstream_model");
+                 model = frame_get_str(route, "upstream_model"),
+                 takes = frame_get_str(route, "capability");
 
     (void)args;
     print_line(out, "route", "%.*s  %.*s", (int)id.len, id.ptr, (int)name.len, name.ptr);
     print_line(out, "asks for", "%.*s", (int)model.len, model.ptr);
+    print_line(out, "takes", "%.*s", (int)takes.len, takes.ptr);
     print_line(out, "tier, weight", "%lld, %lld", (long long)frame_get_int(route, "tier", 0),
                (long long)frame_get_int(route, "weight", 0));
     print_state(route, out);

@@ -6,11 +6,13 @@
 
 #include "relayos/base/clock.h"
 #include "relayos/base/log.h"
+#include "relayos/codec/capability.h"
 #include "relayos/shm/health_credential.h"
 #include "state.h"
 
 #define NO_ROW          UINT32_MAX
 #define STATUS_TOO_MANY 429
+#define CAPABILITY_SIZE 512
 
 /* Why a credential is not used now. */
 struct wait {
@@ -33,6 +35,8 @@ static void answer_one(struct master *master, struct child_tag client,
                        const struct route_place *place);
 static void write_route(const struct segment *segment, const struct route_place *place,
                         struct frame_out *out);
+static void write_capability(const struct conf *conf, const struct route_record *route,
+                             struct frame_out *out);
 static void look(const struct segment *segment, const struct route_place *place,
                  struct standing *out);
 static bool has_credential(const struct segment *segment, const struct conf_upstream *upstream,
@@ -144,6 +148,7 @@ answer_one(struct master *master, struct child_tag client, const struct route_pl
         return;
     frame_map(out, "route");
     write_route(master->segment, place, out);
+    write_capability(master->conf, place->route, out);
     frame_end(out);
     control_server_reply_end(master, client);
 }
@@ -173,6 +178,19 @@ write_route(const struct segment *segment, const struct route_place *place, stru
     write_figures(&standing, place, out);
     write_probe(&standing.view.probe, place->upstream->record.probe, out);
     write_credentials(segment, place->upstream, standing.row, out);
+}
+
+static void
+write_capability(const struct conf *conf, const struct route_record *route, struct frame_out *out)
+{
+    struct capability capability =
+        capability_find(conf->capabilities, conf->n_capabilities, slice_str(route->upstream_model));
+    struct buf text;
+
+    buf_init(&text, CAPABILITY_SIZE);
+    capability_describe(&capability, &text);
+    frame_str(out, "capability", buf_slice(&text));
+    buf_fini(&text);
 }
 
 /* The first thing that stands in its way, in the order in which a choice asks. */

@@ -5,12 +5,13 @@
 #include <stdlib.h>
 
 #include "relayos/base/mem.h"
+#include "relayos/codec/capability.h"
 #include "relayos/shm/health.h"
 
 static int put_upstream(struct segment *segment, struct catalog *catalog,
                         const struct conf_upstream *upstream, struct errmsg *why);
 static int intern_models(struct catalog *catalog, const struct conf *conf, struct errmsg *why);
-static int put_model(struct segment *segment, struct catalog *catalog,
+static int put_model(struct segment *segment, struct catalog *catalog, const struct conf *conf,
                      const struct conf_model *model, struct errmsg *why);
 static uint32_t id_of(const struct catalog *catalog, const char *name);
 
@@ -27,7 +28,7 @@ snapshot_prepare(struct segment *segment, struct catalog *catalog, const struct 
     if (rc == 0)
         rc = intern_models(catalog, conf, why);
     for (size_t n = 0; n < conf->n_models && rc == 0; n++)
-        rc = put_model(segment, catalog, &conf->models[n], why);
+        rc = put_model(segment, catalog, conf, &conf->models[n], why);
     return rc;
 }
 
@@ -75,8 +76,8 @@ intern_models(struct catalog *catalog, const struct conf *conf, struct errmsg *w
 }
 
 static int
-put_model(struct segment *segment, struct catalog *catalog, const struct conf_model *model,
-          struct errmsg *why)
+put_model(struct segment *segment, struct catalog *catalog, const struct conf *conf,
+          const struct conf_model *model, struct errmsg *why)
 {
     struct model_record record = model->record;
     struct route_record *routes = mem_array(NULL, record.n_routes, sizeof(*routes));
@@ -87,6 +88,8 @@ put_model(struct segment *segment, struct catalog *catalog, const struct conf_mo
         record.fallbacks[n] = id_of(catalog, model->fallbacks[n]);
     for (uint32_t n = 0; n < record.n_routes && rc == 0; n++) {
         routes[n] = model->routes[n];
+        routes[n].capability = capability_find(conf->capabilities, conf->n_capabilities,
+                                               slice_str(routes[n].upstream_model));
         rc = health_intern(segment, routes[n].id, &routes[n].health_row);
     }
     if (rc == 0)

@@ -28,6 +28,7 @@
 static void name_segment(struct master *master);
 static int make_segment(struct master *master, struct errmsg *why);
 static struct segment_capacity wanted_capacity(const struct master *master);
+static uint32_t recall_per_slot(int64_t bytes, uint32_t n_slots);
 static uint32_t power_of_two_from(int64_t n);
 static int inherit_segment(struct master *master, struct errmsg *why);
 static int replace_damaged(struct master *master, struct errmsg *why);
@@ -158,7 +159,19 @@ wanted_capacity(const struct master *master)
         .quota_cells = (uint32_t)conf->capacity_quota_cells,
         .refusals_per_worker = power_of_two_from(conf->capacity_refusals / master->n_workers),
         .idempotency = (uint32_t)(conf->capacity_idempotency + 15) / 16 * 16,
+        .recall = recall_per_slot(conf->capacity_recall, n_slots),
     };
+}
+
+/* All slots together take what was asked for; a little is more than none. */
+static uint32_t
+recall_per_slot(int64_t bytes, uint32_t n_slots)
+{
+    int64_t n = bytes / n_slots / SEGMENT_RECALL_STEP * SEGMENT_RECALL_STEP;
+
+    if (n > SEGMENT_RECALL_MAX)
+        n = SEGMENT_RECALL_MAX;
+    return bytes > 0 && n == 0 ? SEGMENT_RECALL_STEP : (uint32_t)n;
 }
 
 static uint32_t

@@ -42,6 +42,8 @@ upstream_result_name(enum upstream_result result)
         return "resolve";
     case UPSTREAM_CONNECT:
         return "connect";
+    case UPSTREAM_FORBIDDEN:
+        return "forbidden";
     case UPSTREAM_CONNECT_TIMEOUT:
         return "connect_timeout";
     case UPSTREAM_TLS:

@@ -4,6 +4,7 @@
 #include "upstream_impl.h"
 
 static void connect_next(struct upstream_call *call);
+static bool may_connect(const struct upstream_call *call, const struct sockaddr *address);
 static void on_connected(h2o_socket_t *sock, const char *err);
 static void start_tls(struct upstream_call *call);
 static void on_tls(h2o_socket_t *sock, const char *err);
@@ -78,6 +79,10 @@ connect_next(struct upstream_call *call)
         int64_t left_us = call->connect_deadline_us - loop_now_us(call->pool->loop);
 
         call->n_tried++;
+        if (!may_connect(call, (struct sockaddr *)&address->sockaddr)) {
+            call->is_forbidden = true;
+            continue;
+        }
         h2o_socket_t *sock =
             h2o_socket_connect(call->pool->loop->evloop, (struct sockaddr *)&address->sockaddr,
                                address->len, on_connected);
@@ -88,7 +93,15 @@ connect_next(struct upstream_call *call)
         upstream_set_phase(call, UPSTREAM_PHASE_CONNECT, left_us / (int64_t)n_left);
         return;
     }
-    upstream_fail_later(call, UPSTREAM_CONNECT);
+    upstream_fail_later(call, call->is_forbidden ? UPSTREAM_FORBIDDEN : UPSTREAM_CONNECT);
+}
+
+static bool
+may_connect(const struct upstream_call *call, const struct sockaddr *address)
+{
+    const struct upstream_pool *pool = call->pool;
+
+    return pool->guard == NULL || pool->guard(pool->guard_ctx, address, call->origin->is_tls);
 }
 
 static void

@@ -57,6 +57,8 @@ struct upstream_pool {
     struct loop *loop;
     struct resolver *resolver;
     X509_STORE *system_store; /* on first use */
+    upstream_guard *guard;    /* NULL: any address will do */
+    void *guard_ctx;
     struct upstream_origin *buckets[UPSTREAM_BUCKETS];
     size_t n_origins;
     uint64_t n_calls, n_reused, n_redials, n_failed;
@@ -95,6 +97,7 @@ struct upstream_call {
     struct upstream_report report;
     bool is_paused, is_sending, is_head_request, is_connect_only;
     bool is_keep_alive;
+    bool is_forbidden; /* an address was not connected to */
     uint8_t n_interim; /* 1xx answers */
     enum upstream_framing framing;
     uint64_t length_left;

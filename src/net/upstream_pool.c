@@ -57,6 +57,13 @@ upstream_pool_free(struct upstream_pool **pool)
 }
 
 void
+upstream_pool_guard(struct upstream_pool *pool, upstream_guard *guard, void *ctx)
+{
+    pool->guard = guard;
+    pool->guard_ctx = ctx;
+}
+
+void
 upstream_pool_view(const struct upstream_pool *pool, struct upstream_pool_view *out)
 {
     *out = (struct upstream_pool_view){.n_calls = pool->n_calls,

@@ -32,7 +32,7 @@ estimate_request(const struct request_facts *facts, const struct model_record *m
 
     /* Counting is free and produces nothing: there is nothing to reserve. */
     *out = (struct estimate){0};
-    if (facts->operation == OPERATION_COUNT_TOKENS)
+    if (dialect_operation_counts(facts->operation))
         return;
     out->input_tokens = input_bound(facts, model);
     out->most_tokens = choice_bound(facts, model, terms->fallback_output_tokens);
@@ -92,7 +92,8 @@ all_choices(int64_t each, int64_t n_choices)
 bool
 estimate_has_bound(const struct request_facts *facts)
 {
-    return !facts->is_unbounded && !facts->has_server_tools && facts->n_state_ids == 0;
+    return !facts->is_unbounded && !facts->has_server_tools && facts->n_state_ids == 0 &&
+           dialect_operation_kind(facts->operation) != OPERATION_COMPACTS;
 }
 
 static int64_t

@@ -8,6 +8,7 @@
 #include "relayos/base/clock.h"
 #include "relayos/base/secret.h"
 #include "relayos/codec/dialect.h"
+#include "relayos/codec/flavor.h"
 #include "relayos/shm/proc_slot.h"
 
 static void cap_timeouts(struct upstream_record *upstream);
@@ -81,11 +82,14 @@ probe_write_head(const struct upstream_record *upstream, struct slice credential
 
     buf_append_slice(out, SLICE_LIT("GET "));
     buf_append_str(out, upstream->path);
-    buf_append_slice(out, SLICE_LIT("/models HTTP/1.1\r\nhost: "));
+    buf_append_slice(out, SLICE_LIT("/models"));
+    if (upstream->api_version[0] != '\0')
+        buf_printf(out, "?api-version=%s", upstream->api_version);
+    buf_append_slice(out, SLICE_LIT(" HTTP/1.1\r\nhost: "));
     append_host(upstream, out);
     if (credential.len > 0) {
         buf_append_slice(out, SLICE_LIT("\r\n"));
-        buf_append_str(out, dialect->auth_header);
+        buf_append_str(out, flavor_auth_header(upstream, dialect));
         buf_append_slice(out, credential);
     }
     if (dialect->default_header_name != NULL) {

@@ -27,6 +27,8 @@
  *        | idempotency_buckets |  [n / 16]             version, links  workers, CAS
  *        | idempotency_entries |  [n]                  owner word      workers, CAS
  *        | idempotency_answers |  [n][16 KiB]          bytes           the entry's owner
+ *        | recall              |  [n_workers]          frontier, index, workers, each its own
+ *        |                     |                       records
  *        +---------------------+ header.size
  *
  * Each table starts on a page. No pointers, no locks. A change of anything here that moves a field
@@ -52,7 +54,7 @@
 #include "relayos/shm/segment.h"
 
 #define SHM_MAGIC          UINT64_C(0x31534f59414c4552) /* "RELAYOS1" */
-#define SHM_LAYOUT_VERSION 4
+#define SHM_LAYOUT_VERSION 5
 #define SHM_LINE           64
 
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_LONG_LOCK_FREE == 2 &&
@@ -330,6 +332,7 @@ struct segment {
     _Atomic uint64_t *idempotency_buckets;
     struct idempotency_entry *idempotency_entries;
     char (*idempotency_answers)[IDEMPOTENCY_ANSWER_MAX];
+    char *recall; /* recall.c */
 
     /* The ledger's own indices, derived from the tables at first use (row_index.h). */
     struct row_index *keys_by_id;

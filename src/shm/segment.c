@@ -31,6 +31,7 @@ static const char *capacity_fault(const struct segment_capacity *capacity);
 static int shm_name(const char *name, char out[SEGMENT_NAME_SIZE], struct errmsg *why);
 static int allocate(int fd, size_t size, struct errmsg *why);
 static struct segment *map(int fd, const struct segment_capacity *capacity);
+static void hide_answers(const struct segment *segment, const char *end);
 static void format(struct segment *segment);
 static int check_file(int fd, const char *name, size_t *out_size, struct errmsg *why);
 static int check_header(int fd, size_t size, struct shm_header *out, struct errmsg *why);
@@ -106,7 +107,7 @@ allocate(int fd, size_t size, struct errmsg *why)
     text_size_format((int64_t)size, n_needed);
     errmsg_set(why,
                "/dev/shm has %s free, %s needed: raise shm size (of a container: --shm-size), or "
-               "lower capacity.keys, capacity.quota_cells and capacity.flights",
+               "lower capacity.keys, capacity.quota_cells, capacity.flights and capacity.recall",
                n_free, n_needed);
     return ERR_FULL;
 }
@@ -123,7 +124,18 @@ map(int fd, const struct segment_capacity *capacity)
 
     assert(base != MAP_FAILED); /* address space is memory: none left aborts, as in mem.c */
     plan(segment, base);
+    hide_answers(segment, base + segment->size);
     return segment;
+}
+
+/* The last tables hold what callers were told: that is no part of a core dump. */
+static void
+hide_answers(const struct segment *segment, const char *end)
+{
+    char *answers = (char *)segment->idempotency_answers;
+
+    if (answers < end)
+        (void)madvise(answers, (size_t)(end - answers), MADV_DONTDUMP);
 }
 
 /* A new segment is all zeros, which is right for each table but quota cells: those are closed. */
@@ -371,6 +383,7 @@ plan(struct segment *segment, char *base)
     PLACE(idempotency_buckets, capacity->idempotency / IDEMPOTENCY_WAYS);
     PLACE(idempotency_entries, capacity->idempotency);
     PLACE(idempotency_answers, capacity->idempotency);
+    PLACE(recall, workers * capacity->recall);
 #undef PLACE
     return at;
 }
@@ -407,6 +420,8 @@ capacity_fault(const struct segment_capacity *capacity)
         return "capacity.quota_cells must be from 1 to 16777216";
     if (capacity->idempotency > 1u << 16 || capacity->idempotency % IDEMPOTENCY_WAYS != 0)
         return "capacity.idempotency must be a multiple of 16, at most 65536";
+    if (capacity->recall > SEGMENT_RECALL_MAX || capacity->recall % SEGMENT_RECALL_STEP != 0)
+        return "capacity.recall must be a multiple of 16 KiB per worker, at most 1 GiB";
     return NULL;
 }
 

@@ -76,7 +76,10 @@ estimate(struct request *r, struct refusal_reason *why)
     estimate_request(&r->facts, model, &terms, out);
     r->prompt_tokens = estimate_output_tokens((int64_t)r->facts.body.len); /* likely, not at most */
     r->output_tokens = out->output_tokens;
-    if (!is_strict || r->facts.operation == OPERATION_COUNT_TOKENS)
+    /* Tools ask much of names that they do not know: 128000 tokens, the AI SDK. */
+    if (r->facts.max_tokens > model->max_output_tokens && model->max_output_tokens > 0)
+        r->facts.cap_tokens = model->max_output_tokens;
+    if (!is_strict || dialect_operation_counts(r->facts.operation))
         return 0;
     r->facts.cap_tokens = out->most_tokens;
     if (estimate_has_bound(&r->facts))
@@ -84,7 +87,7 @@ estimate(struct request *r, struct refusal_reason *why)
     snprintf(
         why->detail, sizeof(why->detail),
         "this API key takes only requests whose cost has an upper bound: no images or files by "
-        "URL or id, no stored conversations, no tools that the provider runs");
+        "URL or id, no stored conversations, no tools that the provider runs, no compaction");
     return ERR_INVALID_REQUEST;
 }
 
@@ -287,7 +290,7 @@ fill_holds(struct request *r)
         /* A cell two periods old: the ledger has been gone for as long. */
         if (next && r->accepted_real_us >= limit->next_boundary_us)
             return ERR_QUOTA_UNAVAILABLE;
-        if (amount == 0 && r->facts.operation == OPERATION_COUNT_TOKENS)
+        if (amount == 0 && dialect_operation_counts(r->facts.operation))
             continue;
         /* The books' day never goes back, even if the clock does: charge where it is held. */
         uint32_t first_day = period_first_day(limit->period_id[next]);

@@ -45,12 +45,14 @@ decide(const struct charge_facts *facts, bool is_owed, const struct price *price
 {
     *out = (struct charge){.usage = {.tier_permille = 1000}};
     if (!is_owed) {
-        out->provenance = facts->may_have_run ? USAGE_INDETERMINATE : USAGE_NONE;
+        bool is_free = dialect_operation_counts(facts->operation);
+
+        out->provenance = facts->may_have_run && !is_free ? USAGE_INDETERMINATE : USAGE_NONE;
         return;
     }
     out->is_charged = true;
     /* Counting tokens is free, whatever it counted. */
-    if (facts->operation == OPERATION_COUNT_TOKENS) {
+    if (dialect_operation_counts(facts->operation)) {
         out->provenance = USAGE_REPORTED;
         return;
     }

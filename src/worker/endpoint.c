@@ -10,7 +10,8 @@
 #include "pages.h"
 #include "request.h"
 
-#define V1 "/v1"
+#define V1    "/v1"
+#define AZURE "/openai"
 
 static const struct endpoint endpoints[] = {
 #define ENDPOINT_PROTOCOL_OPENAI_CHAT        PROTOCOL_OPENAI_CHAT
@@ -22,6 +23,8 @@ static const struct endpoint endpoints[] = {
 #define ENDPOINT_OPERATION_RESPONSE          OPERATION_RESPONSE
 #define ENDPOINT_OPERATION_MESSAGE           OPERATION_MESSAGE
 #define ENDPOINT_OPERATION_COUNT_TOKENS      OPERATION_COUNT_TOKENS
+#define ENDPOINT_OPERATION_INPUT_TOKENS      OPERATION_INPUT_TOKENS
+#define ENDPOINT_OPERATION_COMPACTION        OPERATION_COMPACTION
 #define ENDPOINT(name, methods, path, protocol, operation, access, handler)                        \
     {#name,                                                                                        \
      ENDPOINT_##methods,                                                                           \
@@ -37,6 +40,10 @@ static const struct endpoint endpoints[] = {
 #define N_ENDPOINTS (sizeof(endpoints) / sizeof(endpoints[0]))
 static_assert(N_ENDPOINTS < ENDPOINT_ROW_NONE, "rows are stored in a byte");
 
+static const struct endpoint *find_row(struct slice path, struct slice *out_rest);
+static const struct endpoint *find_azure(struct slice path, struct slice *out_rest);
+static const struct endpoint *find_deployment(struct slice path, struct slice *out_rest);
+static bool is_versioned(const struct endpoint *row);
 static unsigned method_bit(struct slice method);
 static struct slice without_trailing_slash(struct slice path);
 static struct slice without_version(struct slice path);
@@ -47,13 +54,54 @@ endpoint_find(struct slice method, struct slice path, const struct endpoint **ou
               struct slice *out_rest)
 {
     path = without_trailing_slash(path);
+    const struct endpoint *row = find_row(path, out_rest);
+    if (row == NULL && slice_starts_with(path, SLICE_LIT(AZURE "/")))
+        row = find_azure(slice_sub(path, sizeof(AZURE) - 1, path.len), out_rest);
+    if (row == NULL)
+        return ERR_NOT_FOUND;
+    *out = row;
+    return (row->methods & method_bit(method)) != 0 ? 0 : ERR_METHOD_NOT_ALLOWED;
+}
+
+static const struct endpoint *
+find_row(struct slice path, struct slice *out_rest)
+{
     for (size_t i = 0; i < N_ENDPOINTS; i++) {
-        if (!row_matches(&endpoints[i], path, out_rest))
-            continue;
-        *out = &endpoints[i];
-        return (endpoints[i].methods & method_bit(method)) != 0 ? 0 : ERR_METHOD_NOT_ALLOWED;
+        if (row_matches(&endpoints[i], path, out_rest))
+            return &endpoints[i];
     }
-    return ERR_NOT_FOUND;
+    return NULL;
+}
+
+/* As the resource of an Azure account has them: all of /v1, and in the old form a path for each
+ * deployment, which is what a model is called there. */
+static const struct endpoint *
+find_azure(struct slice path, struct slice *out_rest)
+{
+    static const struct slice deployments = {"/deployments/", 13};
+
+    if (slice_starts_with(path, deployments))
+        return find_deployment(slice_sub(path, deployments.len, path.len), out_rest);
+    const struct endpoint *row = find_row(path, out_rest);
+    return row != NULL && is_versioned(row) ? row : NULL;
+}
+
+/* "gpt-4.1/chat/completions"; names may have slashes, so that the row says where they end. */
+static const struct endpoint *
+find_deployment(struct slice path, struct slice *out_rest)
+{
+    if (path.len == 0 || path.ptr[0] == '/')
+        return NULL;
+    for (size_t i = 0; i < N_ENDPOINTS; i++) {
+        struct slice end = without_version(slice_str(endpoints[i].path));
+
+        if (endpoints[i].protocol != PROTOCOL_OPENAI_CHAT || path.len <= end.len ||
+            !slice_eq(slice_sub(path, path.len - end.len, path.len), end))
+            continue;
+        *out_rest = slice_sub(path, 0, path.len - end.len);
+        return &endpoints[i];
+    }
+    return NULL;
 }
 
 static bool
@@ -63,7 +111,7 @@ row_matches(const struct endpoint *row, struct slice path, struct slice *out_res
     struct slice pattern = slice_str(row->path);
 
     /* Clients differ in whether the base URL or the path brings the version. */
-    if (slice_starts_with(pattern, SLICE_LIT(V1 "/"))) {
+    if (is_versioned(row)) {
         pattern = without_version(pattern);
         path = without_version(path);
     }
@@ -76,6 +124,12 @@ row_matches(const struct endpoint *row, struct slice path, struct slice *out_res
         return false;
     *out_rest = slice_sub(path, pattern.len, path.len);
     return true;
+}
+
+static bool
+is_versioned(const struct endpoint *row)
+{
+    return slice_starts_with(slice_str(row->path), SLICE_LIT(V1 "/"));
 }
 
 static struct slice

@@ -37,7 +37,8 @@ struct endpoint {
 };
 
 /*
- * Row for a path (without query). *out_rest is what "{id}" stands for, still percent-encoded.
+ * Row for a path (without query). *out_rest is what "{id}" stands for, still percent-encoded; of a
+ * row that asks a model, the deployment that Azure's form of the path names instead of the body.
  * ERR_NOT_FOUND; ERR_METHOD_NOT_ALLOWED with the row in *out all the same.
  */
 int endpoint_find(struct slice method, struct slice path, const struct endpoint **out,

@@ -15,6 +15,7 @@ fault_of_report(const struct upstream_report *report)
     static const enum err_category categories[] = {
         [UPSTREAM_RESOLVE] = ERR_CATEGORY_UPSTREAM_ERROR,
         [UPSTREAM_CONNECT] = ERR_CATEGORY_UPSTREAM_ERROR,
+        [UPSTREAM_FORBIDDEN] = ERR_CATEGORY_UPSTREAM_ERROR,
         [UPSTREAM_CONNECT_TIMEOUT] = ERR_CATEGORY_CONNECT_TIMEOUT,
         [UPSTREAM_TLS] = ERR_CATEGORY_UPSTREAM_ERROR,
         [UPSTREAM_TLS_TIMEOUT] = ERR_CATEGORY_TLS_TIMEOUT,
@@ -79,7 +80,8 @@ bool
 fault_may_fail_over(enum err_category category)
 {
     return verdict_is_route_fault(category) || category == ERR_CATEGORY_UPSTREAM_RATE_LIMITED ||
-           category == ERR_CATEGORY_UPSTREAM_UNAVAILABLE || category == ERR_CATEGORY_OVERLOADED;
+           category == ERR_CATEGORY_UPSTREAM_UNAVAILABLE || category == ERR_CATEGORY_OVERLOADED ||
+           category == ERR_CATEGORY_NOT_FOUND; /* an endpoint that it has not (relay.c) */
 }
 
 bool

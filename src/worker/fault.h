@@ -21,7 +21,7 @@ struct fault {
     uint16_t refusal;   /* see reply_facts */
     bool is_askers_own; /* the request asks for too much: nothing against the route ... */
     bool is_final;      /* ... and no other can do better */
-    const char *detail; /* static, for the category's sentence; NULL: see fault_describe() */
+    const char *detail; /* for the category's sentence, copied; NULL: see fault_describe() */
     struct slice param; /* field of the caller's own request that the upstream blames */
     struct slice note;  /* the upstream's words, for the operator alone */
 };

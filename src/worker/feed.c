@@ -7,6 +7,7 @@
 #include "gone.h"
 #include "hedge.h"
 #include "leg.h"
+#include "recollect.h"
 #include "relay.h"
 #include "relayos/codec/json_scan.h"
 #include "reply.h"
@@ -98,6 +99,8 @@ feed_event(struct leg *leg, const struct sse_event *event, struct reply_facts *f
         return ERR_UPSTREAM_ERROR;
     }
     note(leg, facts);
+    if (r->is_watched && leg->translation == NULL)
+        recollect_event(leg, event);
     if (facts->is_terminal)
         reply_hold_tail_at(r, before);
     return 0;

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "relayos/codec/flavor.h"
+
 #define HEAD_VALUE_MAX 4096 /* longer values of callers are left out */
 
 /* What is always the same but for what comes back. */
@@ -13,6 +15,7 @@
     "\r\ncontent-type: application/json\r\naccept: " accepted "\r\naccept-encoding: identity"      \
     "\r\nuser-agent: relayos\r\nx-request-id: "
 
+static void append_path(const struct head_input *input, struct buf *out);
 static void append_host(const struct upstream_record *upstream, struct buf *out);
 static void append_caller_headers(const struct head_input *input, struct buf *out);
 static void append_default_header(const struct head_input *input, struct buf *out);
@@ -23,16 +26,12 @@ void
 head_build(const struct head_input *input, struct buf *out)
 {
     buf_append_slice(out, SLICE_LIT("POST "));
-    buf_append_str(out, input->upstream->path);
-    if (input->path.len > 0)
-        buf_append_slice(out, input->path);
-    else
-        buf_append_str(out, dialect_operation_path(input->operation));
+    append_path(input, out);
     buf_append_slice(out, SLICE_LIT(" HTTP/1.1\r\nhost: "));
     append_host(input->upstream, out);
     if (input->credential.len > 0) {
         buf_append_slice(out, SLICE_LIT("\r\n"));
-        buf_append_str(out, input->dialect->auth_header);
+        buf_append_str(out, flavor_auth_header(input->upstream, input->dialect));
         buf_append_slice(out, input->credential);
     }
     buf_append_slice(out, input->is_stream ? SLICE_LIT(TYPES("text/event-stream"))
@@ -44,6 +43,26 @@ head_build(const struct head_input *input, struct buf *out)
     buf_append_slice(out, SLICE_LIT("\r\ncontent-length: "));
     buf_append_int(out, (int64_t)input->content_length);
     buf_append_slice(out, SLICE_LIT("\r\n\r\n"));
+}
+
+static void
+append_path(const struct head_input *input, struct buf *out)
+{
+    const struct upstream_record *upstream = input->upstream;
+
+    buf_append_str(out, upstream->path);
+    if (upstream->has_deployments && input->dialect->protocol == PROTOCOL_OPENAI_CHAT) {
+        buf_append_slice(out, SLICE_LIT("/deployments/"));
+        buf_append_str(out, input->model);
+    }
+    if (input->path.len > 0)
+        buf_append_slice(out, input->path);
+    else
+        buf_append_str(out, dialect_operation_path(input->operation));
+    if (upstream->api_version[0] != '\0') {
+        buf_append_slice(out, SLICE_LIT("?api-version="));
+        buf_append_str(out, upstream->api_version);
+    }
 }
 
 static void

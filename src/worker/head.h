@@ -19,6 +19,7 @@ struct head_input {
     struct slice credential;         /* empty: the upstream wants none */
     const struct http_request *http; /* the caller's; NULL: it speaks another protocol */
     struct slice path;               /* in place of the operation's, if it is not empty */
+    const char *model;               /* the upstream's name for it */
     struct slice request_id;
     bool is_stream;
     size_t content_length;

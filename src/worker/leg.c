@@ -5,6 +5,8 @@
 #include "leg.h"
 
 #include "attempt.h"
+#include "inlined.h"
+#include "recollect.h"
 #include "relayos/base/secret.h"
 #include "request.h"
 #include "translation.h"
@@ -23,6 +25,8 @@ leg_open(struct leg *leg)
         .seal = r->worker->seal,
         .owner_hash = r->owner_hash,
         .place = leg->attempt == NULL ? 0 : leg->place,
+        .keeps_state = r->facts.keeps_state,
+        .is_filtered = leg->flavor == FLAVOR_AZURE,
         .hide_usage = r->facts.is_stream && !r->facts.wants_usage,
     };
 
@@ -76,6 +80,10 @@ leg_end(struct leg *leg, enum attempt_outcome outcome, enum err_category categor
 
     if (leg->timer.heap_idx != 0)
         timer_unset(leg->request->worker->loop, &leg->timer);
+    if (leg->request->inlined != NULL && inlined_is_waiting(leg)) {
+        inlined_cancel(leg);
+        outcome = ATTEMPT_FAILED; /* nothing was sent */
+    }
     if (leg->call != NULL) {
         upstream_cancel(leg->call, &report);
         leg->call = NULL;
@@ -114,6 +122,8 @@ close_answer(struct leg *leg)
     buf_pool_give(bufs, &leg->answer);
     if (leg->translation != NULL)
         translation_end(leg);
+    if (leg->watch != NULL)
+        recollect_close(leg);
     if (!leg->has_stream)
         return;
     buf_pool_give(bufs, &leg->stream.scratch);

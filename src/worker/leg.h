@@ -25,6 +25,7 @@
 
 struct request;
 struct translation;
+struct recollect_watch;
 
 /* What the bytes of the upstream's answer are. */
 enum leg_body {
@@ -40,7 +41,9 @@ struct leg {
     struct price *cost;              /* of its route, as it held at admission */
     struct upstream_call *call;      /* NULL: it does not run */
     enum protocol protocol;          /* spoken with the upstream */
+    enum upstream_flavor flavor;     /* of the upstream */
     struct translation *translation; /* NULL: that is the caller's */
+    struct recollect_watch *watch;   /* of a straight answer (recollect.c); NULL: none */
 
     /* Until content (patience.c); instants, 0 = not waited for. */
     struct timer timer;

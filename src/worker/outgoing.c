@@ -7,7 +7,9 @@
 #include "head.h"
 #include "leg.h"
 #include "pick.h"
+#include "recollect.h"
 #include "relayos/base/secret.h"
+#include "relayos/codec/flavor.h"
 #include "relayos/codec/translate.h"
 #include "request.h"
 #include "state_ids.h"
@@ -26,9 +28,7 @@ int
 outgoing_build(struct leg *leg, struct pick *pick, struct upstream_request *out,
                struct refusal_reason *why)
 {
-    const struct request *r = leg->request;
-
-    if (leg->protocol == r->dialect->protocol && r->wording != WORDING_TRANSLATED) {
+    if (!translation_is_needed(leg)) {
         build_body(leg, pick, out);
     } else {
         int err = translation_begin(leg, pick, why);
@@ -59,16 +59,21 @@ build_body(struct leg *leg, const struct pick *pick, struct upstream_request *ou
     buf_pool_give(bufs, &leg->scratch);
     buf_pool_take(bufs, &leg->scratch, BUF_POOL_KEEP_SIZE);
     edits.n = 0; /* not all of it: it is long */
+    if (r->facts.cap_tokens > 0)
+        r->facts.has_old_limit = !flavor_takes(leg->flavor, FLAVOR_TAKES_NEW_LIMIT);
     r->dialect->edit_request(&r->facts, slice_str(pick->route.upstream_model), ids, &leg->scratch,
                              &edits);
     assert(!leg->scratch.overflow);
-    if (2 * edits.n + 1 <= N_PIECES) {
+    bool is_open = (pick->route.capability.flags & CAP_OPEN_CALLS) != 0;
+    if (!is_open && 2 * edits.n + 1 <= N_PIECES) {
         cut_into_pieces(&edits, r->facts.body, out);
         return;
     }
     buf_fini(&leg->body);
     buf_init(&leg->body, edits_length(&edits, r->facts.body));
     edits_apply(&edits, r->facts.body, &leg->body);
+    if (is_open)
+        recollect_open(leg, pick);
     out->body[out->n_body++] = buf_slice(&leg->body);
 }
 
@@ -99,6 +104,7 @@ build_head(struct leg *leg, struct pick *pick, struct upstream_request *out)
         .operation = r->facts.operation,
         .upstream = &pick->upstream,
         .credential = buf_slice(&pick->credential),
+        .model = pick->route.upstream_model,
         .http = &r->http,
         .request_id = slice_of(r->id_text, sizeof(r->id_text)),
         .is_stream = r->facts.is_stream,

@@ -53,6 +53,7 @@ static bool take_budget(struct search *s);
 static void note_taken(struct search *s, uint32_t at, struct pick *out);
 static int nothing(struct search *s, struct refusal_reason *why);
 static void describe_protocols(const struct search *s, struct refusal_reason *why);
+static bool has_words_everywhere(enum operation operation);
 
 int
 pick_route(struct request *r, enum attempt_reason reason, struct pick *out,
@@ -91,7 +92,8 @@ static void
 fill_gate(const struct request *r, struct route_gate *out)
 {
     out->segment = r->worker->segment;
-    out->record = r->record->n_attempts == 0 || r->wording == WORDING_TRANSLATED ? NULL : r->record;
+    /* What is said in other words may go where it was refused. */
+    out->record = r->record->n_attempts == 0 || r->leg->may_be_resaid ? NULL : r->record;
     out->key_id = r->key_id;
     out->now_us = loop_now_us(r->worker->loop);
     out->protocols = translation_protocols(r);
@@ -250,7 +252,8 @@ copy_out(const struct search *s, uint32_t at, struct pick *out)
         catalog_get_credential(catalog, epoch, out->upstream.id, out->n_credential,
                                &out->credential_record) != 0)
         return ERR_CONFLICT;
-    out->protocol = translation_choose(s->request->dialect->protocol, out->upstream.protocols);
+    out->protocol = translation_choose(s->request->dialect->protocol,
+                                       out->upstream.protocols & s->gate.protocols);
     buf_clear(&out->credential);
     return catalog_append_credential(catalog, epoch, out->upstream.id, out->n_credential,
                                      &out->credential);
@@ -267,7 +270,9 @@ take_budget(struct search *s)
     struct request *r = s->request;
     struct worker *worker = r->worker;
     uint32_t model_id = r->record->model_id;
-    bool is_free = r->record->n_attempts == 1 && verdict_is_refusal(&r->record->attempts[0]);
+    bool is_free = r->record->n_attempts == 1 &&
+                   (verdict_is_refusal(&r->record->attempts[0]) || r->leg->may_be_resaid ||
+                    r->record->attempts[0].category == ERR_CATEGORY_NOT_FOUND);
 
     if (s->has_budget)
         return true;
@@ -337,13 +342,20 @@ describe_protocols(const struct search *s, struct refusal_reason *why)
     for (int i = 0; i < DIALECT_N_OPERATIONS; i++) {
         enum operation operation = (enum operation)i;
 
-        if (!translation_can(operation))
+        if (!has_words_everywhere(operation))
             continue;
         len += (size_t)snprintf(why->detail + len, sizeof(why->detail) - len, "%s/v1%s", separator,
                                 dialect_operation_path(operation));
         separator = " or ";
     }
     snprintf(why->detail + len, sizeof(why->detail) - len, ")");
+}
+
+static bool
+has_words_everywhere(enum operation operation)
+{
+    return operation == OPERATION_CHAT || operation == OPERATION_RESPONSE ||
+           operation == OPERATION_MESSAGE;
 }
 
 bool

@@ -4,11 +4,14 @@
  */
 #include "relay.h"
 
+#include <stdio.h>
+
 #include "attempt.h"
 #include "failover.h"
 #include "fault.h"
 #include "feed.h"
 #include "hedge.h"
+#include "inlined.h"
 #include "leg.h"
 #include "outgoing.h"
 #include "patience.h"
@@ -29,6 +32,7 @@ static void on_head(void *data, int status, const struct http_header *headers, s
 static void note_refusal(struct leg *leg, const struct http_header *headers, size_t n_headers);
 static void on_body(void *data, struct slice bytes);
 static void on_end(void *data, const struct upstream_report *report);
+static bool is_not_there(const struct leg *leg);
 static void end_whole(struct leg *leg);
 static void end_stream(struct leg *leg);
 static void log_fault(const struct leg *leg, enum err_category category);
@@ -53,6 +57,20 @@ relay_start(struct request *r)
 void
 relay_start_leg(struct leg *leg, struct pick *pick)
 {
+    struct request *r = leg->request;
+
+    assert(leg->call == NULL && r->step == REQUEST_RELAY && !r->is_flowing);
+    attempt_begin(leg, pick);
+    leg->protocol = pick->protocol;
+    leg->flavor = (enum upstream_flavor)pick->upstream.flavor;
+    leg_open(leg);
+    if (!inlined_wait(leg, pick))
+        relay_send_leg(leg, pick);
+}
+
+void
+relay_send_leg(struct leg *leg, struct pick *pick)
+{
     static const struct upstream_events events = {
         .on_head = on_head, .on_body = on_body, .on_end = on_end};
     struct request *r = leg->request;
@@ -60,10 +78,6 @@ relay_start_leg(struct leg *leg, struct pick *pick)
     struct upstream_request out = {.target = &pick->upstream, .deadline_us = r->deadline_us};
     struct refusal_reason *why = &worker->scratch.why;
 
-    assert(leg->call == NULL && r->step == REQUEST_RELAY && !r->is_flowing);
-    attempt_begin(leg, pick);
-    leg->protocol = pick->protocol;
-    leg_open(leg);
     if (r->record->n_attempts == 1)
         flight_dispatch(r->flight);
     int err = outgoing_build(leg, pick, &out, why);
@@ -88,7 +102,9 @@ fail_unsaid(struct leg *leg, int err, const struct refusal_reason *why)
                                 .is_askers_own = true,
                                 .detail = why->detail,
                                 .param = slice_str(why->param),
-                                .note = SLICE_LIT("cannot be translated for it")};
+                                .note = slice_str(inlined_fault(leg->request)[0] != '\0'
+                                                      ? inlined_fault(leg->request)
+                                                      : "cannot be translated for it")};
 
     leg->may_be_resaid = leg->request->wording == WORDING_FREE;
     leg->request->wording = WORDING_STRAIGHT;
@@ -209,22 +225,43 @@ relay_end_refusal(struct leg *leg)
 {
     struct reply_facts facts = {0};
     int status = leg->attempt->status;
+    char detail[LIMIT_MODEL_NAME + 32];
 
     dialect_of(leg->protocol)
         ->read_error(status, buf_slice(&leg->answer), &leg->stream.scratch, &facts);
-    if (leg->translation != NULL) /* the caller's request has other fields */
+    if (leg->protocol !=
+        leg->request->dialect->protocol) /* the caller's request has other fields */
         facts.error_param = (struct slice){NULL, 0};
     facts.is_error = true;
     retry_hint_body(&leg->hint, buf_slice(&leg->answer));
     leg->retry_after_s = retry_hint_seconds(&leg->hint);
     struct fault fault = fault_of_reply(&facts, ATTEMPT_FAILED);
-    if (fault.category == ERR_CATEGORY_INVALID_REQUEST && translation_may_help(leg)) {
+    const enum translation_wording wording = translation_reword(leg, fault.category);
+    if (wording != (enum translation_wording)leg->request->wording) {
+        fault.category = ERR_CATEGORY_INVALID_REQUEST; /* nobody's fault, whatever was said */
         leg->may_be_resaid = true;
-        leg->request->wording = WORDING_TRANSLATED;
+        leg->request->wording = (uint8_t)wording;
     }
     if (status >= 300 && status <= 399) /* never followed, never relayed */
         fault.category = ERR_CATEGORY_UPSTREAM_ERROR;
+    if (is_not_there(leg)) {
+        snprintf(detail, sizeof(detail), "The model %s on this endpoint",
+                 leg->request->served_model);
+        fault.category = ERR_CATEGORY_NOT_FOUND;
+        fault.is_askers_own = true;
+        fault.detail = detail;
+    }
     relay_fail(leg, &fault);
+}
+
+/* Few have it: no fault of theirs, and of no interest to the operator. Others may. */
+static bool
+is_not_there(const struct leg *leg)
+{
+    unsigned status = leg->attempt->status;
+
+    return dialect_operation_kind(leg->request->facts.operation) != OPERATION_ANSWERS &&
+           (status == 404 || status == 405 || status == 501);
 }
 
 static void
@@ -306,7 +343,7 @@ void
 relay_cancel(struct request *r, enum attempt_outcome outcome, enum err_category category)
 {
     hedge_drop(r);
-    if (r->leg->call != NULL)
+    if (r->leg->call != NULL || (r->inlined != NULL && inlined_is_waiting(r->leg)))
         leg_end(r->leg, outcome, category);
 }
 
@@ -323,7 +360,10 @@ void
 relay_forget_request(struct request *r)
 {
     leg_forget_request(r->leg);
+    if (r->inlined != NULL)
+        inlined_dispose(r);
     buf_fini(&r->ids);
+    buf_fini(&r->own_body);
     r->facts.model = r->http.path = r->http.target = (struct slice){NULL, 0};
     r->http.headers = NULL;
     r->http.n_headers = 0;
@@ -334,5 +374,8 @@ relay_dispose(struct request *r)
 {
     leg_close(r->leg);
     hedge_dispose(r);
+    if (r->inlined != NULL)
+        inlined_dispose(r);
     buf_fini(&r->ids);
+    buf_fini(&r->own_body);
 }

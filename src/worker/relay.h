@@ -24,6 +24,8 @@ void relay_start(struct request *request);
 /* The same on a leg of one's own: no step, no stage. Either may fail at once, and with it, unless
  * another leg goes on, the request: the last thing a function does. */
 void relay_start_leg(struct leg *leg, struct pick *pick);
+/* Its second half, for a leg that had to wait for what it sends (inlined.h). */
+void relay_send_leg(struct leg *leg, struct pick *pick);
 /* The leg has failed: its attempt ends, and the request goes on another way, or ends too. Last
  * thing a function does. */
 void relay_fail(struct leg *leg, const struct fault *fault);

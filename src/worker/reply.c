@@ -7,8 +7,10 @@
 #include "finish.h"
 #include "gone.h"
 #include "leg.h"
+#include "recollect.h"
 #include "relay.h"
 #include "relayos/base/clock.h"
+#include "relayos/codec/embedding.h"
 #include "reply_error.h"
 #include "request.h"
 #include "translation.h"
@@ -21,6 +23,7 @@ static void settle_first(struct request *r);
 static bool take_sendable(struct request *r, bool is_last);
 static void commit_head(struct request *r);
 static void respond(struct request *r, const char *detail);
+static int recode_vectors(struct request *r);
 static int read_translated(struct leg *leg, struct reply_facts *facts);
 static size_t dropped_header(const struct request *r, struct http_header *list);
 static size_t id_headers(const struct request *r, struct http_header *list);
@@ -261,7 +264,26 @@ reply_read_whole(struct leg *leg, struct reply_facts *facts)
     buf_pool_give(&r->worker->bufs, &r->out);
     buf_pool_take(&r->worker->bufs, &r->out, 2 * leg->answer.cap);
     edits_apply(&edits, answer, &r->out);
+    if (r->is_watched)
+        recollect_reply(leg, answer);
+    if (r->facts.operation == OPERATION_EMBEDDING && recode_vectors(r) != 0)
+        return ERR_UPSTREAM_ERROR;
     return r->out.overflow ? ERR_UPSTREAM_ERROR : 0;
+}
+
+/* Some upstreams write them as they please. */
+static int
+recode_vectors(struct request *r)
+{
+    enum embedding_encoding encoding = (enum embedding_encoding)r->facts.encoding;
+    struct buf answer = r->out;
+
+    if (answer.overflow || embedding_is_as_asked(buf_slice(&answer), encoding))
+        return 0;
+    buf_pool_take(&r->worker->bufs, &r->out, EMBEDDING_MAX_GROWTH * answer.cap);
+    int err = embedding_recode(buf_slice(&answer), encoding, &r->out);
+    buf_pool_give(&r->worker->bufs, &answer);
+    return err;
 }
 
 static int
@@ -307,12 +329,19 @@ respond(struct request *r, const char *detail)
     headers[n++] = (struct http_header){SLICE_LIT("content-type"), r->content_type};
     if (r->is_replay)
         headers[n++] = (struct http_header){SLICE_LIT("idempotent-replayed"), SLICE_LIT("true")};
+    if (category == ERR_CATEGORY_NONE && r->is_estimated)
+        headers[n++] =
+            (struct http_header){SLICE_LIT("x-relayos-estimated"), SLICE_LIT("input_tokens")};
     if (category == ERR_CATEGORY_NONE)
         n += dropped_header(r, &headers[n]);
     else
         n += reply_error_retry_header(category, r->retry_after_s, r->retry_after, &headers[n]);
-    if (category == ERR_CATEGORY_METHOD_NOT_ALLOWED)
+    if (category == ERR_CATEGORY_METHOD_NOT_ALLOWED || category == ERR_CATEGORY_UPGRADE_REQUIRED)
         headers[n++] = (struct http_header){SLICE_LIT("allow"), slice_str(detail)};
+    if (category == ERR_CATEGORY_UPGRADE_REQUIRED) {
+        headers[n++] = (struct http_header){SLICE_LIT("connection"), SLICE_LIT("upgrade")};
+        headers[n++] = (struct http_header){SLICE_LIT("upgrade"), SLICE_LIT("HTTP/1.1")};
+    }
     r->is_answered = true;
     exchange_respond(r->exchange, (int)r->status, headers, n, buf_slice(&r->out));
 }

@@ -8,10 +8,13 @@
 #include <stdlib.h>
 
 #include "admit.h"
+#include "count.h"
 #include "finish.h"
 #include "gone.h"
 #include "once.h"
 #include "pick.h"
+#include "query.h"
+#include "recollect.h"
 #include "redact.h"
 #include "relay.h"
 #include "relayos/base/clock.h"
@@ -21,6 +24,7 @@
 
 #include "reply.h"
 #include "reply_error.h"
+#include "translation.h"
 
 #define SPARE_REQUESTS_MAX 256
 
@@ -29,12 +33,15 @@ typedef int step_function(struct request *request, struct refusal_reason *why);
 static struct request *take_spare(struct worker *worker);
 static void give_spare(struct request *r);
 static void dispatch(struct request *r, int find_err);
+static bool wants_socket(const struct request *r);
 static bool asks_model(const struct endpoint *endpoint);
 static const struct dialect *caller_dialect(const struct request *r);
 static bool run_step(struct request *r, enum request_step step, step_function *run);
 static int auth(struct request *r, struct refusal_reason *why);
 static int check_key(struct worker *worker, const struct http_request *http, int64_t now_real_us);
 static int decode(struct request *r, struct refusal_reason *why);
+static int read_body(struct request *r, struct refusal_reason *why);
+static void name_model(struct request *r);
 static int scope(struct request *r, struct refusal_reason *why);
 static void note_choices(struct request *r);
 static int route(struct request *r, struct refusal_reason *why);
@@ -119,7 +126,8 @@ dispatch(struct request *r, int find_err)
     if (!is_open && !run_step(r, REQUEST_AUTH, auth))
         return;
     if (find_err == ERR_METHOD_NOT_ALLOWED) {
-        request_fail(r, find_err, endpoint_allow(r->endpoint), "");
+        request_fail(r, wants_socket(r) ? ERR_UPGRADE_REQUIRED : find_err,
+                     endpoint_allow(r->endpoint), "");
         return;
     }
     if (find_err != 0) {
@@ -129,6 +137,14 @@ dispatch(struct request *r, int find_err)
         return;
     }
     r->endpoint->handler(r);
+}
+
+/* Codex asks for a WebSocket first, and goes on at once without one after a 426 alone: a 405 it
+ * tries seven times, for six seconds. */
+static bool
+wants_socket(const struct request *r)
+{
+    return http_header_count(&r->http, "upgrade") > 0;
 }
 
 static bool
@@ -246,8 +262,37 @@ decode(struct request *r, struct refusal_reason *why)
         return ERR_OVERLOADED;
     if (encoding.len > 0 && !slice_eq_nocase(encoding, SLICE_LIT("identity")))
         return ERR_UNSUPPORTED_ENCODING;
+    if (r->path_rest.len > 0)
+        name_model(r);
+    int err = read_body(r, why);
+    if (err == ERR_UNSUPPORTED_PARAMETER && r->facts.has_references &&
+        (err = recollect_expand(r, why)) == 0)
+        err = read_body(r, why);
+    r->is_watched = r->facts.operation == OPERATION_RESPONSE && recollect_wants_items(r);
+    if (r->facts.is_mixed)
+        r->wording = WORDING_TRANSLATED;
+    return err;
+}
+
+static int
+read_body(struct request *r, struct refusal_reason *why)
+{
     return r->dialect->read_request((enum operation)r->endpoint->operation, r->http.body, &r->facts,
                                     why);
+}
+
+/* What does not decode, or is too long, names no model of ours. */
+static void
+name_model(struct request *r)
+{
+    struct slice model = r->path_rest;
+    char name[LIMIT_MODEL_NAME];
+
+    if (query_decode(model, name, sizeof(name)))
+        model = slice_str(name);
+    buf_init(&r->own_body, r->http.body.len + 6 * model.len + DIALECT_NAME_ROOM);
+    dialect_name_model(r->http.body, model, &r->own_body);
+    r->http.body = buf_slice(&r->own_body);
 }
 
 static int
@@ -360,6 +405,10 @@ request_fail(struct request *r, int err, const char *detail, const char *param)
 
     if (r->is_gone) {
         gone_end(r);
+        return;
+    }
+    if (count_may_estimate(r, category)) {
+        count_estimate(r);
         return;
     }
     /* Once content or a heartbeat is out, or content is about to go out, the status is 200. */

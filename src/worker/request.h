@@ -34,7 +34,7 @@ struct request {
     const struct endpoint *endpoint; /* NULL: a path we do not know */
     const struct dialect *dialect;   /* the caller's */
     struct http_request http;
-    struct slice path_rest;             /* what "{id}" of the path stands for */
+    struct slice path_rest; /* what "{id}" of the path stands for, or the model that it names */
     struct link in_requests, in_unsent; /* while nothing runs, or is sent: durable.c */
     struct timer timer; /* heartbeats of a stream; after its terminal event, the upstream's end */
 
@@ -75,12 +75,14 @@ struct request {
     int64_t prompt_tokens, output_tokens; /* estimate, for what it would cost on each route */
 
     /* Attempts (relay.c). */
-    struct leg *leg;     /* the one whose answer is, or will be, the caller's */
-    struct leg *beside;  /* races it until content (hedge.c); NULL: none */
-    struct leg own_leg;  /* of either, mostly *leg */
-    struct buf ids;      /* opened ids of state kept upstream (state_ids.c) */
-    int64_t deadline_us; /* of all attempts together */
-    int retry_after_s;   /* what is told a caller who fails; 0 = nobody knows */
+    struct leg *leg;         /* the one whose answer is, or will be, the caller's */
+    struct leg *beside;      /* races it until content (hedge.c); NULL: none */
+    struct leg own_leg;      /* of either, mostly *leg */
+    struct buf ids;          /* opened ids of state kept upstream (state_ids.c) */
+    struct buf own_body;     /* the body, where it is not as it came (request.c: decode) */
+    struct inlined *inlined; /* files fetched for it (inlined.c); NULL: mostly there are none */
+    int64_t deadline_us;     /* of all attempts together */
+    int retry_after_s;       /* what is told a caller who fails; 0 = nobody knows */
 
     /* The answer (reply.c). */
     struct buf out, sending;       /* being filled; with the kernel */
@@ -101,6 +103,8 @@ struct request {
     bool is_replay : 1;             /* of another request's answer (once.c) */
     bool is_gone : 1;               /* the caller, and the exchange with it (gone.c) */
     bool is_hedged : 1;             /* a second leg was tried */
+    bool is_watched : 1;            /* some of its answer is remembered (recollect.c) */
+    bool is_estimated : 1;          /* the answer, by nobody's count (count.c) */
 
     /* What is asked. Last: its text is not cleared between two requests. */
     struct request_facts facts;
@@ -112,10 +116,8 @@ void request_start(struct worker *worker, struct exchange *exchange,
 
 /* A head announces a body that is still to come: a good key and a path that takes it? */
 bool request_wants_body(struct worker *worker, const struct http_request *head);
-
 /* It is finished: its memory goes. */
 void request_dispose(struct request *request);
-
 /* At the worker's end. */
 void request_free_spares(struct worker *worker);
 
@@ -125,10 +127,8 @@ void request_free_spares(struct worker *worker);
  */
 void request_fail(struct request *request, int err, const char *detail, const char *param);
 
-/* Admitted, and noted if that is asked for: choose a route and call it. Last thing a function does.
- */
+/* Admitted, and noted where asked for: choose a route and call it. Last thing a function does. */
 void request_call(struct request *request);
-
 /* Handler of the rows that ask a model: the steps from decode on. */
 void request_infer(struct request *request);
 

@@ -21,6 +21,8 @@ state_ids_open(struct request *r, struct slice out[STATE_IDS_MAX], uint32_t *out
 
     assert(r->facts.n_state_ids > 0 && r->facts.n_state_ids <= STATE_IDS_MAX);
     snprintf(why->detail, sizeof(why->detail), "The stored object that this request refers to");
+    if (r->facts.keeps_state) /* clients that know of it begin a thread anew */
+        snprintf(why->param, sizeof(why->param), "thread");
     if (r->ids.cap == 0)
         buf_init(&r->ids, STATE_IDS_MAX * OPENED_MAX * 6);
     buf_clear(&r->ids);
@@ -36,7 +38,7 @@ state_ids_open(struct request *r, struct slice out[STATE_IDS_MAX], uint32_t *out
     }
     for (size_t i = 0; i < r->facts.n_state_ids; i++)
         out[i] = slice_sub(buf_slice(&r->ids), i == 0 ? 0 : end[i - 1], end[i]);
-    why->detail[0] = '\0';
+    why->detail[0] = why->param[0] = '\0';
     return 0;
 }
 

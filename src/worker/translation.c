@@ -5,22 +5,29 @@
  */
 #include "translation.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "inlined.h"
 #include "leg.h"
 #include "pick.h"
+#include "recollect.h"
 #include "relayos/base/mem.h"
 #include "relayos/codec/carrier.h"
+#include "relayos/codec/embedding.h"
 #include "relayos/codec/json_scan.h"
 #include "relayos/codec/translate.h"
+#include "relayos/policy/estimate.h"
 #include "request.h"
 
-#define MAX_RECORDS ((size_t)64 * 1024 * 1024) /* of one request, while it is written */
-#define MAX_GROWTH  4                          /* of a body, in other words */
+#define STRICT_HEADER "relayos-strict" /* of the caller: what is dropped is refused */
+#define MAX_GROWTH    4                /* of a body, in other words */
 #define ALL_PROTOCOLS                                                                              \
     (PROTOCOL_BIT(PROTOCOL_ANTHROPIC_MESSAGES) | PROTOCOL_BIT(PROTOCOL_GEMINI) |                   \
      PROTOCOL_BIT(PROTOCOL_OPENAI_CHAT) | PROTOCOL_BIT(PROTOCOL_OPENAI_RESPONSES))
+#define EMBEDDERS (PROTOCOL_BIT(PROTOCOL_OPENAI_CHAT) | PROTOCOL_BIT(PROTOCOL_GEMINI))
+#define COUNTERS  (ALL_PROTOCOLS & ~PROTOCOL_BIT(PROTOCOL_OPENAI_CHAT)) /* translate_counts() */
 
 struct translation {
     const struct translator *caller, *upstream;
@@ -28,6 +35,8 @@ struct translation {
     struct answer_writer writer;
     enum neutral_part_kind open;
     struct translate_dropped dropped;
+    struct recollection recollection;
+    size_t n_vectors; /* that are due, of embeddings */
 };
 
 /* Where an answer's events go. */
@@ -37,12 +46,23 @@ struct outlet {
     struct reply_facts *facts;
 };
 
+static bool lacks_path(const struct leg *leg);
+static bool blames_state(struct slice error);
+static bool blames_model(struct slice error);
+static bool says_any(struct slice error, const char *const *words, size_t n);
+static bool has_carrier(const struct request_facts *facts);
 static int write_request(struct leg *leg, const struct pick *pick, struct arena *arena,
                          struct refusal_reason *why);
+static int ask_for_vectors(struct leg *leg, struct slice model, struct refusal_reason *why);
+static int ask_for_count(struct leg *leg, struct slice model);
+static int refuse_dropped(const struct leg *leg, struct refusal_reason *why);
 static void cap_tokens(struct neutral_request *request, int64_t cap);
-static bool is_openai(const char *host);
-static bool ends_with(struct slice text, struct slice end);
+static int read_vectors(struct leg *leg, struct slice body, struct buf *out,
+                        struct reply_facts *facts);
+static int read_count(struct leg *leg, struct slice body, struct buf *out,
+                      struct reply_facts *facts);
 static void take(void *ctx, const struct neutral_event *event);
+static void tell(const struct outlet *outlet, const struct neutral_event *event);
 static void note(const struct outlet *outlet, const struct neutral_event *event);
 static bool is_shown(enum neutral_part_kind part);
 static int conclude(struct leg *leg, int err, const struct reply_facts *facts);
@@ -51,18 +71,21 @@ static int64_t n_frames(const struct buf *out, size_t from);
 bool
 translation_can(enum operation operation)
 {
-    return operation == OPERATION_CHAT || operation == OPERATION_RESPONSE ||
-           operation == OPERATION_MESSAGE;
+    return operation == OPERATION_CHAT || operation == OPERATION_COMPLETION ||
+           operation == OPERATION_EMBEDDING || operation == OPERATION_RESPONSE ||
+           operation == OPERATION_MESSAGE || dialect_operation_counts(operation);
 }
 
 /* State that lies upstream, and what only its own protocol has a word for, are not translated. */
 uint32_t
 translation_protocols(const struct request *r)
 {
-    return translation_can(r->facts.operation) && r->facts.n_state_ids == 0 &&
-                   r->wording != WORDING_STRAIGHT
-               ? ALL_PROTOCOLS
-               : PROTOCOL_BIT(r->dialect->protocol);
+    if (!translation_can(r->facts.operation) || r->facts.n_state_ids > 0 ||
+        r->wording == WORDING_STRAIGHT)
+        return PROTOCOL_BIT(r->dialect->protocol);
+    if (r->facts.operation == OPERATION_EMBEDDING)
+        return EMBEDDERS;
+    return dialect_operation_counts(r->facts.operation) ? COUNTERS : ALL_PROTOCOLS;
 }
 
 /* Of several that an upstream speaks, the one that says most comes first. */
@@ -81,15 +104,98 @@ translation_choose(enum protocol caller, uint32_t protocols)
     return caller;
 }
 
-bool
-translation_may_help(const struct leg *leg)
+enum translation_wording
+translation_reword(const struct leg *leg, enum err_category category)
 {
     const struct request *r = leg->request;
+    const enum translation_wording wording = (enum translation_wording)r->wording;
+    const bool is_translated = leg->translation != NULL || wording >= WORDING_TRANSLATED;
+
+    if (!translation_can(r->facts.operation) || r->facts.operation == OPERATION_EMBEDDING ||
+        r->facts.n_state_ids > 0 || r->facts.keeps_state)
+        return wording;
+    if (r->facts.operation == OPERATION_COMPLETION)
+        return !is_translated && lacks_path(leg) ? WORDING_TRANSLATED : wording;
+    if ((category != ERR_CATEGORY_INVALID_REQUEST &&
+         category != ERR_CATEGORY_UNSUPPORTED_PARAMETER) ||
+        wording == WORDING_STRIPPED)
+        return wording;
+    if (!is_translated && (has_carrier(&r->facts) || dialect_has_flat_tool(&r->facts)))
+        return WORDING_TRANSLATED;
+    if (blames_state(buf_slice(&leg->answer)))
+        return WORDING_STRIPPED;
+    return !is_translated && !dialect_operation_counts(r->facts.operation) &&
+                   blames_model(buf_slice(&leg->answer))
+               ? WORDING_TRANSLATED
+               : wording;
+}
+
+/* And not the model, by the codes and words that providers have for that. */
+static bool
+lacks_path(const struct leg *leg)
+{
+    struct slice error = buf_slice(&leg->answer);
+
+    if (leg->attempt->status != 404)
+        return leg->attempt->status == 405;
+    return memmem(error.ptr, error.len, "model_not_found", 15) == NULL &&
+           memmem(error.ptr, error.len, "does not exist", 14) == NULL;
+}
+
+/* In the words of those who know it. */
+static bool
+blames_state(struct slice error)
+{
+    static const char *const words[] = {
+        "`thinking` block",  "`thinking` or `redacted_thinking`",
+        "redacted_thinking", "thinking.signature",
+        "thought_signature", "hought signature",
+        "encrypted_content", "encrypted content",
+    };
+
+    return says_any(error, words, sizeof(words) / sizeof(words[0]));
+}
+
+/* Tools know models by name, and not by ours: what this one does not take they would leave out. */
+static bool
+blames_model(struct slice error)
+{
+    static const char *const words[] = {"nsupported", "not supported", "not support the",
+                                        "deprecated for this model"};
+
+    return says_any(error, words, sizeof(words) / sizeof(words[0]));
+}
+
+static bool
+says_any(struct slice error, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (memmem(error.ptr, error.len, words[i], strlen(words[i])) != NULL)
+            return true;
+    return false;
+}
+
+static bool
+has_carrier(const struct request_facts *facts)
+{
     struct slice mark = SLICE_LIT("\"" CARRIER_MARK);
 
-    return leg->translation == NULL && r->wording != WORDING_TRANSLATED &&
-           translation_can(r->facts.operation) && r->facts.n_state_ids == 0 &&
-           memmem(r->facts.body.ptr, r->facts.body.len, mark.ptr, mark.len) != NULL;
+    return memmem(facts->body.ptr, facts->body.len, mark.ptr, mark.len) != NULL;
+}
+
+bool
+translation_is_needed(const struct leg *leg)
+{
+    const struct request *r = leg->request;
+
+    /* Not all servers that speak chat fetch images: their bytes are put in on the way. */
+    bool may_lack_urls = r->facts.is_unbounded && r->worker->fetcher != NULL &&
+                         r->facts.operation == OPERATION_CHAT &&
+                         leg->protocol == PROTOCOL_OPENAI_CHAT &&
+                         !flavor_takes(leg->flavor, FLAVOR_TAKES_URLS);
+
+    return leg->protocol != r->dialect->protocol || r->wording >= WORDING_TRANSLATED ||
+           may_lack_urls;
 }
 
 /* ---- the request ---- */
@@ -107,10 +213,11 @@ translation_begin(struct leg *leg, const struct pick *pick, struct refusal_reaso
     t->upstream = translator_of(leg->protocol);
     answer_reader_init(&t->reader, leg->protocol);
     answer_writer_init(&t->writer, r->dialect->protocol, &leg->stream.context);
+    recollect_init(&t->recollection);
     buf_fini(&leg->body);
     buf_init(&leg->body, MAX_GROWTH * (size_t)r->worker->conf->max_body_bytes);
 
-    arena_init(&arena, MAX_RECORDS);
+    arena_init(&arena, TRANSLATION_MAX_RECORDS);
     int err = write_request(leg, pick, &arena, why);
     if (err == 0 && (arena.is_full || leg->body.overflow))
         err = ERR_REQUEST_TOO_LARGE;
@@ -124,22 +231,75 @@ write_request(struct leg *leg, const struct pick *pick, struct arena *arena,
 {
     struct request *r = leg->request;
     struct translation *t = leg->translation;
-    struct slice model = slice_str(pick->route.upstream_model);
     const struct translate_target target = {
-        .model = model,
-        .capability = capability_of(model),
+        .model = slice_str(pick->route.upstream_model),
+        .capability = &pick->route.capability,
         .max_output_tokens = r->worker->scratch.model.max_output_tokens,
-        .is_openai = is_openai(pick->upstream.host),
+        .flavor = (enum upstream_flavor)pick->upstream.flavor,
+        .cache_prompts = pick->upstream.cache_prompts,
     };
     struct neutral_request request;
 
+    if (r->facts.operation == OPERATION_EMBEDDING)
+        return ask_for_vectors(leg, target.model, why);
     int err = t->caller->read_request(r->facts.operation, r->facts.body, arena, &request, why);
     if (err != 0 || arena->is_full)
         return err;
+    recollect_insert(r, &t->recollection, &request, arena);
     carrier_open(&request, r->worker->seal, r->owner_hash, arena);
+    if (r->wording == WORDING_STRIPPED)
+        carrier_strip(&request);
+    err = inlined_apply(leg, &request, arena, why);
+    if (err != 0)
+        return err;
     cap_tokens(&request, r->facts.cap_tokens);
     answer_writer_expect(&t->writer, &request);
-    return t->upstream->write_request(&request, &target, arena, &leg->body, &t->dropped, why);
+    err = translate_fit(&request, leg->protocol, target.capability, &t->dropped, why);
+    if (err == 0)
+        err = t->upstream->write_request(&request, &target, arena, &leg->body, &t->dropped, why);
+    if (err == 0)
+        err = refuse_dropped(leg, why);
+    return err == 0 && dialect_operation_counts(r->facts.operation)
+               ? ask_for_count(leg, target.model)
+               : err;
+}
+
+static int
+ask_for_vectors(struct leg *leg, struct slice model, struct refusal_reason *why)
+{
+    struct translation *t = leg->translation;
+    struct embedding_question question = {.body = leg->request->facts.body, .model = model};
+
+    int err = embedding_gemini_request(&question, &leg->body, &t->dropped, why);
+    t->n_vectors = question.n_texts;
+    return err != 0 ? err : refuse_dropped(leg, why);
+}
+
+static int
+ask_for_count(struct leg *leg, struct slice model)
+{
+    struct buf request = leg->body;
+    int err = ERR_REQUEST_TOO_LARGE;
+
+    buf_init(&leg->body, request.cap);
+    if (!request.overflow)
+        err = translate_count_request(leg->protocol, model, buf_slice(&request), &leg->body);
+    buf_fini(&request);
+    return err;
+}
+
+/* What is dropped is told with the answer, or is the answer for those who want all or nothing. */
+static int
+refuse_dropped(const struct leg *leg, struct refusal_reason *why)
+{
+    const struct translate_dropped *dropped = &leg->translation->dropped;
+
+    if (dropped->len == 0 ||
+        !slice_eq_str(http_header_find(&leg->request->http, STRICT_HEADER), "1"))
+        return 0;
+    snprintf(why->detail, sizeof(why->detail), "%.*s", (int)dropped->len, dropped->names);
+    snprintf(why->param, sizeof(why->param), "%.*s", (int)strcspn(why->detail, ","), why->detail);
+    return ERR_UNSUPPORTED_PARAMETER;
 }
 
 static void
@@ -147,23 +307,6 @@ cap_tokens(struct neutral_request *request, int64_t cap)
 {
     if (cap > 0 && (request->max_tokens == 0 || request->max_tokens > cap))
         request->max_tokens = cap;
-}
-
-/* Whose newest fields a compatible server may not know. */
-static bool
-is_openai(const char *host)
-{
-    struct slice name = slice_str(host);
-
-    return slice_eq_str(name, "api.openai.com") || ends_with(name, SLICE_LIT(".api.openai.com")) ||
-           ends_with(name, SLICE_LIT(".openai.azure.com")) ||
-           ends_with(name, SLICE_LIT(".services.ai.azure.com"));
-}
-
-static bool
-ends_with(struct slice text, struct slice end)
-{
-    return text.len >= end.len && slice_eq(slice_sub(text, text.len - end.len, text.len), end);
 }
 
 void
@@ -176,6 +319,7 @@ translation_end(struct leg *leg)
     leg->translation = NULL;
     answer_reader_fini(&t->reader);
     answer_writer_fini(&t->writer);
+    recollect_fini(&t->recollection);
     free(t);
 }
 
@@ -224,10 +368,47 @@ translation_read_reply(struct leg *leg, struct slice body, struct buf *out,
     struct translation *t = leg->translation;
     struct outlet outlet = {leg, out, facts};
 
+    if (dialect_operation_counts(leg->request->facts.operation))
+        return read_count(leg, body, out, facts);
+    if (leg->request->facts.operation == OPERATION_EMBEDDING)
+        return read_vectors(leg, body, out, facts);
     int err = t->upstream->read_reply(&t->reader, body, take, &outlet);
     if (err == 0 && !facts->is_error && !facts->is_terminal)
         err = ERR_UPSTREAM_ERROR;
     return conclude(leg, err, facts);
+}
+
+static int
+read_vectors(struct leg *leg, struct slice body, struct buf *out, struct reply_facts *facts)
+{
+    const struct request_facts *asked = &leg->request->facts;
+    const struct embedding_answer answer = {
+        .model = leg->stream.context.public_model,
+        .encoding = (enum embedding_encoding)asked->encoding,
+        .n_texts = leg->translation->n_vectors,
+        .prompt_tokens = estimate_output_tokens(leg->request->record->body_bytes),
+    };
+
+    if (embedding_gemini_reply(body, &answer, out, &leg->stream.usage) != 0)
+        return ERR_UPSTREAM_ERROR;
+    facts->has_usage = leg->stream.usage.is_reported;
+    leg->request->is_estimated = !facts->has_usage;
+    facts->is_content = facts->is_terminal = true;
+    return conclude(leg, 0, facts);
+}
+
+/* It is the answer, not what it took. */
+static int
+read_count(struct leg *leg, struct slice body, struct buf *out, struct reply_facts *facts)
+{
+    int64_t tokens;
+
+    if (translate_count_read(leg->protocol, body, &tokens) != 0)
+        return ERR_UPSTREAM_ERROR;
+    translate_count_write(leg->request->dialect->protocol, tokens, out);
+    leg->stream.usage.is_reported = true;
+    facts->is_content = facts->is_terminal = true;
+    return conclude(leg, 0, facts);
 }
 
 void
@@ -249,8 +430,24 @@ take(void *ctx, const struct neutral_event *event)
     struct translation *t = outlet->leg->translation;
 
     note(outlet, event);
+    recollect_note(outlet->leg, &t->recollection, event);
     if (event->kind != NEUTRAL_ERROR)
-        t->caller->write_event(&t->writer, event, outlet->out);
+        tell(outlet, event);
+}
+
+/* What the writer has finished of a Responses answer stands in its items. */
+static void
+tell(const struct outlet *outlet, const struct neutral_event *event)
+{
+    struct request *r = outlet->leg->request;
+    struct translation *t = outlet->leg->translation;
+    const struct buf *items = &t->writer.items;
+    size_t before = items->len;
+
+    t->caller->write_event(&t->writer, event, outlet->out);
+    if (r->is_watched && r->facts.operation == OPERATION_RESPONSE && items->len > before &&
+        !items->overflow)
+        recollect_item(r, slice_sub(buf_slice(items), before + (before > 0), items->len));
 }
 
 static void

@@ -51,7 +51,7 @@ verdict_of(const struct request *r, const struct verdict *v)
 
     /* Many have no counter of tokens, and it has rate limits of its own: good or bad, what it says
      * tells nothing of answers, and costs whoever asks for it nothing. */
-    if (r->facts.operation == OPERATION_COUNT_TOKENS && attempt->status != 0)
+    if (dialect_operation_counts(r->facts.operation) && attempt->status != 0)
         return HEALTH_NEUTRAL;
     if (attempt->outcome == ATTEMPT_OK)
         return HEALTH_OK;
@@ -91,7 +91,7 @@ may_be_outage(const struct request *r, const struct verdict *v)
 {
     const struct flight_attempt *attempt = v->attempt;
 
-    if (attempt->outcome == ATTEMPT_CANCELLED || r->facts.operation == OPERATION_COUNT_TOKENS)
+    if (attempt->outcome == ATTEMPT_CANCELLED || dialect_operation_counts(r->facts.operation))
         return false;
     if (verdict_is_refusal(attempt))
         return !is_of_credential(v) && pick_has_other(r, v->health_row);
@@ -182,7 +182,7 @@ report_credential(struct request *r, const struct verdict *v)
     } else if (is_of_credential(v)) {
         refuse_credential(r, v);
     } else if (attempt->category == ERR_CATEGORY_UPSTREAM_RATE_LIMITED && !v->is_askers_own &&
-               r->facts.operation != OPERATION_COUNT_TOKENS) {
+               !dialect_operation_counts(r->facts.operation)) {
         /* Providers count by model: it may be used for others meanwhile. */
         (void)health_cool(worker->segment, v->health_row, v->n_credential, v->retry_after_s,
                           worker_settings(worker), attempt->end_us);

@@ -13,6 +13,7 @@
 #include "cut.h"
 #include "drain.h"
 #include "hedge.h"
+#include "inlined.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/hash.h"
@@ -99,6 +100,7 @@ set_up(struct worker *w, const struct heritage *heritage, struct errmsg *why)
     w->desk = flight_desk_open(w->segment, w->slot);
     w->loop = loop_new();
     w->upstream_pool = upstream_pool_new(w->loop);
+    inlined_open(w);
     loop_on_turn(w->loop, on_turn, w);
     share_init(&w->share, most_requests(w));
     if (!shed_open(w)) {
@@ -175,6 +177,7 @@ tear_down(struct worker *w)
     publish(w);
     server_free(&w->server);
     upstream_pool_free(&w->upstream_pool);
+    inlined_close(w);
     flight_desk_close(&w->desk);
     timer_unset(w->loop, &w->heartbeat);
     timer_unset(w->loop, &w->look);

@@ -64,6 +64,8 @@ struct worker {
     struct loop *loop;
     struct server *server;
     struct upstream_pool *upstream_pool;
+    struct fetcher *fetcher;  /* NULL: switched off (inlined.c) */
+    struct share fetch_share; /* what runs of it, by key */
     struct flight_desk *desk;
     struct hash_hmac *pepper;
     struct seal *seal;

@@ -7,6 +7,8 @@ import random
 import socket
 import threading
 
+from stage import TRANSLATED
+
 HEAD = ("POST {path} HTTP/1.1\r\nHost: chaos\r\nAuthorization: Bearer {key}\r\n"
         "Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n"
         "{more}\r\n")
@@ -19,7 +21,7 @@ def chat(model, text, is_stream):
 
 def response(model, text, is_stream):
     return "/v1/responses", {"model": model, "stream": is_stream, "max_output_tokens": 64,
-                             "store": False, "input": text}
+                             "store": len(text) % 2 == 0, "input": text}
 
 
 def message(model, text, is_stream):
@@ -74,7 +76,8 @@ class Load:
     def run(self, rng):
         while not self.is_over.is_set():
             kind = rng.randrange(3)
-            model = rng.choices(("paid", "routed", "flat" if kind != 2 else "paid"), (3, 3, 4))[0]
+            model = rng.choices(("paid", "routed", "flat" if kind != 2 else "paid", rng.choice(TRANSLATED)),
+                                (2, 3, 3, 4))[0]
             is_stream = rng.random() < 0.6
             text = "x" * rng.randrange(1, 200)
             if is_stream and rng.random() < 0.3:

@@ -8,6 +8,7 @@ import ctypes
 import json
 import mmap
 import os
+import random
 import re
 import shutil
 import signal
@@ -36,28 +37,43 @@ health: {{{health}}}
 failover: {{retry_percent: 100}}
 hedge: {{percent: 20, min_delay: 20ms}}
 upstreams:
-  mock: {{url: "http://127.0.0.1:{mock_port}/v1", protocols: [openai_chat, openai_responses], auth: mock}}
-  mock-a: {{url: "http://127.0.0.1:{mock_port}/v1", protocols: [anthropic_messages], auth: mock}}
-  brief: {{url: "http://127.0.0.1:{mock_port}/v1", protocols: [openai_chat, openai_responses], auth: mock,
+  mock: {{url: "http://127.0.0.1:{mock_port}/v1", protocols: {all}, auth: mock}}
+  brief: {{url: "http://127.0.0.1:{mock_port}/v1", protocols: {all}, auth: mock,
           first_byte_timeout: 300ms, idle_timeout: 300ms}}
-  brief-a: {{url: "http://127.0.0.1:{mock_port}/v1", protocols: [anthropic_messages], auth: mock,
-            first_byte_timeout: 300ms, idle_timeout: 300ms}}
   east: {{url: "http://127.0.0.1:{mock_port}/east/v1", auth: mock, protocols: {all}}}
   west: {{url: "http://127.0.0.1:{mock_port}/west/v1", auth: mock, protocols: {all}}}
+  chat: {{url: "http://127.0.0.1:{mock_port}/chat/v1", auth: mock, protocols: openai_chat}}
+  responses: {{url: "http://127.0.0.1:{mock_port}/responses/v1", auth: mock, protocols: openai_responses}}
+  messages: {{url: "http://127.0.0.1:{mock_port}/messages/v1", auth: mock, protocols: anthropic_messages}}
+  gemini: {{url: "http://127.0.0.1:{mock_port}/gemini/v1beta", auth: mock, protocols: gemini}}
 models:
   paid: {{price: {{input: 2.00, cache_read: 0.50, output: 8.00}}, context_tokens: 100000,
-         routes: [{{upstream: mock, model: gpt-4.1-mini}}, {{upstream: mock-a, model: claude-sonnet-4}}]}}
+         routes: [{{upstream: mock, model: gpt-4.1-mini}}]}}
   brief: {{price: {{input: 2.00, cache_read: 0.50, output: 8.00}}, context_tokens: 100000,
-          routes: [{{upstream: brief, model: gpt-4.1-mini}}, {{upstream: brief-a, model: claude-sonnet-4}}]}}
+          routes: [{{upstream: brief, model: gpt-4.1-mini}}]}}
   routed: {{price: {{input: 2.00, cache_read: 0.50, output: 8.00}}, context_tokens: 100000,
            routes: [{{upstream: east, model: gpt-4.1-mini, cost: {{input: 1.00, output: 4.00}}}},
                     {{upstream: west, model: gpt-4.1-mini, cost: {{input: 1.00, output: 4.00}}}}]}}
   flat: {{price: {{input: 0, output: 0, request: 0.01}}, context_tokens: 100000,
          routes: [{{upstream: mock, model: gpt-4.1-mini}}]}}
+{translated}
 """
+# Each over a protocol of its own, and over the next one when that fails: most clients speak another.
+SPOKEN = {"chat": "gpt-4.1-mini", "messages": "claude-sonnet-4", "responses": "gpt-4.1-mini",
+          "gemini": "gemini-2.5-pro"}
+TRANSLATED = [f"over-{name}" for name in SPOKEN]
 # What becomes of calls to the routes of `routed`: failures, and answers so late that they get company.
-FATES = "/east/ status=500,percent=10\n/west/ reset,percent=4\n/ token=150,percent=4\n"
+FATES = ("/east/ status=500,percent=10\n/west/ reset,percent=4\n/chat/ status=500,percent=10\n"
+         "/gemini/ error-event,percent=5\n/messages/ reset,percent=5\n/ token=150,percent=4\n")
 BROKEN = "breaker_failures: 2, open_time: 100ms, open_time_max: 500ms"  # health: routes go out, and heal
+
+
+def translated_models():
+    names = list(SPOKEN)
+    for name, following in zip(names, names[1:] + names[:1]):
+        yield (f"  over-{name}: {{price: {{input: 2.00, cache_read: 0.50, output: 8.00}}, context_tokens: 100000,"
+               f" routes: [{{upstream: {name}, model: {SPOKEN[name]}}},"
+               f" {{upstream: {following}, model: {SPOKEN[following]}, tier: 1}}]}}")
 
 
 class StageError(Exception):
@@ -80,6 +96,7 @@ class Stage:
     def config(self, settings, ledger, health):
         return CONFIG.format(health=health, all="[openai_chat, openai_responses, anthropic_messages]",
                              port=self.port, mock_port=self.mock_port, dir=self.dir,
+                             translated="\n".join(translated_models()),
                              instance=f"chaos{os.getpid()}", settings=settings,
                              ledger=f", {ledger}" if ledger else "")
 
@@ -214,9 +231,12 @@ class Stage:
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """None that the kernel would give to somebody's connection while nobody listens there."""
+    while True:
+        port = random.randrange(10000, 30000)
+        with contextlib.suppress(OSError), socket.socket() as s:
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def accepts(port):

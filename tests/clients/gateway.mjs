@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 //
 // A gateway for one test file, started by the launcher; see launcher.c.
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { after, before } from "node:test";
@@ -40,6 +41,22 @@ export function startGateway(rules = "") {
         if (status !== 0) throw new Error(`relayosd ended with ${status}`);
     });
     return gateway;
+}
+
+// Every call that the mock has got is in the list, whole, at the first try, for what was reported.
+export async function expectCharged(gateway) {
+    const { requests: total } = await gateway.mock();
+    const { requests } = await gateway.ctl("request list --limit 1000");
+    assert.ok(total > 0);
+    assert.equal(requests.length, total);
+    for (const request of requests) {
+        const told = JSON.stringify(request);
+        assert.equal(request.status, 200, told);
+        assert.equal(request.category, "none", told);
+        assert.equal(request.provenance, "reported", told);
+        assert.equal(request.n_attempts, 1, told);
+        assert.ok(request.charge_nusd > 0, told);
+    }
 }
 
 // What each tool schema in these tests looks like, and what the mock answers to it.

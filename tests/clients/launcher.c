@@ -26,9 +26,10 @@ static const char upstreams[] =
                 NATIVE_UPSTREAM("native-responses", "openai/v1", "openai_responses");
 static const char models[] =
     ROUTES_MODEL NATIVE_MODEL("anthropic", "claude-sonnet-4", "native-messages")
-        NATIVE_MODEL("google", "gemini-2.5-pro", "native-gemini")
-            NATIVE_MODEL("openai", "gpt-4.1-mini", "native-chat")
-                NATIVE_MODEL("openai", "gpt-5-mini", "native-responses");
+        NATIVE_MODEL("anthropic", "claude-sonnet-4-5", "native-messages")
+            NATIVE_MODEL("google", "gemini-2.5-pro", "native-gemini")
+                NATIVE_MODEL("openai", "gpt-4.1-mini", "native-chat")
+                    NATIVE_MODEL("openai", "gpt-5-mini", "native-responses");
 
 int
 main(void)

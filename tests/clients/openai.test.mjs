@@ -151,6 +151,7 @@ test("models are listed and shown", async () => {
     for await (const model of client().models.list()) names.push(model.id);
     assert.deepEqual(names.sort(), [
         "anthropic/claude-sonnet-4",
+        "anthropic/claude-sonnet-4-5",
         "claude-sonnet-4",
         "flat",
         "gemini-2.5-pro",

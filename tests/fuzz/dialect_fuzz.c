@@ -8,6 +8,7 @@
 
 #include "relayos/codec/dialect.h"
 #include "relayos/codec/json_scan.h"
+#include "relayos/codec/remembered.h"
 #include "relayos/codec/retry_hint.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
@@ -15,6 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 static void check_turns(const struct request_facts *facts, struct slice text);
 static void try_hint(struct slice text);
 static void try_request(enum operation operation, struct slice text);
+static void try_references(enum operation operation, struct slice text);
+static void try_open(struct slice text);
 static void try_reply(const struct reply_context *context, struct slice text);
 static void try_error(enum operation operation, struct slice text);
 static void try_stream(const struct reply_context *context, struct slice text);
@@ -77,8 +80,12 @@ try_request(enum operation operation, struct slice text)
     if (err != 0) {
         assert(err == ERR_INVALID_REQUEST || err == ERR_NOT_FOUND ||
                err == ERR_UNSUPPORTED_PARAMETER);
+        if (facts.has_references)
+            try_references(operation, text);
         return;
     }
+    if (operation == OPERATION_CHAT)
+        try_open(text);
     assert(facts.model.len > 0 && facts.model.len < LIMIT_MODEL_NAME);
     assert(facts.n_choices >= 1 && facts.n_choices <= 128 * 2048);
     assert(facts.max_tokens >= 0 && facts.max_tokens <= INT32_MAX);
@@ -90,6 +97,62 @@ try_request(enum operation operation, struct slice text)
     assert(out.len == edits_length(&edits, text));
     check_model(buf_slice(&out), "upstream", true);
     buf_fini(&scratch);
+    buf_fini(&out);
+}
+
+static bool
+find_item(void *ctx, struct slice id, struct buf *out)
+{
+    (void)ctx;
+    if (id.len == 1)
+        return false;
+    buf_append_str(out, id.len % 2 == 0 ? "{\"id\":\"fc\",\"type\":\"function_call\"}"
+                                        : "{\"type\":\"reasoning\",\"id\":\"rs\"}");
+    return true;
+}
+
+/* What is put in is not refused again, and what cannot be is refused for what it is. */
+static void
+try_references(enum operation operation, struct slice text)
+{
+    const struct remembered memory = {.find = find_item, .max = 4096};
+    struct request_facts facts;
+    struct refusal_reason why;
+    struct json_error error;
+    enum json_type type;
+    struct buf out;
+
+    buf_init(&out, 1 << 24);
+    int err = dialect_expand_references(text, &memory, &out, &why);
+    assert(err == 0 || err == ERR_INVALID_REQUEST);
+    if (err == 0) {
+        assert(json_scan_value(buf_slice(&out), &type, &error) == 0);
+        err = dialect_for(operation)->read_request(operation, buf_slice(&out), &facts, &why);
+        assert(err == 0 || err == ERR_INVALID_REQUEST || err == ERR_NOT_FOUND ||
+               err == ERR_UNSUPPORTED_PARAMETER);
+    }
+    buf_fini(&out);
+}
+
+static bool
+find_thought(void *ctx, struct slice id, struct buf *out)
+{
+    (void)ctx;
+    buf_append_str(out, id.len % 2 == 0 ? "relay1.txt.a\nrelay1.txt.\\n\n" : "relay1.gem.b\n");
+    return true;
+}
+
+static void
+try_open(struct slice text)
+{
+    const struct remembered memory = {.find = find_thought, .max = 4096};
+    struct json_error error;
+    enum json_type type;
+    struct buf out;
+
+    buf_init(&out, 1 << 24);
+    remembered_open(text, "reasoning_content", &memory, &out);
+    assert(json_scan_value(buf_slice(&out), &type, &error) == 0);
     buf_fini(&out);
 }
 

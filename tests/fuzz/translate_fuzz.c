@@ -11,6 +11,7 @@
 #include "relayos/codec/json_scan.h"
 #include "relayos/codec/sse.h"
 #include "relayos/codec/translate.h"
+#include "relayos/policy/estimate_prompt.h"
 
 enum { N_PROTOCOLS = PROTOCOL_GEMINI + 1, CAP = 1 << 24 };
 
@@ -28,6 +29,7 @@ static void try_request(enum operation operation, struct slice text);
 static void check_request(const struct neutral_request *request);
 static void try_target(const struct neutral_request *request, enum protocol upstream,
                        struct arena *arena);
+static void try_count(enum protocol upstream, struct slice model, struct slice written);
 static void try_answers(enum operation operation, enum protocol upstream, struct slice text);
 static void begin(struct answer *answer, enum operation operation, bool is_stream);
 static void end(struct answer *answer);
@@ -55,6 +57,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         for (int upstream = 0; upstream < N_PROTOCOLS; upstream++)
             try_answers(operations[i], (enum protocol)upstream, text);
     }
+    try_request(OPERATION_COMPLETION, text);
     return 0;
 }
 
@@ -76,8 +79,11 @@ try_request(enum operation operation, struct slice text)
     if (err == 0) {
         carrier_open(&request, NULL, 0, &arena);
         check_request(&request);
+        assert(estimate_prompt_tokens(&request) > 0); /* each turn is a few, at least */
         for (int upstream = 0; upstream < N_PROTOCOLS; upstream++)
             try_target(&request, (enum protocol)upstream, &arena);
+        carrier_strip(&request);
+        try_target(&request, PROTOCOL_ANTHROPIC_MESSAGES, &arena);
     } else {
         assert(err == ERR_INVALID_REQUEST || err == ERR_UNSUPPORTED_PARAMETER);
         assert(why.detail[0] != '\0');
@@ -123,16 +129,36 @@ try_target(const struct neutral_request *request, enum protocol upstream, struct
             .model = slice_str(models[i]),
             .capability = capability_of(slice_str(models[i])),
             .max_output_tokens = 1000,
-            .is_openai = i < 2,
+            .flavor = (enum upstream_flavor)(i % 5),
         };
         const int err =
             translator_of(upstream)->write_request(request, &target, arena, &out, &dropped, &why);
 
-        if (err == 0 && !arena->is_full && !out.overflow)
+        if (err == 0 && !arena->is_full && !out.overflow) {
             check_json(buf_slice(&out));
+            try_count(upstream, target.model, buf_slice(&out));
+        }
         assert(err == 0 || err == ERR_UNSUPPORTED_PARAMETER || err == ERR_INVALID_REQUEST);
         buf_clear(&out);
     }
+    buf_fini(&out);
+}
+
+/* The written request as a counter takes it, and back: no number is in it. */
+static void
+try_count(enum protocol upstream, struct slice model, struct slice written)
+{
+    struct buf out;
+    int64_t tokens;
+
+    if (!translate_counts(upstream))
+        return;
+    buf_init(&out, CAP);
+    int err = translate_count_request(upstream, model, written, &out);
+    assert(err == 0 || err == ERR_INVALID_REQUEST);
+    if (err == 0 && !out.overflow && upstream != PROTOCOL_GEMINI) /* it lies one deeper there */
+        check_json(buf_slice(&out));
+    assert(translate_count_read(upstream, buf_slice(&out), &tokens) != 0);
     buf_fini(&out);
 }
 

@@ -47,7 +47,7 @@ Test(endpoints, each_answers_under_the_public_name_and_leaks_nothing, .timeout =
         cr_assert_eq(reply->status, 200, "%s: %d %s", call->name, reply->status, reply->body);
         http_header(reply, "content-type", type, sizeof type);
         cr_expect(strncmp(type, "application/json", 16) == 0, "%s: %s", call->name, type);
-        if (call->operation != OPERATION_COUNT_TOKENS)
+        if (dialect_operation_kind(call->operation) == OPERATION_ANSWERS)
             cr_expect_str_eq(json_text(body, "model"), call->model, "%s", call->name);
         if (call->text_path[0] != '\0')
             cr_expect_str_eq(json_text(body, call->text_path), "You said: hello there");
@@ -103,6 +103,46 @@ Test(endpoints, each_streams_to_its_own_end_and_leaks_nothing, .timeout = 120)
             check_stream(gateway, call, key);
     }
     books_check(gateway);
+    cr_expect_eq(gateway_stop(&gateway), 0);
+    free(key);
+}
+
+/* Codex goes on without one at once after this status, and after no other. */
+Test(endpoints, a_websocket_is_refused_in_a_way_that_ends_the_asking, .timeout = 60)
+{
+    static const char upgrade[] = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+                                  "Sec-WebSocket-Version: 13\r\n"
+                                  "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+    struct gateway *gateway = gateway_start(NULL);
+    char *key = gateway_key(gateway, ""), value[64];
+    const struct call *call = call_of(OPERATION_RESPONSE);
+    int fd = http_connect(gateway->port);
+
+    cr_assert(http_request(fd, call->path, key, upgrade, NULL));
+    struct http_reply *reply = http_read(fd);
+
+    cr_expect_eq(reply->status, 426, "%s", reply->head);
+    cr_expect(http_header(reply, "allow", value, sizeof value) && strcmp(value, "POST") == 0);
+    cr_expect(http_header(reply, "upgrade", value, sizeof value) && strcmp(value, "HTTP/1.1") == 0);
+    http_reply_free(&reply);
+
+    /* The connection is what it was. */
+    char *body = call_body(call, NULL, false, "hello there");
+
+    cr_assert(http_request(fd, call->path, key, NULL, body));
+    reply = http_read(fd);
+    cr_expect_eq(reply->status, 200, "%s", reply->body);
+    http_reply_free(&reply);
+    http_close(fd, false);
+    free(body);
+
+    /* Nobody learns of a path without a key, and one that is not there stays so. */
+    reply = http_call(gateway->port, call->path, "sk-prod-nonsense", upgrade, NULL);
+    cr_expect_eq(reply->status, 401);
+    http_reply_free(&reply);
+    reply = http_call(gateway->port, "/v1/realtime", key, upgrade, NULL);
+    cr_expect_eq(reply->status, 404);
+    http_reply_free(&reply);
     cr_expect_eq(gateway_stop(&gateway), 0);
     free(key);
 }

@@ -40,6 +40,7 @@ static const struct trigger triggers[] = {
     {ERR_CATEGORY_NOT_FOUND, .body = "{\"model\":\"no-such-model\",\"max_tokens\":5,\"messages\":"
                                      "[{\"role\":\"user\",\"content\":\"hi\"}]}"},
     {ERR_CATEGORY_METHOD_NOT_ALLOWED, .body = NULL},
+    {ERR_CATEGORY_UPGRADE_REQUIRED, .headers = "Connection: Upgrade\r\nUpgrade: websocket\r\n"},
     {ERR_CATEGORY_UNSUPPORTED_ENCODING, .text = "hi", .headers = "Content-Encoding: gzip\r\n"},
     {ERR_CATEGORY_QUOTA_EXCEEDED, .text = "hi", .key_options = "--quota 0.000001usd"},
     {ERR_CATEGORY_RATE_LIMITED, .text = "hi", .key_options = "--rpm 1", .n_before = 1},
@@ -82,6 +83,7 @@ static const struct {
     {ERR_CATEGORY_IDEMPOTENCY_CONFLICT, "idempotency"},
     {ERR_CATEGORY_IN_PROGRESS, "idempotency"},
     {ERR_CATEGORY_IDEMPOTENCY_FINISHED, "idempotency"},
+    {ERR_CATEGORY_INVALID_URL, "fetch"},
     {ERR_CATEGORY_CLIENT_CLOSED, "disconnect: nobody is there to read it"},
     {ERR_CATEGORY_INTERNAL, "nothing that we know of provokes it"},
 };

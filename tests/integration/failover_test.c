@@ -55,7 +55,7 @@ static const struct trouble troubles[] = {
     {"error-event", STREAM, ERR_CATEGORY_UPSTREAM_ERROR, .is_slow = false},
     {"status=500", BOTH, ERR_CATEGORY_UPSTREAM_ERROR, .is_slow = false},
     {"status=502,html", BOTH, ERR_CATEGORY_UPSTREAM_ERROR, .is_slow = false},
-    {"status=404", BOTH, ERR_CATEGORY_UPSTREAM_UNAVAILABLE, .is_slow = false},
+    {"status=404,code=model_not_found", BOTH, ERR_CATEGORY_UPSTREAM_UNAVAILABLE, .is_slow = false},
     {"status=504", BOTH, ERR_CATEGORY_UPSTREAM_TIMEOUT, .is_slow = false},
     {"status=503", BOTH, ERR_CATEGORY_OVERLOADED, .is_slow = false},
     {"status=529", BOTH, ERR_CATEGORY_OVERLOADED, .is_slow = false},
@@ -138,6 +138,15 @@ Test(failover, whatever_goes_wrong_before_content_the_next_route_answers, .timeo
     free(key);
 }
 
+/* What is counted is estimated then; few have compaction: who says 404 to it is without it. */
+static bool
+is_told_otherwise(const struct trouble *trouble, const struct call *call)
+{
+    return dialect_operation_counts(call->operation) ||
+           (call->operation == OPERATION_COMPACTION &&
+            strncmp(trouble->fault, "status=404", 10) == 0);
+}
+
 /* In a stream the head may be gone, with heartbeats: then it ends in the protocol's error. */
 static void
 expect_error(const struct call *call, const struct trouble *trouble, bool is_stream,
@@ -177,7 +186,7 @@ Test(failover, when_no_route_is_left_the_caller_gets_the_status_of_its_protocol,
         snprintf(rules, sizeof rules, "* %s", troubles[i].fault);
         gateway_mock_control(gateway, 0, rules);
         for (size_t n = 0; (call = call_at(n / 2)) != NULL; n++) {
-            if (!is_in(&troubles[i], call, n % 2 == 1) ||
+            if (!is_in(&troubles[i], call, n % 2 == 1) || is_told_otherwise(&troubles[i], call) ||
                 (troubles[i].is_slow && call->operation != OPERATION_CHAT))
                 continue;
             gateway_mock_reset(gateway);
@@ -203,6 +212,15 @@ Test(failover, when_no_route_is_left_the_caller_gets_the_status_of_its_protocol,
     free(key);
 }
 
+/* In other words, without what the model does not take: by the same route. (The mock's Anthropic
+ * gives no code.) */
+static int
+is_said_again(const struct call *call, const char *fault)
+{
+    return strstr(fault, "unsupported") != NULL &&
+           (call->operation == OPERATION_CHAT || call->operation == OPERATION_RESPONSE);
+}
+
 Test(failover, what_the_caller_has_done_is_tried_once_and_ejects_nothing, .timeout = 120)
 {
     static const char *const faults[] = {"status=400",
@@ -225,7 +243,7 @@ Test(failover, what_the_caller_has_done_is_tried_once_and_ejects_nothing, .timeo
             struct http_reply *reply =
                 call_model(gateway, call, key, "routed", n % 2 == 1 && call->can_stream, "hi");
 
-            n_calls++;
+            n_calls += 1 + is_said_again(call, faults[i]);
             cr_expect(reply->status >= 400 && reply->status < 500, "%s %s: %d", call->name,
                       faults[i], reply->status);
             cr_expect_eq(http_header_count(reply, "x-should-retry"), 1, "%s", faults[i]);

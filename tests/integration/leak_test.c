@@ -13,6 +13,7 @@
 
 #include "books.h"
 #include "calls.h"
+#include "faults.h"
 #include "gateway.h"
 #include "http.h"
 #include "json.h"
@@ -28,57 +29,6 @@ static const struct gateway_options canaries = {
     .models = ROUTES_NAMED("routed", "    policy: ordered\n    routes:\n"
                                      "      - {upstream: canary-a, model: canary-model-a}\n"
                                      "      - {upstream: canary-b, model: canary-model-b}\n")};
-
-static const struct {
-    const char *fault;
-    bool is_of_credential, is_slow;
-} leaks[] = {
-    {"comments", false, false},
-    {"comments,chunked", false, false},
-    {"comments,crlf", false, false},
-    {"chunked", false, false},
-    {"until-eof", false, false},
-    {"reasoning=3", false, false},
-    {"tools=2", false, false},
-    {"status=400", false, false},
-    {"status=400,html", false, false},
-    {"status=400,code=canary_code", false, false},
-    {"status=400,code=context_length_exceeded", false, false},
-    {"status=400,code=content_policy_violation", false, false},
-    {"status=400,code=insufficient_quota", true, false},
-    {"status=401", true, false},
-    {"status=402", true, false},
-    {"status=403,html", true, false},
-    {"status=404", false, false},
-    {"status=413", false, false},
-    {"status=418", false, false},
-    {"status=422", false, false},
-    {"status=429,retry-after=3", true, false},
-    {"status=429,retry-after=canary", true, false},
-    {"status=500", false, false},
-    {"status=500,html", false, false},
-    {"status=503,retry-after=3", false, false},
-    {"status=529", false, false},
-    {"redirect", false, false},
-    {"redirect,status=307", false, false},
-    {"error-200", false, false},
-    {"error-event", false, false},
-    {"error-event=1", false, false},
-    {"error-event=5", false, false},
-    {"garbage", false, false},
-    {"garbage=1", false, false},
-    {"garbage=5", false, false},
-    {"cut=1", false, false},
-    {"cut=5", false, false},
-    {"rst=5", false, false},
-    {"eof=5", false, false},
-    {"gzip", false, false},
-    {"bad-head", false, false},
-    {"big-head", false, false},
-    {"head", false, true},
-    {"stall=5", false, true},
-    {"only-comments=50", false, true},
-};
 
 static void
 expect_no_canary(const struct call *call, const char *fault, const char *port,
@@ -105,15 +55,15 @@ look_for_canaries(const struct gateway *gateway, const char *key, size_t fault, 
     const struct call *call;
 
     snprintf(port, sizeof port, "%d", gateway->mock_port);
-    snprintf(rules, sizeof rules, "%s %s", is_everywhere ? "*" : "/canary-a/", leaks[fault].fault);
+    snprintf(rules, sizeof rules, "%s %s", is_everywhere ? "*" : "/canary-a/", faults[fault].fault);
     gateway_mock_control(gateway, 0, rules);
     for (size_t n = 0; (call = call_at(n / 2)) != NULL; n++) {
         if ((n % 2 == 1 && !call->can_stream) ||
-            (leaks[fault].is_slow && call->operation != OPERATION_CHAT))
+            (faults[fault].is_slow && call->operation != OPERATION_CHAT))
             continue;
-        expect_no_canary(call, leaks[fault].fault, port,
+        expect_no_canary(call, faults[fault].fault, port,
                          call_model(gateway, call, key, "routed", n % 2 == 1, "hi"));
-        if (leaks[fault].is_of_credential)
+        if (faults[fault].is_of_credential)
             routes_heal(gateway, "routed");
     }
 }
@@ -122,9 +72,8 @@ Test(leak, no_mark_of_the_route_reaches_a_caller_whatever_happens, .timeout = 28
 {
     struct gateway *gateway = gateway_start(&canaries);
     char *key = gateway_key(gateway, "");
-    size_t n = sizeof leaks / sizeof *leaks;
 
-    for (size_t i = 0; i < 2 * n; i++)
+    for (size_t i = 0; i < 2 * N_FAULTS; i++)
         look_for_canaries(gateway, key, i / 2, i % 2 == 1);
     books_check(gateway);
     cr_expect_eq(gateway_stop(&gateway), 0);

@@ -169,6 +169,37 @@ Test(limits, a_strict_key_is_held_to_what_was_reserved, .timeout = 100)
     free(key);
 }
 
+Test(limits, more_than_the_model_gives_is_lowered_to_that_for_every_key, .timeout = 60)
+{
+    static const struct {
+        enum operation operation;
+        const char *model, *field, *sent;
+    } cases[] = {
+        {OPERATION_CHAT, "gpt-4.1-mini", "\"max_tokens\":128000", "\"max_tokens\":1000,"},
+        {OPERATION_CHAT, "gpt-4.1-mini", "\"max_tokens\":1000", "\"max_tokens\":1000,"},
+        {OPERATION_CHAT, "gpt-4.1-mini", "\"max_tokens\":7", "\"max_tokens\":7,"},
+        {OPERATION_MESSAGE, "claude-sonnet-4", "\"max_tokens\":128000", "\"max_tokens\":1000,"},
+        {OPERATION_MESSAGE, "flat", "\"max_tokens\":128000", "\"max_tokens\":128000,"},
+    };
+    struct gateway *gateway = gateway_start(NULL);
+    char *key = gateway_key(gateway, ""), body[256];
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(body, sizeof body,
+                 "{\"model\":\"%s\",%s,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}",
+                 cases[i].model, cases[i].field);
+        expect_reply(http_call(gateway->port, call_of(cases[i].operation)->path, key, NULL, body),
+                     200, "You said: hi");
+        char *seen = gateway_mock_last(gateway);
+
+        cr_expect_not_null(strstr(seen, cases[i].sent), "%s: %s", cases[i].field, seen);
+        free(seen);
+    }
+    books_check(gateway);
+    cr_expect_eq(gateway_stop(&gateway), 0);
+    free(key);
+}
+
 /* What a call with nothing said reserves on the key's first quota, while it runs. */
 static int64_t
 reserved_by_one(const struct gateway *gateway, const char *key)

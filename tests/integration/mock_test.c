@@ -258,6 +258,51 @@ call_gemini(struct gateway *gateway, const char *path, const char *body)
     return tree;
 }
 
+/* read=PATH: whichever of the tools reads files, in any protocol, with that file. */
+Test(mock, reads_a_file_with_the_tool_that_is_there)
+{
+#define READ             "read !mock:read=/a/b now"
+#define SCHEMA(property) "{'type':'object','properties':{'q':{'type':'string'}," property "}}"
+    static const struct {
+        const char *path, *body, *name_at, *name, *arguments;
+    } rows[] = {
+        {CHAT,
+         "{'model':'gpt-4.1','messages':[{'role':'user','content':'" READ "'}],'tools':[{'type':"
+         "'function','function':{'name':'f'}},{'type':'function','function':{'name':'read',"
+         "'parameters':" SCHEMA("'filePath':{'type':'string'}") "}}]}",
+         "choices.0.message.tool_calls.0.function.name", "read", "{\\\"filePath\\\":\\\"/a/b\\\"}"},
+        {MESSAGES,
+         "{'model':'claude-sonnet-4','max_tokens':99,'messages':[{'role':'user','content':'" READ
+         "'},{'role':'system','content':'be brief'}],'tools':[{'name':'f','input_schema':{'type':"
+         "'object'}},{'name':'Read','input_schema':" SCHEMA("'file_path':{'type':'string'}") "}]}",
+         "content.0.name", "Read", "{\"file_path\":\"/a/b\"}"},
+        {RESPONSES,
+         "{'model':'gpt-4.1','input':'" READ "','tools':[{'type':'web_search'},{'type':'function',"
+         "'name':'exec_command','parameters':" SCHEMA("'cmd':{'type':'string'}") "}]}",
+         "output.0.name", "exec_command", "{\\\"cmd\\\":\\\"cat /a/b\\\"}"},
+        {GEMINI_25,
+         "{'contents':[{'role':'user','parts':[{'text':'" READ "'}]}],'tools':[{"
+         "'functionDeclarations':[{'name':'f'},{'name':'shell','parametersJsonSchema':" SCHEMA(
+             "'command':{'type':'array','items':{'type':'string'}}") "}]}]}",
+         "candidates.0.content.parts.0.functionCall.name", "shell",
+         "{\"command\":[\"cat\",\"/a/b\"]}"},
+    };
+    struct gateway *gateway = gateway_start(NULL);
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *body = quoted(rows[i].body);
+        struct http_reply *reply = http_call(gateway->mock_port, rows[i].path, "k", LENIENT, body);
+        cJSON *tree = json_body(reply);
+
+        cr_expect_str_eq(json_text(tree, rows[i].name_at), rows[i].name, "%s", reply->body);
+        cr_expect(strstr(reply->body, rows[i].arguments) != NULL, "%s", reply->body);
+        cJSON_Delete(tree);
+        http_reply_free(&reply);
+        free(body);
+    }
+    gateway_stop(&gateway);
+}
+
 #define TOOLS                                                                                      \
     ",'tools':[{'functionDeclarations':[{'name':'f','parametersJsonSchema':{'type':"               \
     "'object','properties':{'p':{'type':'string'}}}}]}]"

@@ -261,7 +261,7 @@ Test(overload, who_does_not_read_pauses_the_provider_and_is_cut_in_the_end, .tim
 {
     static const struct gateway_options options = {
         .workers = 1,
-        .settings = ROUTES_NO_AFFINITY "limits: {write_stall_timeout: 6s, stream_buffer: 64KiB}\n",
+        .settings = ROUTES_NO_AFFINITY "limits: {write_stall_timeout: 12s, stream_buffer: 64KiB}\n",
         .upstreams = ROUTES_UPSTREAMS,
         .models = ROUTES_MODEL};
     struct gateway *gateway = gateway_start(&options);

@@ -24,9 +24,9 @@
     "    protocols: " protocol "\n" ROUTES_KEY
 #define MODEL(name, upstream, model)                                                               \
     ROUTES_NAMED(name, "    routes: [{upstream: " upstream ", model: " model "}]\n")
-#define ROUTE_CHAT     "{upstream: chat, model: gpt-4.1-mini}"
+#define ROUTE_CHAT     "{upstream: chat, model: gpt-4.1-mini, tier: 3}"
 #define ROUTE_MESSAGES "{upstream: messages, model: claude-sonnet-4-5}"
-#define ROUTE_GEMINI   "{upstream: google, model: gemini-2.5-pro}"
+#define ROUTE_GEMINI   "{upstream: google, model: gemini-2.5-pro, tier: 2}"
 
 /* One model per protocol of an upstream, and one whose routes are of different ones. */
 static const struct gateway_options each = {
@@ -548,9 +548,9 @@ Test(translate, what_is_not_translated_is_not_found_and_says_what_is, .timeout =
     static const struct {
         enum operation operation;
         const char *model;
-    } asks[] = {{OPERATION_COUNT_TOKENS, "over-chat"},
+    } asks[] = {{OPERATION_COMPACTION, "over-messages"},
                 {OPERATION_EMBEDDING, "over-messages"},
-                {OPERATION_COMPLETION, "over-gemini"}};
+                {OPERATION_EMBEDDING, "over-responses"}};
 
     start();
     for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
@@ -576,16 +576,13 @@ Test(translate, a_strict_keys_bound_reaches_the_upstream, .timeout = 60)
     start();
     char *strict = gateway_key(gateway, "--quota 100usd --strict on");
     for (size_t n = 0; way_at(n, &way); n++) {
-        bool is_straight = way.call->operation == OPERATION_CHAT && n / 2 % N_MODELS == 0;
-
         if (way.call->operation == OPERATION_MESSAGE)
             continue; /* says one itself */
         struct http_reply *reply =
             call_model(gateway, way.call, strict, way.model, way.is_stream, "hi");
         char *last = gateway_mock_last(gateway), expected[64];
 
-        snprintf(expected, sizeof expected, "\"%s\":1000",
-                 is_straight ? "max_completion_tokens" : bounds[n / 2 % N_MODELS]);
+        snprintf(expected, sizeof expected, "\"%s\":1000", bounds[n / 2 % N_MODELS]);
         cr_expect_eq(reply->status, 200, "%s", reply->body);
         cr_expect(strstr(last, expected) != NULL, "%s %s: %s", way.call->name, way.model, last);
         free(last);

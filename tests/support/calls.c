@@ -85,6 +85,10 @@ call_fill(struct call *call)
         call->model = "claude-sonnet-4";
         call->can_stream = false;
         break;
+    case OPERATION_INPUT_TOKENS:
+    case OPERATION_COMPACTION:
+        call->can_stream = false;
+        break;
     case DIALECT_N_OPERATIONS:
         break;
     }
@@ -123,6 +127,8 @@ call_body(const struct call *call, const char *model, bool is_stream, const char
         break;
     case OPERATION_EMBEDDING:
     case OPERATION_RESPONSE:
+    case OPERATION_INPUT_TOKENS:
+    case OPERATION_COMPACTION:
         len = asprintf(&body, "{\"model\":\"%s\",\"input\":\"%s\"%s}", model, text, stream);
         break;
     case OPERATION_MESSAGE:

@@ -30,10 +30,12 @@
 static void gateway_bury(void);
 static void gateway_write_config(struct gateway *gateway, const struct gateway_options *options);
 static int gateway_free_port(void);
+static void gateway_unlink_segment(const struct gateway *gateway);
 static void gateway_start_mock(struct gateway *gateway, int n);
 static void gateway_write_upstreams(const struct gateway *gateway, FILE *file, const char *text);
 static void gateway_spawn(struct gateway *gateway);
 static bool gateway_is_ready(const struct gateway *gateway, void *data);
+static int gateway_n_ready(const cJSON *status, const char *role);
 
 struct gateway *
 gateway_start(const struct gateway_options *options)
@@ -56,6 +58,7 @@ gateway_start(const struct gateway_options *options)
         gateway_start_mock(gateway, n);
     gateway->mock_port = gateway->mock_ports[0];
     gateway->port = gateway_free_port();
+    gateway_unlink_segment(gateway);
     gateway_write_config(gateway, options == NULL ? &usual : options);
     gateway_spawn(gateway);
     return gateway;
@@ -90,10 +93,11 @@ gateway_write_config(struct gateway *gateway, const struct gateway_options *opti
     FILE *file = fopen(gateway->config, "w");
 
     cr_assert(file != NULL, "%s: %s", gateway->config, strerror(errno));
+    gateway->n_workers = options->workers == 0 ? 2 : options->workers;
     fprintf(file,
             "listen: 127.0.0.1:%d\n"
             "run_dir: %s/run\ndata_dir: %s/data\ninstance: test-%d\nworkers: %d\n"
-            "capacity: {keys: 1024, flights: 1024, quota_cells: 4096, refusals: 1024}\n"
+            "capacity: {keys: 1024, flights: 1024, quota_cells: 4096, refusals: 1024, recall: %s}\n"
             "%s"
             "upstreams:\n"
             "  canary-openai:\n"
@@ -104,8 +108,8 @@ gateway_write_config(struct gateway *gateway, const struct gateway_options *opti
             "    url: http://127.0.0.1:%d/anthropic/v1\n"
             "    protocols: anthropic_messages\n"
             "    key_env: GATEWAY_CREDENTIAL\n    probe: none\n",
-            gateway->port, gateway->dir, gateway->dir, gateway->port,
-            options->workers == 0 ? 2 : options->workers,
+            gateway->port, gateway->dir, gateway->dir, gateway->port, gateway->n_workers,
+            options->recall == NULL ? "4MiB" : options->recall,
             options->settings == NULL ? "" : options->settings, gateway->mock_port,
             gateway->mock_port);
     if (options->upstreams != NULL)
@@ -140,18 +144,36 @@ gateway_write_upstreams(const struct gateway *gateway, FILE *file, const char *t
     }
 }
 
-/* The port is free now; relayosd takes it a moment later. */
+/* The port is free now; relayosd takes it a moment later. It is none that the kernel would give to
+ * somebody's connection meanwhile. */
 static int
 gateway_free_port(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct timespec now;
+    bool is_free = false;
+    int port = 0;
 
-    cr_assert(bind(fd, (struct sockaddr *)&address, len) == 0 &&
-              getsockname(fd, (struct sockaddr *)&address, &len) == 0);
-    close(fd);
-    return ntohs(address.sin_port);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    for (unsigned n = (unsigned)now.tv_nsec / 1000 + (unsigned)getpid() * 7919; !is_free; n++) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        port = 10000 + (int)(n % 20000);
+        address.sin_port = htons((in_port_t)port);
+        is_free = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+        close(fd);
+    }
+    return port;
+}
+
+/* Of a test that was killed, and had this port. */
+static void
+gateway_unlink_segment(const struct gateway *gateway)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "/dev/shm/relayos.test-%d", gateway->port);
+    unlink(path);
 }
 
 /* A child that ends with this test, its stdout and stderr on fd. */
@@ -242,9 +264,22 @@ gateway_is_ready(const struct gateway *gateway, void *data)
     /* Workers of a dead master answer too: is it this one? */
     cJSON *status = gateway_ctl(gateway, "status");
 
-    is_ready = status != NULL && json_int(status, "pid") == gateway->pid;
+    is_ready = status != NULL && json_int(status, "pid") == gateway->pid &&
+               gateway_n_ready(status, "worker") >= gateway->n_workers;
     cJSON_Delete(status);
     return is_ready;
+}
+
+static int
+gateway_n_ready(const cJSON *status, const char *role)
+{
+    const cJSON *process;
+    int n = 0;
+
+    cJSON_ArrayForEach(process, json_at(status, "processes")) n +=
+        strcmp(json_text(process, "role"), role) == 0 &&
+        strcmp(json_text(process, "state"), "ready") == 0;
+    return n;
 }
 
 void
@@ -352,8 +387,9 @@ gateway_ctl(const struct gateway *gateway, const char *format, ...)
 char *
 gateway_key(struct gateway *gateway, const char *options)
 {
-    cJSON *reply = gateway_ctl(gateway, "key create --name test-%u --owner tester --tool script %s",
-                               ++gateway->n_keys, options);
+    const char *owner = strstr(options, "--owner") == NULL ? "--owner tester" : "";
+    cJSON *reply = gateway_ctl(gateway, "key create --name test-%u --tool script %s %s",
+                               ++gateway->n_keys, owner, options);
     char *secret = strdup(json_text(reply, "secret"));
 
     cr_assert(strncmp(secret, "sk-", 3) == 0, "key create %s failed", options);

@@ -34,6 +34,7 @@ struct gateway_options {
     const char *upstreams; /* further lines below "upstreams:"; %d is the mock's port, %1 .. %3
                               those of the further ones */
     const char *models;    /* further lines below "models:" */
+    const char *recall;    /* capacity.recall; NULL = 4MiB */
     int n_mocks;           /* further mock providers */
 };
 #define GATEWAY_MAX_MOCKS 3
@@ -41,6 +42,7 @@ struct gateway_options {
 struct gateway {
     char dir[128], config[160], log[160], database[160], control[160];
     int port, mock_port; /* mock_port = mock_ports[0] */
+    int n_workers;       /* as configured */
     int mock_ports[GATEWAY_MAX_MOCKS + 1];
     pid_t pid, mock_pids[GATEWAY_MAX_MOCKS + 1];
     unsigned n_keys;
@@ -60,7 +62,8 @@ cJSON *gateway_ctl(const struct gateway *gateway, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Exit status, what it printed on stdout and stderr in out. */
 int gateway_ctl_raw(const struct gateway *gateway, const char *words, char *out, size_t size);
-/* A new key with these options of `key create` ("" = none); the secret. Free it. */
+/* A new key with these options of `key create` ("" = none), the owner "tester" unless they name
+ * one; the secret. Free it. */
 char *gateway_key(struct gateway *gateway, const char *options);
 
 /* Path of a built program, whatever the build directory is. */

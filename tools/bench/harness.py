@@ -19,6 +19,11 @@ import time
 
 CPU = max(os.sched_getaffinity(0))  # all on one CPU: no cross-CPU wake-ups are billed to anybody
 MODEL = "bench"
+# Upstreams that speak one protocol each, for models of that name: (protocol, prefix, model).
+SPOKEN = {"chat": ("openai_chat", "/v1", "gpt-4.1-mini"),
+          "responses": ("openai_responses", "/v1", "gpt-4.1-mini"),
+          "messages": ("anthropic_messages", "/v1", "claude-sonnet-4"),
+          "gemini": ("gemini", "/v1beta", "gemini-2.5-pro")}
 
 
 def free_port():
@@ -129,7 +134,9 @@ capacity: {{keys: {max(1024, self.n_keys + 16)}, flights: 32768, quota_cells: {m
 {f"keys_file: {self.path('keys.yaml')}" if self.n_keys > 1 else ""}
 upstreams:
   mock: {{url: "http://127.0.0.1:{self.mock_port}/v1", protocols: [openai_chat], auth: mock}}
+{self.spoken('  {0}: {{url: "http://127.0.0.1:{1}{3}", protocols: {2}, auth: mock}}')}
 models:
+{self.spoken("  {0}: {{price: {{input: 1.00, output: 2.00}}, context_tokens: 1000000, routes: [{{upstream: {0}, model: {4}}}]}}")}
 """)
             for model in models:
                 f.write(f"  {model}: {{price: {{input: 1.00, output: 2.00}}, context_tokens: 1000000, "
@@ -143,6 +150,9 @@ models:
         if self.n_keys == 1:
             made = self.ctl("key", "create", "--name", "bench", "--quota", "1000000usd", "--rpm", "1000000000")
             self.key = made["secret"]
+
+    def spoken(self, line):
+        return "\n".join(line.format(name, self.mock_port, *what) for name, what in SPOKEN.items())
 
     def declare_keys(self):
         """Keys by digest in a file: made here, so that the load generator knows their secrets."""
@@ -185,7 +195,7 @@ models:
             roles.setdefault(process["role"], []).append(process["pid"])
         return roles
 
-    def load(self, target, *args):
+    def load(self, target, *args, model=MODEL):
         """One run of the load generator; its figures as numbers."""
         port = {"direct": self.mock_port, "nginx": self.nginx_port, "relayos": self.port}[target]
         relayos = target == "relayos"
@@ -197,7 +207,7 @@ models:
         if relayos and self.n_models > 1:
             command += ["-m", MODEL + "-%d", "-M", str(self.n_models)]
         else:
-            command += ["-m", MODEL if relayos else "gpt-4.1-mini"]
+            command += ["-m", model if relayos else "gpt-4.1-mini"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             sys.exit(f"bench: {target}: {done.stderr}{done.stdout}")

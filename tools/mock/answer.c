@@ -41,8 +41,17 @@ answer_write(const struct ask *ask, struct script *script)
     case ASK_COUNT_TOKENS:
         answer_count_tokens(ask, script);
         break;
+    case ASK_INPUT_TOKENS:
+        answer_input_tokens(ask, script);
+        break;
+    case ASK_COMPACT:
+        answer_compact(ask, script);
+        break;
     case ASK_GENERATE:
         answer_generate(ask, script);
+        break;
+    case ASK_GENERATE_VECTORS:
+        answer_generate_vectors(ask, script);
         break;
     case ASK_GENERATE_COUNT:
         answer_generate_count(ask, script);
@@ -60,7 +69,8 @@ answer_write(const struct ask *ask, struct script *script)
     }
     if (script->end == SCRIPT_KEEP && ask->fault.no_usage < 0 && !script->is_over)
         script->has_usage = ask->kind != ASK_MODELS && ask->kind != ASK_COUNT_TOKENS &&
-                            ask->kind != ASK_GENERATE_COUNT;
+                            ask->kind != ASK_INPUT_TOKENS && ask->kind != ASK_GENERATE_COUNT &&
+                            ask->kind != ASK_GENERATE_VECTORS;
 }
 
 /* Faults that replace the whole answer. */
@@ -79,6 +89,8 @@ answer_fault(const struct ask *ask, struct script *script)
     } else if (fault->bad_head >= 0) {
         text_str(&script->wire, "HTTP/1.1 canary\r\nnonsense\r\n\r\n");
         script->end = SCRIPT_CLOSE;
+    } else if (ask->refused != 0) {
+        script_error(script, ask->refused, "Access denied, or resource not found");
     } else if (ask->problem != NULL) {
         script_error(script, 400, ask->problem);
     } else if (fault->redirect >= 0) {

@@ -20,7 +20,10 @@ void answer_embedding(const struct ask *ask, struct script *script);
 void answer_response(const struct ask *ask, struct script *script);
 void answer_message(const struct ask *ask, struct script *script);
 void answer_count_tokens(const struct ask *ask, struct script *script);
+void answer_input_tokens(const struct ask *ask, struct script *script);
+void answer_compact(const struct ask *ask, struct script *script);
 void answer_generate(const struct ask *ask, struct script *script);
+void answer_generate_vectors(const struct ask *ask, struct script *script);
 void answer_generate_count(const struct ask *ask, struct script *script);
 /* A model of Gemini's list. */
 void answer_generate_model(const char *id, struct text *out);

@@ -4,7 +4,11 @@
  */
 #include "answer.h"
 
+#include "azure.h"
+
 #include <string.h>
+
+#define CHAT_THOUGHT "\"reasoning_content\":\"Thinking \\\"aloud\\\".\""
 
 static void chat_plain(const struct ask *ask, struct script *script);
 static void chat_tool_calls(const struct ask *ask, struct text *out);
@@ -30,6 +34,16 @@ chat_finish(const struct ask *ask)
     return ask->tool != NULL ? "tool_calls" : ask->is_cut_short ? "length" : "stop";
 }
 
+/* All tokens are alike. */
+static const char *
+chat_logprobs(const struct ask *ask)
+{
+    return ask->tool == NULL && cJSON_IsTrue(cJSON_GetObjectItem(ask->tree, "logprobs"))
+               ? "{\"content\":[{\"token\":\"mock\",\"logprob\":-0.5,\"bytes\":null,"
+                 "\"top_logprobs\":[]}],\"refusal\":null}"
+               : "null";
+}
+
 static void
 chat_plain(const struct ask *ask, struct script *script)
 {
@@ -44,9 +58,14 @@ chat_plain(const struct ask *ask, struct script *script)
     } else {
         text_json(&body, ask->answer.ptr, ask->answer.len);
     }
+    if (ask->fault.open >= 0)
+        text_str(&body, "," CHAT_THOUGHT);
     text_fmt(&body,
-             ",\"refusal\":null,\"annotations\":[]},\"logprobs\":null,\"finish_reason\":\"%s\"}]",
-             chat_finish(ask));
+             ",\"refusal\":null,\"annotations\":[]},\"logprobs\":%s,\"finish_reason\":\"%s\"",
+             chat_logprobs(ask), chat_finish(ask));
+    azure_choice_results(ask, &body);
+    text_str(&body, "}]");
+    azure_prompt_results(ask, &body);
     if (ask->fault.no_usage < 0) {
         text_str(&body, ",\"usage\":");
         chat_usage(ask, &body);
@@ -107,7 +126,10 @@ chat_stream(const struct ask *ask, struct script *script)
     struct text delta = {0};
 
     script_stream_begin(script);
+    azure_first_chunk(ask, script);
     chat_chunk(ask, script, "{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null}", NULL);
+    for (int i = 0; ask->fault.open >= 0 && i < 2; i++)
+        chat_chunk(ask, script, "{" CHAT_THOUGHT "}", NULL);
     for (long i = 0; i < ask->n_calls; i++)
         chat_stream_tool(ask, script, i);
     for (size_t i = 0; i < answer_n_pieces(ask); i++) {
@@ -133,11 +155,14 @@ chat_chunk(const struct ask *ask, struct script *script, const char *delta, cons
 
     chat_open(ask, "chat.completion.chunk", &data);
     text_fmt(&data,
-             ",\"choices\":[{\"index\":0,\"delta\":%s,\"logprobs\":null,\"finish_reason\":", delta);
+             ",\"choices\":[{\"index\":0,\"delta\":%s,\"logprobs\":%s,\"finish_reason\":", delta,
+             finish == NULL ? chat_logprobs(ask) : "null");
     if (finish == NULL)
-        text_str(&data, "null}]");
+        text_str(&data, "null");
     else
-        text_fmt(&data, "\"%s\"}]", finish);
+        text_fmt(&data, "\"%s\"", finish);
+    azure_choice_results(ask, &data);
+    text_str(&data, "}]");
     text_str(&data, ask->wants_usage ? ",\"usage\":null}" : "}");
     script_event(script, NULL, &data);
     text_free(&data);
@@ -270,6 +295,12 @@ embedding_base64(const struct text *bytes, struct text *out)
     }
 }
 
+static bool
+embedding_is_packed(const struct ask *ask)
+{
+    return ask->fault.packed >= 0 || (ask->wants_base64 && ask->fault.floats < 0);
+}
+
 /* Vector n: exact in float32, so that both encodings can be compared. */
 static void
 embedding_vector(const struct ask *ask, size_t n, struct text *out)
@@ -278,18 +309,20 @@ embedding_vector(const struct ask *ask, size_t n, struct text *out)
     size_t size = cJSON_IsNumber(dimensions) ? (size_t)dimensions->valueint : 8;
     struct text floats = {0};
 
-    text_str(out, ask->wants_base64 ? "\"" : "[");
+    bool is_packed = embedding_is_packed(ask);
+
+    text_str(out, is_packed ? "\"" : "[");
     for (size_t i = 0; i < size && i < 4096; i++) {
         float value = (float)((i + n) % 128) / 128.0F;
 
-        if (ask->wants_base64)
+        if (is_packed)
             text_add(&floats, &value, sizeof value);
         else
             text_fmt(out, "%s%.7g", i == 0 ? "" : ",", (double)value);
     }
-    if (ask->wants_base64)
+    if (is_packed)
         embedding_base64(&floats, out);
-    text_str(out, ask->wants_base64 ? "\"" : "]");
+    text_str(out, is_packed ? "\"" : "]");
     text_free(&floats);
 }
 

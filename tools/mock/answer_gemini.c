@@ -99,6 +99,10 @@ gemini_object(const struct ask *ask, const struct text *parts, int64_t output, c
              parts->len == 0 ? "" : parts->ptr);
     if (finish != NULL)
         text_fmt(out, "\"finishReason\":\"%s\",", finish);
+    if (cJSON_IsTrue(cJSON_GetObjectItem(cJSON_GetObjectItem(ask->tree, "generationConfig"),
+                                         "responseLogprobs")))
+        text_str(out, "\"logprobsResult\":{\"chosenCandidates\":[{\"token\":\"mock\","
+                      "\"logProbability\":-0.5}]},");
     text_str(out, "\"index\":0}]");
     if (ask->fault.no_usage < 0) {
         text_str(out, ",\"usageMetadata\":");
@@ -151,6 +155,31 @@ gemini_usage(const struct ask *ask, int64_t output, struct text *out)
     text_str(out, ",\"promptTokensDetails\":[{\"modality\":\"TEXT\",");
     answer_count(ask, "tokenCount", prompt, out);
     text_str(out, "}]}");
+}
+
+/* The vectors of answer_chat.c. What they took is not said. */
+void
+answer_generate_vectors(const struct ask *ask, struct script *script)
+{
+    const cJSON *requests = cJSON_GetObjectItem(ask->tree, "requests"), *request;
+    struct text body = {0};
+    int n = 0;
+
+    text_str(&body, "{\"embeddings\":[");
+    cJSON_ArrayForEach(request, requests)
+    {
+        const cJSON *asked = cJSON_GetObjectItem(request, "outputDimensionality");
+        int size = cJSON_IsNumber(asked) ? asked->valueint : 8;
+
+        text_str(&body, n == 0 ? "{\"values\":[" : ",{\"values\":[");
+        for (int i = 0; i < size && i < 4096; i++)
+            text_fmt(&body, "%s%.7g", i == 0 ? "" : ",", (double)((i + n) % 128) / 128.0);
+        text_str(&body, "]}");
+        n++;
+    }
+    text_str(&body, "]}");
+    script_body(script, 200, "application/json; charset=UTF-8", &body);
+    text_free(&body);
 }
 
 void

@@ -61,6 +61,43 @@ answer_response(const struct ask *ask, struct script *script)
     script_stream_end(script);
 }
 
+void
+answer_input_tokens(const struct ask *ask, struct script *script)
+{
+    struct text body = {0};
+
+    text_str(&body, "{\"object\":\"response.input_tokens\",");
+    answer_count(ask, "input_tokens", ask->input, &body);
+    text_str(&body, "}");
+    script_body(script, 200, "application/json", &body);
+    text_free(&body);
+}
+
+/* What the user said last, and all of it in a form that nobody else can read. */
+void
+answer_compact(const struct ask *ask, struct script *script)
+{
+    struct text body = {0};
+
+    text_fmt(&body,
+             "{\"id\":\"resp_canary%06u\",\"object\":\"response.compaction\",\"created_at\":%d,"
+             "\"output\":[{\"id\":\"msg_%06u\",\"type\":\"message\",\"status\":\"completed\","
+             "\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":",
+             ask->serial, ANSWER_CREATED, ask->serial);
+    text_json(&body, ask->user_text, strlen(ask->user_text));
+    text_fmt(&body,
+             "}]},{\"id\":\"cmp_%06u\",\"type\":\"compaction\","
+             "\"encrypted_content\":\"Y29tcGFjdGVk\"}]",
+             ask->serial);
+    if (ask->fault.no_usage < 0) {
+        text_str(&body, ",\"usage\":");
+        responses_usage(ask, &body);
+    }
+    text_str(&body, "}");
+    script_body(script, 200, "application/json", &body);
+    text_free(&body);
+}
+
 /* ---- the object ---- */
 
 static void

@@ -4,7 +4,10 @@
  */
 #include "ask.h"
 
+#include "azure.h"
 #include "control.h"
+#include "reading.h"
+#include "schema.h"
 #include "validate.h"
 
 #include <stdio.h>
@@ -23,10 +26,13 @@ static const struct path_row path_rows[] = {
     {"/completions", ASK_COMPLETION},
     {"/embeddings", ASK_EMBEDDING},
     {"/responses", ASK_RESPONSE},
+    {"/responses/input_tokens", ASK_INPUT_TOKENS},
+    {"/responses/compact", ASK_COMPACT},
     {"/messages/count_tokens", ASK_COUNT_TOKENS},
     {"/messages", ASK_MESSAGE},
     {":generateContent", ASK_GENERATE},
     {":streamGenerateContent", ASK_GENERATE},
+    {":batchEmbedContents", ASK_GENERATE_VECTORS},
     {":countTokens", ASK_GENERATE_COUNT},
     {"/models", ASK_MODELS},
     {"/mock/stats", ASK_MOCK_STATS},
@@ -48,9 +54,12 @@ static void ask_read_prompt(struct ask *ask);
 static void ask_take_text(struct ask *ask, const cJSON *node, bool is_user);
 static void ask_read_text_faults(struct ask *ask);
 static void ask_choose_tool(struct ask *ask);
+static const cJSON *ask_chosen(const cJSON *tools, const cJSON *choice);
+static const cJSON *ask_find_reader(const cJSON *tools);
 static void ask_write_answer(struct ask *ask);
 static void ask_cut_answer(struct ask *ask, size_t len);
 static void ask_count(struct ask *ask);
+static const char *ask_name_of(const cJSON *tool);
 static bool ask_string_is(const cJSON *object, const char *key, const char *value);
 
 void
@@ -66,6 +75,7 @@ ask_read(struct ask *ask, const char *head, const char *body, size_t body_len)
     fault_init(&ask->fault);
     ask_read_path(ask, head);
     ask_read_credential(ask, head);
+    azure_read(ask, head);
     if (ask->kind == ASK_MODELS)
         control_apply(ask);
 
@@ -112,7 +122,7 @@ ask_read_path(struct ask *ask, const char *head)
     }
     ask->is_native = len > 0 && memmem(path, len, "/v1beta/models", 14) != NULL;
     ask->is_gemini = len > 0 && !ask->is_native && memmem(path, len, "/gemini/", 8) != NULL;
-    if (ask->kind == ASK_GENERATE || ask->kind == ASK_GENERATE_COUNT)
+    if (ask->kind >= ASK_GENERATE && ask->kind <= ASK_GENERATE_COUNT)
         ask_read_method(ask, path, len);
     ask->is_anthropic = ask->kind == ASK_MESSAGE || ask->kind == ASK_COUNT_TOKENS ||
                         (len > 0 && memmem(path, len, "/anthropic/", 11) != NULL);
@@ -145,7 +155,7 @@ static void
 ask_read_credential(struct ask *ask, const char *head)
 {
     static const char *const names[] = {"\r\nauthorization: Bearer ",
-                                        "\r\nx-api-key: ", "\r\nx-goog-api-key: "};
+                                        "\r\napi-key: ", "\r\nx-api-key: ", "\r\nx-goog-api-key: "};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *value = strcasestr(head, names[i]);
@@ -189,6 +199,11 @@ ask_read_model(struct ask *ask)
 {
     const cJSON *model = cJSON_GetObjectItem(ask->tree, "model");
 
+    if (ask->deployment[0] != '\0') {
+        snprintf(ask->asked, sizeof ask->asked, "%s", ask->deployment);
+        snprintf(ask->model, sizeof ask->model, "%s", ask->deployment);
+        return;
+    }
     if (!ask->is_native && (!cJSON_IsString(model) || model->valuestring[0] == '\0')) {
         ask->problem = "you must provide a model parameter";
         return;
@@ -227,8 +242,8 @@ ask_check(struct ask *ask)
 static void
 ask_read_prompt(struct ask *ask)
 {
-    static const char *const places[] = {"system", "instructions",      "prompt",  "messages",
-                                         "input",  "systemInstruction", "contents"};
+    static const char *const places[] = {"system", "instructions",      "prompt",   "messages",
+                                         "input",  "systemInstruction", "contents", "requests"};
 
     const cJSON *counted = cJSON_GetObjectItem(ask->tree, "generateContentRequest");
 
@@ -251,9 +266,10 @@ ask_take_text(struct ask *ask, const cJSON *node, bool is_user)
         ask->input++; /* a token of an embedding's input */
     } else if (cJSON_IsString(node)) {
         ask->input += ask_tokens(strlen(node->valuestring));
-        if (is_user) {
+        if (is_user && !ask->has_wish) {
             free(ask->user_text);
             ask->user_text = strdup(node->valuestring);
+            ask->has_wish = strstr(node->valuestring, "!mock:") != NULL;
         }
     } else if (cJSON_IsArray(node)) {
         cJSON_ArrayForEach(child, node) ask_take_text(ask, child, is_user);
@@ -263,6 +279,8 @@ ask_take_text(struct ask *ask, const cJSON *node, bool is_user)
                                                  strcmp(role->valuestring, "tool") == 0
                                            : is_user;
 
+        if (role != NULL || cJSON_HasObjectItem(node, "output"))
+            ask->has_wish = false;
         for (size_t i = 0; i < sizeof members / sizeof *members; i++)
             ask_take_text(ask, cJSON_GetObjectItem(node, members[i]), speaks);
     }
@@ -277,6 +295,7 @@ ask_read_text_faults(struct ask *ask)
         fault_parse(&ask->fault, list + 6, strcspn(list + 6, " \t\r\n"));
 }
 
+/* The last that is not an instruction: Claude Code has some after what was said. */
 static const cJSON *
 ask_last_item(const struct ask *ask)
 {
@@ -286,7 +305,14 @@ ask_last_item(const struct ask *ask)
         list = cJSON_GetObjectItem(ask->tree, "input");
     if (list == NULL)
         list = cJSON_GetObjectItem(ask->tree, "contents");
-    return cJSON_IsArray(list) ? cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1) : NULL;
+    const cJSON *item, *last = NULL;
+
+    cJSON_ArrayForEach(item, list)
+    {
+        if (!ask_string_is(item, "role", "system") && !ask_string_is(item, "role", "developer"))
+            last = item;
+    }
+    return last;
 }
 
 static bool
@@ -323,20 +349,55 @@ ask_choose_tool(struct ask *ask)
                 *choice = cJSON_GetObjectItem(ask->tree, "tool_choice"),
                 *config = cJSON_GetObjectItem(cJSON_GetObjectItem(ask->tree, "toolConfig"),
                                               "functionCallingConfig");
-    bool is_forced = ask_string_is(ask->tree, "tool_choice", "required") ||
-                     ask_string_is(choice, "type", "any") ||
-                     ask_string_is(choice, "type", "tool") || ask_string_is(config, "mode", "ANY");
+    bool is_forced =
+        ask_string_is(ask->tree, "tool_choice", "required") ||
+        ask_string_is(choice, "type", "any") || ask_string_is(choice, "type", "tool") ||
+        ask_string_is(choice, "type", "function") || ask_string_is(config, "mode", "ANY");
 
     if (!cJSON_IsArray(tools) || tools->child == NULL || ask_has_tool_result(ask))
         return;
+    if (ask->fault.read[0] != '\0') {
+        ask->tool = ask_find_reader(tools);
+        ask->n_calls = ask->tool == NULL ? 0 : 1;
+        return;
+    }
     if (!is_forced && ask->fault.tools < 0 && strcasestr(ask->user_text, "tool") == NULL)
         return;
-    ask->tool = tools->child;
-    if (ask->is_native)
-        ask->tool = ask_declared(ask->tool, config);
+    ask->tool = ask->is_native ? ask_declared(tools->child, config) : ask_chosen(tools, choice);
     if (ask->tool == NULL)
         return;
     ask->n_calls = ask->fault.tools > 0 ? ask->fault.tools : 1;
+}
+
+/* The one that the choice names, or the first. */
+static const cJSON *
+ask_chosen(const cJSON *tools, const cJSON *choice)
+{
+    const cJSON *tool;
+
+    cJSON_ArrayForEach(tool, tools)
+    {
+        if (cJSON_IsObject(choice) && strcmp(ask_name_of(tool), ask_name_of(choice)) == 0)
+            return tool;
+    }
+    return tools->child;
+}
+
+/* Gemini's functions stand one level down. */
+static const cJSON *
+ask_find_reader(const cJSON *tools)
+{
+    const cJSON *tool;
+
+    cJSON_ArrayForEach(tool, tools)
+    {
+        const cJSON *functions = cJSON_GetObjectItem(tool, "functionDeclarations"),
+                    *found = functions == NULL ? NULL : ask_find_reader(functions);
+
+        if (found != NULL || reading_is_by(ask_name_of(tool)))
+            return found != NULL ? found : tool;
+    }
+    return NULL;
 }
 
 static int64_t
@@ -365,6 +426,10 @@ ask_write_answer(struct ask *ask)
 
     if (ask->tool != NULL)
         return;
+    if (schema_of_answer(ask->tree) != NULL) {
+        schema_object(schema_of_answer(ask->tree), 1, &ask->answer);
+        return;
+    }
     text_str(&ask->answer, ask_has_tool_result(ask) ? "The tool said: " : "You said: ");
     text_str(&ask->answer, ask->user_text);
     while (size > 0 && ask->answer.len < (size_t)size)
@@ -427,46 +492,40 @@ ask_tokens(size_t n_bytes)
 
 /* Chat nests name and schema under "function"; Responses and Messages do not. */
 static const cJSON *
-ask_tool_body(const struct ask *ask)
+ask_body_of(const cJSON *tool)
 {
-    const cJSON *function = cJSON_GetObjectItem(ask->tool, "function");
+    const cJSON *function = cJSON_GetObjectItem(tool, "function");
 
-    return function == NULL ? ask->tool : function;
+    return function == NULL ? tool : function;
+}
+
+static const char *
+ask_name_of(const cJSON *tool)
+{
+    const cJSON *name = cJSON_GetObjectItem(ask_body_of(tool), "name");
+
+    return cJSON_IsString(name) ? name->valuestring : "unnamed";
 }
 
 const char *
 ask_tool_name(const struct ask *ask)
 {
-    const cJSON *name = cJSON_GetObjectItem(ask_tool_body(ask), "name");
-
-    return cJSON_IsString(name) ? name->valuestring : "unnamed";
+    return ask_name_of(ask->tool);
 }
 
 void
 ask_tool_arguments(const struct ask *ask, long n, struct text *out)
 {
-    const cJSON *body = ask_tool_body(ask), *schema = cJSON_GetObjectItem(body, "parameters"),
-                *property;
-    const char *comma = "";
+    const cJSON *body = ask_body_of(ask->tool), *schema = cJSON_GetObjectItem(body, "parameters");
 
     if (schema == NULL)
         schema = cJSON_GetObjectItem(body, "input_schema");
     if (schema == NULL)
         schema = cJSON_GetObjectItem(body, "parametersJsonSchema");
-    text_str(out, "{");
-    cJSON_ArrayForEach(property, cJSON_GetObjectItem(schema, "properties"))
-    {
-        text_str(out, comma);
-        text_json(out, property->string, strlen(property->string));
-        if (ask_string_is(property, "type", "string"))
-            text_fmt(out, ":\"value %ld\"", n + 1);
-        else if (ask_string_is(property, "type", "boolean"))
-            text_str(out, ":true");
-        else
-            text_fmt(out, ":%ld", n + 1);
-        comma = ",";
-    }
-    text_str(out, "}");
+    if (ask->fault.read[0] != '\0')
+        reading_arguments(schema, ask->fault.read, out);
+    else
+        schema_object(schema, n + 1, out);
 }
 
 static bool

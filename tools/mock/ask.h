@@ -7,7 +7,7 @@
  * text of the answer plus tool arguments. The answer is "You said: " and the last user text, or
  * after a tool result "The tool said: " and that, cut at max_tokens. A request with tools whose
  * last user text holds the word "tool" (or tool_choice required/any) is answered by a call of the
- * first tool.
+ * first tool. When the answer is to follow a schema, it is an object of it (schema.h).
  *
  * What is strict (fault.h, or `mockprovider -s`) is checked as the provider would (validate.h).
  */
@@ -31,7 +31,10 @@ enum ask_kind {
     ASK_RESPONSE,
     ASK_MESSAGE,
     ASK_COUNT_TOKENS,
+    ASK_INPUT_TOKENS, /* Responses' way to count */
+    ASK_COMPACT,
     ASK_GENERATE, /* Gemini's own, streamed or not */
+    ASK_GENERATE_VECTORS,
     ASK_GENERATE_COUNT,
     ASK_MODELS,
     ASK_MOCK_STATS,
@@ -48,6 +51,7 @@ struct ask {
     bool is_anthropic;
     bool is_gemini; /* Google's OpenAI-compatible endpoint */
     bool is_native; /* Google's own protocol */
+    bool is_azure;  /* azure.h */
     bool is_array;  /* of that a stream without alt=sse */
     bool is_stream;
     bool wants_usage; /* stream_options.include_usage */
@@ -55,6 +59,8 @@ struct ask {
     bool is_cut_short;   /* the answer was longer than max_tokens */
     const char *problem; /* NULL, or why the request is refused with 400 */
     char complaint[256]; /* room for it */
+    int refused;         /* a status, before anything is read; 0 = none */
+    char deployment[64]; /* of a path of Azure's, "" = none */
     char version[32];    /* anthropic-version, "" = not sent */
     char asked[256];     /* model as asked, the mock's name in the statistics */
     char model[256];     /* the same without its faults */
@@ -65,7 +71,8 @@ struct ask {
     cJSON *tree;        /* owned; NULL for GET */
     const cJSON *tool;  /* to be called, or NULL */
     long n_calls;       /* how often */
-    char *user_text;    /* owned */
+    char *user_text;    /* owned: the last of the last user turn, or the one that holds faults */
+    bool has_wish;      /* it holds some */
     struct text answer; /* text of the answer; "" when a tool is called */
     int64_t input, cached, cache_write, output, reasoning;
     char request_id[64]; /* of the gateway, "" = none */

@@ -36,7 +36,7 @@ fault_parse(struct fault *fault, const char *list, size_t len)
 static void
 fault_parse_one(struct fault *fault, const char *item, size_t len)
 {
-    char name[64], *value;
+    char name[256], *value;
 
     if (len == 0 || len >= sizeof name)
         return;
@@ -64,6 +64,8 @@ fault_set(struct fault *fault, const char *name, const char *value)
         snprintf(fault->code, sizeof fault->code, "%s", value);
     if (strcmp(name, "bad-usage") == 0)
         snprintf(fault->bad_usage, sizeof fault->bad_usage, "%s", value);
+    if (strcmp(name, "read") == 0)
+        snprintf(fault->read, sizeof fault->read, "%s", value);
 }
 
 /* A list has neither spaces nor commas to give. */

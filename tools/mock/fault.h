@@ -31,8 +31,11 @@
  *   in=N out=N cached=N cache-write=N reasoning=N      the usage reported
  *   chunks=N, size=BYTES  pieces and length of the text; tools=N calls that many tools
  *   flex                was served in that service tier (chat, Responses)
+ *   floats, packed      vectors are written so, whatever was asked for (embeddings)
  *   strict              what the real API would refuse is refused (validate.h)
  *   long-id             a response's id is far too long in the end (Responses)
+ *   open                it thinks in the open (chat: reasoning_content)
+ *   read=PATH           of the tools that is called which reads files, for that one (reading.h)
  */
 #ifndef MOCK_FAULT_H
 #define MOCK_FAULT_H
@@ -78,8 +81,11 @@
     FAULT("size", size)                                                                            \
     FAULT("tools", tools)                                                                          \
     FAULT("flex", flex)                                                                            \
+    FAULT("floats", floats)                                                                        \
+    FAULT("packed", packed)                                                                        \
     FAULT("strict", strict)                                                                        \
-    FAULT("long-id", long_id)
+    FAULT("long-id", long_id)                                                                      \
+    FAULT("open", open)
 
 struct fault {
 #define FAULT(name, member) long member;
@@ -88,6 +94,7 @@ struct fault {
     char retry_after[64]; /* "" = not said */
     char code[64];
     char bad_usage[16];
+    char read[256];
 };
 
 void fault_init(struct fault *fault);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * mockprovider - mock providers for `make run`, tests and benchmarks: OpenAI, Anthropic and
+ * mockprovider - mock providers for `make run`, tests and benchmarks: OpenAI, Azure, Anthropic and
  * Google (its own protocol and its OpenAI-compatible endpoint) on one port, deterministic, with
  * faults on request.
  *
@@ -10,7 +10,7 @@
  * is served (journal.h): by that, books are proven right. Prints "listening
  * 127.0.0.1:PORT" once it serves. -s: refuse what the real providers refuse (validate.h). Paths:
  * /openai/v1/..., /gemini/v1/..., /gemini/v1beta/models/..., /anthropic/v1/..., or without the
- * first part. Faults: fault.h. Rules of answers and usage: ask.h.
+ * first part; /azure/openai/... (azure.h). Faults: fault.h. Rules of answers and usage: ask.h.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -4,6 +4,8 @@
  */
 #include "script.h"
 
+#include "azure.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,8 +87,10 @@ script_head(struct script *script, int status, const char *type)
              "set-cookie: __cf_bm=canary; path=/; HttpOnly\r\nalt-svc: h3=\":443\"; canary\r\n"
              "x-envoy-upstream-service-time: 7\r\nx-canary: canary\r\n"
              "strict-transport-security: max-age=1; canary\r\n");
-    if (fault->retry_after[0] != '\0' && !script->ask->is_native) /* there the body says it */
+    if (fault->retry_after[0] != '\0' && !script->ask->is_native &&
+        !script->ask->is_azure) /* there the body says it, or another header */
         text_fmt(wire, "retry-after: %s\r\n", fault->retry_after);
+    azure_headers(script->ask, wire);
     if (fault->redirect >= 0)
         text_str(wire, "location: http://canary.internal/elsewhere\r\n");
     if (fault->gzip >= 0)
@@ -353,9 +357,11 @@ script_error_text(const struct ask *ask, int status, const char *message, struct
     text_json(out, message, strlen(message));
     text_fmt(out, ",\"type\":\"%s\",\"param\":null,\"code\":", type);
     if (code[0] == '\0')
-        text_str(out, "null}}");
+        text_str(out, "null");
     else
-        text_fmt(out, "\"%s\"}}", code);
+        text_fmt(out, "\"%s\"", code);
+    azure_inner_error(ask, out);
+    text_str(out, "}}");
 }
 
 /* Google's status words (protocols.md 4). */

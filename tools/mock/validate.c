@@ -66,6 +66,8 @@ validate_request(struct ask *ask)
         validate_chat(ask);
         break;
     case ASK_RESPONSE:
+    case ASK_INPUT_TOKENS:
+    case ASK_COMPACT:
         validate_response(ask);
         break;
     case ASK_MESSAGE:
@@ -75,10 +77,15 @@ validate_request(struct ask *ask)
     case ASK_GENERATE:
         validate_generate(ask);
         break;
+    case ASK_GENERATE_VECTORS:
+        validate_vectors(ask);
+        break;
+    case ASK_GENERATE_COUNT:
+        validate_generate_count(ask);
+        break;
     case ASK_UNKNOWN:
     case ASK_COMPLETION:
     case ASK_EMBEDDING:
-    case ASK_GENERATE_COUNT:
     case ASK_MODELS:
     case ASK_MOCK_STATS:
     case ASK_MOCK_LAST:
@@ -113,7 +120,7 @@ validate_members(struct ask *ask, const cJSON *object, const char *list, const c
             continue;
         const char *dot = path[0] == '\0' ? "" : ".";
 
-        if (ask->kind == ASK_GENERATE)
+        if (ask->kind >= ASK_GENERATE && ask->kind <= ASK_GENERATE_COUNT)
             return validate_refuse(ask,
                                    "Invalid JSON payload received. Unknown name \"%s\" at '%s': "
                                    "Cannot find field.",

@@ -18,6 +18,8 @@ void validate_chat(struct ask *ask);
 void validate_response(struct ask *ask);
 void validate_message(struct ask *ask);
 void validate_generate(struct ask *ask);
+void validate_vectors(struct ask *ask);
+void validate_generate_count(struct ask *ask);
 
 /* ---- what they share ---- */
 

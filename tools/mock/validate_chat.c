@@ -331,7 +331,7 @@ chat_answers(struct ask *ask, const cJSON *message, int i)
 static bool
 chat_is_openai(const struct ask *ask)
 {
-    return strncmp(ask->model, "gpt-", 4) == 0 || validate_can(ask, MODEL_REASONS);
+    return ask->is_azure || strncmp(ask->model, "gpt-", 4) == 0 || validate_can(ask, MODEL_REASONS);
 }
 
 static const cJSON *

@@ -23,6 +23,7 @@
     "minProperties,maxProperties,minLength,maxLength,pattern,example,anyOf,propertyOrdering,"      \
     "default,items,minimum,maximum"
 
+static bool gemini_vector(struct ask *ask, const cJSON *request);
 static bool gemini_contents(struct ask *ask);
 static bool gemini_content(struct ask *ask, const cJSON *content, int i);
 static bool gemini_part(struct ask *ask, const cJSON *part, int i);
@@ -42,8 +43,9 @@ void
 validate_generate(struct ask *ask)
 {
     const cJSON *system = gemini_get(ask->tree, "systemInstruction");
+    const char *top = ask->kind == ASK_GENERATE_COUNT ? TOP ",model" : TOP;
 
-    if (!validate_members(ask, ask->tree, TOP, "") || !gemini_contents(ask))
+    if (!validate_members(ask, ask->tree, top, "") || !gemini_contents(ask))
         return;
     if (system != NULL && cJSON_GetArraySize(gemini_get(system, "parts")) == 0) {
         validate_refuse(ask, "system_instruction.parts must not be empty.");
@@ -51,6 +53,64 @@ validate_generate(struct ask *ask)
     }
     if (gemini_tools(ask) && gemini_tool_config(ask))
         gemini_config(ask);
+}
+
+/* Contents, or all of a request, which then names its model. */
+void
+validate_generate_count(struct ask *ask)
+{
+    cJSON *whole = ask->tree;
+    cJSON *request = cJSON_GetObjectItemCaseSensitive(whole, "generateContentRequest");
+
+    if (!validate_members(ask, whole, "contents,generateContentRequest", "") || request == NULL)
+        return;
+    if (strncmp(validate_text(request, "model"), "models/", 7) != 0) {
+        validate_refuse(ask, "* CountTokensRequest.generate_content_request.model: unexpected "
+                             "model name format");
+        return;
+    }
+    ask->tree = request;
+    validate_generate(ask);
+    ask->tree = whole;
+}
+
+/* A batch names its model in the path and once more in each of its requests. */
+void
+validate_vectors(struct ask *ask)
+{
+    const cJSON *requests = gemini_get(ask->tree, "requests"), *request;
+    int n = cJSON_GetArraySize(requests);
+
+    if (!validate_members(ask, ask->tree, "requests", ""))
+        return;
+    if (n < 1 || n > 100) {
+        validate_refuse(ask, "* BatchEmbedContentsRequest.requests: at most 100 requests can be in "
+                             "one batch");
+        return;
+    }
+    cJSON_ArrayForEach(request, requests)
+    {
+        if (!gemini_vector(ask, request))
+            return;
+    }
+}
+
+static bool
+gemini_vector(struct ask *ask, const cJSON *request)
+{
+    const cJSON *content = gemini_get(request, "content"), *parts = gemini_get(content, "parts");
+    const char *model = validate_text(request, "model");
+
+    if (!validate_members(ask, request, "model,content,taskType,title,outputDimensionality",
+                          "requests") ||
+        !validate_members(ask, content, "role,parts", "requests.content"))
+        return false;
+    if (strncmp(model, "models/", 7) != 0 || strcmp(model + 7, ask->asked) != 0)
+        return validate_refuse(ask, "* BatchEmbedContentsRequest.model: unexpected model name");
+    if (cJSON_GetArraySize(parts) != 1 || validate_text(parts->child, "text")[0] == '\0')
+        return validate_refuse(ask, "* EmbedContentRequest.content: contents is not specified");
+    return validate_number(request, "outputDimensionality", 1) >= 1 ||
+           validate_refuse(ask, "Invalid value at 'requests.output_dimensionality'");
 }
 
 static bool

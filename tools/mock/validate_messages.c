@@ -10,7 +10,11 @@
     "model,max_tokens,messages,system,tools,tool_choice,thinking,output_config,stop_sequences,"    \
     "stream,temperature,top_p,top_k,metadata,service_tier,speed,inference_geo,container,"          \
     "diagnostics,cache_control,context_management,mcp_servers,fallbacks,compaction,thread,"        \
-    "output_format"
+    "output_format,billing_policy,fallback_credit_token,user_profile_id,workspace_id"
+/* Of what is counted. */
+#define TOP_COUNT                                                                                  \
+    "model,messages,system,tools,tool_choice,thinking,output_config,cache_control,speed,"          \
+    "context_management,mcp_servers,compaction,output_format,user_profile_id"
 #define BLOCKS                                                                                     \
     "text,image,document,search_result,thinking,redacted_thinking,tool_use,tool_result,"           \
     "server_tool_use,web_search_tool_result,container_upload,compaction"
@@ -22,6 +26,8 @@ static bool messages_thinking(struct ask *ask);
 static bool messages_output(struct ask *ask);
 static bool messages_tools(struct ask *ask);
 static bool messages_choice(struct ask *ask);
+static bool messages_thread(struct ask *ask);
+static bool messages_goes_on(const struct ask *ask);
 static bool messages_turns(struct ask *ask);
 static bool messages_turn(struct ask *ask, const cJSON *turn, int i);
 static bool messages_block(struct ask *ask, const cJSON *turn, const cJSON *block, int i);
@@ -40,7 +46,7 @@ validate_message(struct ask *ask)
         validate_refuse(ask, "anthropic-version: header is required");
         return;
     }
-    if (!validate_members(ask, ask->tree, TOP, ""))
+    if (!validate_members(ask, ask->tree, ask->kind == ASK_COUNT_TOKENS ? TOP_COUNT : TOP, ""))
         return;
     if (ask->kind == ASK_MESSAGE && !messages_limits(ask))
         return;
@@ -49,7 +55,7 @@ validate_message(struct ask *ask)
         return;
     }
     if (messages_sampling(ask) && messages_thinking(ask) && messages_output(ask) &&
-        messages_tools(ask) && messages_choice(ask))
+        messages_tools(ask) && messages_choice(ask) && messages_thread(ask))
         messages_turns(ask);
 }
 
@@ -214,6 +220,30 @@ messages_choice(struct ask *ask)
     return true;
 }
 
+/* What it was created with stays with a thread, and so do the messages up to that answer. */
+static bool
+messages_thread(struct ask *ask)
+{
+    const cJSON *thread = messages_get(ask->tree, "thread");
+    const char *previous = validate_text(thread, "previous_message_id");
+
+    if (thread == NULL || messages_is(thread, "create"))
+        return validate_members(ask, thread, "type", "thread");
+    if (!messages_goes_on(ask))
+        return validate_refuse(ask, "thread: Input tag does not match");
+    if (strncmp(previous, "msg_canary", 10) != 0)
+        return validate_refuse(ask, "thread.previous_message_id: not found");
+    if (messages_get(ask->tree, "system") != NULL || messages_get(ask->tree, "tools") != NULL)
+        return validate_refuse(ask, "thread: system and tools are set when it is created");
+    return validate_members(ask, thread, "type,previous_message_id", "thread");
+}
+
+static bool
+messages_goes_on(const struct ask *ask)
+{
+    return messages_is(messages_get(ask->tree, "thread"), "continue");
+}
+
 static bool
 messages_turns(struct ask *ask)
 {
@@ -221,10 +251,13 @@ messages_turns(struct ask *ask)
     int i = 0;
 
     if (cJSON_GetArraySize(turns) == 0)
-        return validate_refuse(ask, "messages: at least one message is required");
+        return messages_goes_on(ask) ||
+               validate_refuse(ask, "messages: at least one message is required");
     cJSON_ArrayForEach(turn, turns)
     {
-        if (!messages_turn(ask, turn, i) || !messages_results(ask, before, turn, i))
+        bool is_answer = i == 0 && messages_goes_on(ask); /* to calls that are kept here */
+
+        if (!messages_turn(ask, turn, i) || (!is_answer && !messages_results(ask, before, turn, i)))
             return false;
         before = turn;
         i++;

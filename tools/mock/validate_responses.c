@@ -11,14 +11,23 @@
     "tools,tool_choice,parallel_tool_calls,reasoning,text,include,store,previous_response_id,"     \
     "conversation,prompt,truncation,metadata,service_tier,stream,stream_options,background,"       \
     "context_management,prompt_cache_key,prompt_cache_options,prompt_cache_retention,"             \
-    "safety_identifier,user,moderation"
+    "safety_identifier,user,moderation,client_metadata"
+/* Of what is counted, and of what is compacted. */
+#define TOP_COUNT                                                                                  \
+    "model,input,instructions,tools,tool_choice,parallel_tool_calls,personality,reasoning,text,"   \
+    "previous_response_id,conversation,truncation"
+#define TOP_COMPACT                                                                                \
+    "model,input,instructions,previous_response_id,prompt_cache_key,prompt_cache_options,"         \
+    "prompt_cache_retention,service_tier"
 #define ITEMS                                                                                      \
     "message,function_call,function_call_output,custom_tool_call,custom_tool_call_output,"         \
     "reasoning,item_reference,compaction,local_shell_call,local_shell_call_output,shell_call,"     \
     "shell_call_output,apply_patch_call,apply_patch_call_output,web_search_call,file_search_call," \
     "computer_call,computer_call_output,mcp_call,mcp_list_tools,image_generation_call"
-#define PARTS  "input_text,input_image,input_file,output_text,refusal,summary_text"
-#define MAX_ID 64
+/* The last is Codex's, towards OpenAI alone. */
+#define MESSAGE "type,role,content,id,status,phase,internal_chat_message_metadata_passthrough"
+#define PARTS   "input_text,input_image,input_file,output_text,refusal,summary_text"
+#define MAX_ID  64
 
 static bool responses_scalars(struct ask *ask);
 static bool responses_tools(struct ask *ask);
@@ -35,7 +44,11 @@ static const cJSON *responses_get(const cJSON *object, const char *key);
 void
 validate_response(struct ask *ask)
 {
-    if (validate_members(ask, ask->tree, TOP, "") && responses_scalars(ask) &&
+    const char *top = ask->kind == ASK_INPUT_TOKENS ? TOP_COUNT
+                      : ask->kind == ASK_COMPACT    ? TOP_COMPACT
+                                                    : TOP;
+
+    if (validate_members(ask, ask->tree, top, "") && responses_scalars(ask) &&
         responses_tools(ask) && responses_text(ask))
         responses_items(ask);
 }
@@ -90,8 +103,9 @@ responses_tools(struct ask *ask)
             !validate_members(ask, tool, "type,name,description,parameters,strict,defer_loading",
                               "tools"))
             return false;
-        /* strict is the default here, and rewrites schemas that do not comply. */
+        /* strict is the default here, and rewrites schemas that do not comply; null is none. */
         if (strcmp(type, "function") == 0 && !cJSON_IsFalse(responses_get(tool, "strict")) &&
+            !cJSON_IsNull(responses_get(tool, "strict")) &&
             !cJSON_IsFalse(responses_get(parameters, "additionalProperties")))
             return validate_refuse(ask,
                                    "Invalid schema for function '%.64s': 'additionalProperties' is "
@@ -169,7 +183,7 @@ responses_message(struct ask *ask, const cJSON *item, int i)
 
     if (!validate_is_in("user,system,developer,assistant", role))
         return validate_refuse(ask, "Invalid value: '%.40s' of input[%d].role.", role, i);
-    if (!validate_members(ask, item, "type,role,content,id,status,phase", "input"))
+    if (!validate_members(ask, item, MESSAGE, "input"))
         return false;
     if (!cJSON_IsString(content) && !cJSON_IsArray(content))
         return validate_refuse(ask, "Invalid type for 'input[%d].content'.", i);

@@ -12,6 +12,7 @@
 #define LIMIT_CREDENTIAL    1024 /* bytes of an upstream credential */
 #define LIMIT_MODELS        1024 /* model names one segment ever sees: a scope is their bitmap */
 #define LIMIT_MODEL_ROUTES  128  /* routes of one model */
+#define LIMIT_CAPABILITIES  256  /* rows of the operator's */
 #define LIMIT_CREDENTIALS   8    /* of one upstream */
 #define LIMIT_FALLBACKS     4    /* models that stand in for one */
 #define LIMIT_CHOICES       16   /* routes in the trace of how an attempt was chosen */
@@ -20,6 +21,8 @@
 #define LIMIT_ATTEMPTS      4    /* upstream attempts of one request */
 #define LIMIT_WORKERS       64
 #define LIMIT_LISTENERS     8
+#define LIMIT_NETWORKS      32 /* ranges of addresses in one list */
+#define LIMIT_FETCHES       16 /* files by URL of one request */
 #define LIMIT_JSON_DEPTH    64
 #define LIMIT_HEAD_BYTES    32768 /* a caller's request head */
 #define LIMIT_HEADERS       64

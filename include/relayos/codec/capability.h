@@ -1,53 +1,31 @@
 /* SPDX-License-Identifier: ISC
  *
  * capability - what a family of models takes (protocols.md 7.6), found by the upstream's name for
- * the model: rows of capabilities.def, the longest prefix wins; operators add or replace rows.
+ * the model: rows of capabilities.def and the operator's, of which the longest prefix wins, of two
+ * as long the operator's. Of a name with a vendor in front ("anthropic/claude-..") what stands
+ * behind the last slash is looked for, too.
  *
- * Process: pure.
+ * Process: pure. The master finds each route's when it publishes a configuration; a request reads
+ *          what stands in its route.
  */
 #ifndef RELAYOS_CODEC_CAPABILITY_H
 #define RELAYOS_CODEC_CAPABILITY_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
 
+#include "relayos/base/buf.h"
 #include "relayos/base/slice.h"
+#include "relayos/model/capability.h"
 
-enum capability_thinking {
-    THINKING_NONE,     /* does not reason, or not on request */
-    THINKING_EFFORT,   /* OpenAI: reasoning_effort */
-    THINKING_BUDGET,   /* Claude <= 4.5: budget_tokens */
-    THINKING_ADAPTIVE, /* Claude 4.6+: adaptive + output_config.effort */
-    THINKING_GEMINI_BUDGET,
-    THINKING_GEMINI_LEVEL
-};
-
-enum capability_flag {
-    CAP_SAMPLING = 1u << 0,       /* temperature, top_p, top_k */
-    CAP_SAMPLING_BOTH = 1u << 1,  /* temperature and top_p together */
-    CAP_FORCED_TOOL = 1u << 2,    /* tool_choice any/tool */
-    CAP_JSON_SCHEMA = 1u << 3,    /* output_config.format, response_format json_schema */
-    CAP_LATE_SYSTEM = 1u << 4,    /* system messages in mid-conversation */
-    CAP_THINKING_OFF = 1u << 5,   /* "disabled" or effort none */
-    CAP_BUDGET_ALLOWED = 1u << 6, /* adaptive models that still take a budget */
-    CAP_DEVELOPER_ROLE = 1u << 7,
-    CAP_STOP = 1u << 8,
-    CAP_IMAGES = 1u << 9,
-    CAP_STRICT_TOOLS = 1u << 10,
-    CAP_XHIGH = 1u << 11,
-    CAP_MAX_EFFORT = 1u << 12,
-    CAP_THINKING_SIGNED = 1u << 13 /* calls in the history want their signature (Gemini 3+) */
-};
-
-struct capability {
-    const char *prefix;
-    enum capability_thinking thinking;
-    uint32_t flags;
-    int64_t max_output_tokens; /* 0 = unknown */
-};
-
-/* Never NULL: unknown names of a known vendor (claude-, gpt-, gemini-) get its newest row, others
- * the last row, that of generic compatible servers. */
+/* What is built in. Never NULL: unknown names of a known vendor (claude-, gpt-, gemini-) get its
+ * newest row, others the last row, that of generic compatible servers. */
 const struct capability *capability_of(struct slice upstream_model);
+
+/* With the operator's rows. What a row is made of is looked for in the rows above it alone. */
+struct capability capability_find(const struct capability_row *rows, size_t n_rows,
+                                  struct slice upstream_model);
+
+/* For people: "adaptive; json_schema, stop, images; at most 128000 tokens". */
+void capability_describe(const struct capability *capability, struct buf *out);
 
 #endif

@@ -57,4 +57,10 @@ bool carrier_read(struct slice raw, struct neutral_part *part);
 void carrier_open(struct neutral_request *request, struct seal *seal, uint64_t owner_hash,
                   struct arena *arena);
 
+/*
+ * Its vendor has refused a state, and does not say in a way that counts which: those of turns that
+ * are over go, which nothing needs (section 8); without any, those of the loop that runs.
+ */
+void carrier_strip(struct neutral_request *request);
+
 #endif

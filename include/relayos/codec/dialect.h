@@ -21,26 +21,11 @@
 #include "relayos/base/err.h"
 #include "relayos/base/slice.h"
 #include "relayos/base/text.h"
+#include "relayos/codec/operation.h"
 #include "relayos/codec/seal.h"
 #include "relayos/codec/sse.h"
 #include "relayos/model/catalog.h"
 #include "relayos/model/usage.h"
-
-/* OPERATION(name, NAME, protocol, upstream path after the upstream's prefix) */
-#define DIALECT_OPERATIONS(OPERATION)                                                              \
-    OPERATION(chat, CHAT, PROTOCOL_OPENAI_CHAT, "/chat/completions")                               \
-    OPERATION(completion, COMPLETION, PROTOCOL_OPENAI_CHAT, "/completions")                        \
-    OPERATION(embedding, EMBEDDING, PROTOCOL_OPENAI_CHAT, "/embeddings")                           \
-    OPERATION(response, RESPONSE, PROTOCOL_OPENAI_RESPONSES, "/responses")                         \
-    OPERATION(message, MESSAGE, PROTOCOL_ANTHROPIC_MESSAGES, "/messages")                          \
-    OPERATION(count_tokens, COUNT_TOKENS, PROTOCOL_ANTHROPIC_MESSAGES, "/messages/count_tokens")
-
-enum operation {
-#define OPERATION(name, NAME, protocol, path) OPERATION_##NAME,
-    DIALECT_OPERATIONS(OPERATION)
-#undef OPERATION
-        DIALECT_N_OPERATIONS
-};
 
 /* Replace bytes [from, to) of a body by `with`. Edits are in ascending order and do not overlap. */
 struct edit {
@@ -64,10 +49,22 @@ struct edits {
 size_t edits_length(const struct edits *edits, struct slice text);
 void edits_apply(const struct edits *edits, struct slice text, struct buf *out);
 
+/* How a caller wants embeddings written. */
+enum embedding_encoding {
+    EMBEDDING_FLOAT,  /* an array of numbers */
+    EMBEDDING_BASE64, /* a string: float32, little-endian */
+    EMBEDDING_OTHER   /* that only its provider knows */
+};
+
 /* What policy needs to know of a request. */
 struct request_facts {
     struct slice body;
     enum operation operation;
+    /* Whose fields the body has: operation's, but of what is made for Responses and sent to chat.
+     */
+    enum operation shape;
+    bool is_mixed;            /* the words of several protocols: no upstream takes it as it is */
+    uint8_t encoding;         /* of embeddings: enum embedding_encoding */
     struct slice model;       /* decoded */
     struct slice model_value; /* its raw value, quotes included: what gets replaced */
     bool is_stream;
@@ -77,11 +74,15 @@ struct request_facts {
     struct slice said_max[2];    /* its raw value, null included; chat has two names for it */
     int64_t cap_tokens;          /* set by whoever has a bound to keep: what max_tokens is lowered
                                     to, or set to if it was not said; 0 = it stays as it is */
+    bool has_old_limit;          /* set with it: the upstream may not know max_completion_tokens */
     int64_t n_choices;           /* 1 unless said */
     bool is_unbounded;           /* URL images, file ids, server tools: no bound on the prompt */
     bool has_server_tools;
     struct slice affinity;     /* prompt_cache_key, metadata.user_id or "" */
     struct slice service_tier; /* decoded or "" */
+    bool keeps_state;          /* Messages, a thread: the answer's id is the next request's state */
+    bool is_unstored;          /* Responses, "store": false: nobody is to keep the answer */
+    bool has_references;       /* Responses: refused for items that are named by their ids alone */
     /* Ids of state kept upstream that the caller names: raw values to be unsealed and replaced. */
     size_t n_state_ids;
     struct slice state_ids[8];
@@ -101,8 +102,10 @@ struct reply_context {
     struct uuid request_id;
     struct seal *seal; /* for ids of state kept upstream */
     uint64_t owner_hash;
-    uint32_t place;  /* where state lies that it makes: what seals name */
-    bool hide_usage; /* we asked for the usage event, the caller did not */
+    uint32_t place;   /* where state lies that it makes: what seals name */
+    bool keeps_state; /* the answer's id names it, as it always does in Responses */
+    bool is_filtered; /* by Azure: its choices hold what the filter found */
+    bool hide_usage;  /* we asked for the usage event, the caller did not */
 };
 
 /* What an answer, or one event of it, says. */
@@ -211,6 +214,22 @@ struct dialect {
     const char *default_header_name, *default_header_value;
 };
 
+/* A body whose path names the model, with that in it. One that cannot be read stays as it is. */
+#define DIALECT_NAME_ROOM 16 /* more than the body and the name, should all of that be escaped */
+void dialect_name_model(struct slice body, struct slice model, struct buf *out);
+
+/* Is one of a chat request's tools as Responses or Messages have them? (is_mixed: the first.) */
+bool dialect_has_flat_tool(const struct request_facts *facts);
+
+/*
+ * A body of Responses that was refused for its references: append it with the remembered items in
+ * their places. Their ids are left out where nothing needs them, so that the provider looks none
+ * up; reasoning that only its id brings back goes. ERR_INVALID_REQUEST: one is not remembered.
+ */
+struct remembered;
+int dialect_expand_references(struct slice body, const struct remembered *memory, struct buf *out,
+                              struct refusal_reason *why) MUST_CHECK;
+
 /*
  * Of a request that was read, worked out when asked for: the places of its pieces are not kept.
  * The text by which one conversation is told from another, as raw JSON strings ("" = it has none):
@@ -221,9 +240,6 @@ void dialect_conversation(const struct request_facts *facts, struct slice out[2]
 bool dialect_has_signed_reasoning(const struct request_facts *facts);
 
 const struct dialect *dialect_of(enum protocol protocol);
-const char *dialect_operation_name(enum operation operation);
-enum protocol dialect_operation_protocol(enum operation operation);
-const char *dialect_operation_path(enum operation operation);
 /* "openai_chat" -> protocol, or ERR_MISSING (config). */
 int dialect_protocol_find(struct slice name, enum protocol *out) MUST_CHECK;
 

@@ -94,6 +94,8 @@ size_t json_string_length(struct slice value);
 /* String value decoded (escapes, surrogate pairs) and appended to out; ERR_SYNTAX for a lone
  * surrogate, ERR_TOO_LARGE past the buffer's cap. `value` has its quotes. */
 int json_string_decode(struct slice value, struct buf *out) MUST_CHECK;
+/* Characters (code points) of the text that stands raw between quotes. */
+size_t json_length(struct slice raw);
 /* Does a raw string value (with quotes) decode to exactly s? */
 bool json_string_eq(struct slice value, struct slice text);
 static inline bool

@@ -120,7 +120,16 @@ enum neutral_effort {
     NEUTRAL_EFFORT_MAX
 };
 
-#define NEUTRAL_STOPS_MAX 16
+/* A field that only its own protocol has a word for, and what becomes of it there and elsewhere. */
+enum neutral_fate { NEUTRAL_KEEP, NEUTRAL_DROP, NEUTRAL_REFUSE };
+struct neutral_unread {
+    const char *name;
+    struct slice json;
+    enum neutral_fate own, others;
+};
+
+#define NEUTRAL_STOPS_MAX  16
+#define NEUTRAL_UNREAD_MAX 16
 
 struct neutral_request {
     enum protocol protocol; /* whose words FOREIGN parts and server tools are in */
@@ -156,6 +165,8 @@ struct neutral_request {
     struct slice metadata;                                 /* json */
     struct slice cache_control;                            /* json: Messages' top-level one */
     bool is_stream, wants_usage, uses_functions /* the old chat form */;
+    struct neutral_unread unread[NEUTRAL_UNREAD_MAX];
+    uint32_t n_unread;
 };
 
 /* ---- an answer, as a sequence of events ---- */
@@ -168,10 +179,12 @@ struct neutral_request {
 enum neutral_event_kind {
     NEUTRAL_START,      /* id, if the upstream gave one; usage, if it said something already */
     NEUTRAL_PART_BEGIN, /* part_kind; CALL: index, id, name */
-    NEUTRAL_PART_DELTA, /* text: of what is open; of a CALL a fragment of its arguments */
+    NEUTRAL_PART_DELTA, /* text: of what is open; of a CALL a fragment of its arguments; json, of a
+                           TEXT: an array with the log probabilities of its tokens, as OpenAI's */
     NEUTRAL_PART_STATE, /* REASONING: state, whole (a signature, encrypted content); its origin */
     NEUTRAL_PART_END,
-    NEUTRAL_ANNOTATION, /* json: url_citation and the like, of the open text */
+    NEUTRAL_ANNOTATION, /* json: url_citation and the like, as Responses has them; indexes count
+                           characters of the open text */
     NEUTRAL_USAGE,
     NEUTRAL_FINISH, /* finish, stop_sequence, text = explanation of a refusal */
     NEUTRAL_END,    /* the upstream's terminal event: nothing more comes */

@@ -21,6 +21,7 @@
 #include "relayos/codec/arena.h"
 #include "relayos/codec/capability.h"
 #include "relayos/codec/dialect.h"
+#include "relayos/codec/flavor.h"
 #include "relayos/codec/neutral.h"
 
 /* Names of fields that a target does not take and that only tune, each once: said in
@@ -30,13 +31,16 @@ struct translate_dropped {
     size_t len;
 };
 void translate_drop(struct translate_dropped *dropped, const char *name);
+/* One that a provider runs: "tools.web_search". */
+void translate_drop_tool(struct translate_dropped *dropped, const struct neutral_tool *tool);
 
 /* What a request is written for. */
 struct translate_target {
     struct slice model;                  /* the upstream's name for it */
     const struct capability *capability; /* what the model takes (7.6) */
+    bool cache_prompts;                  /* Messages: of requests that say nothing of it */
     int64_t max_output_tokens;           /* 0 = unknown: requests above it are cut to it */
-    bool is_openai; /* api.openai.com or Azure: max_completion_tokens, developer */
+    enum upstream_flavor flavor;         /* of the server */
 };
 
 /* State of one answer being read; a reader keeps what it needs in here and nothing elsewhere. */
@@ -86,6 +90,9 @@ struct answer_writer {
     struct buf scratch;
     struct buf lanes[4];     /* chat, whole: what of a message grows beside its text */
     struct buf counts;       /* chat: calls of each choice */
+    struct buf logprobs;     /* of a text's tokens, where they are repeated: an array's elements */
+    size_t n_chars;          /* chat: of the first choice's text ... */
+    size_t part_chars;       /* ... and in front of its open part */
     bool lacks_cache_writes; /* of usage: see struct neutral_event */
 };
 
@@ -115,20 +122,36 @@ struct translator {
                         struct buf *out);
 };
 
+/* May such an upstream be given this part by its URL, or only the bytes? */
+bool translate_takes_url(enum protocol upstream, enum upstream_flavor flavor,
+                         const struct neutral_part *part);
+
+/*
+ * Before it is written: what its model does not take is taken out, with its name in dropped, or
+ * refused (ERR_UNSUPPORTED_PARAMETER) where that would change the answer.
+ */
+int translate_fit(struct neutral_request *request, enum protocol upstream,
+                  const struct capability *capability, struct translate_dropped *dropped,
+                  struct refusal_reason *why) MUST_CHECK;
+
 /*
  * Path of a translated request, after the upstream's prefix: "/chat/completions", or, where it
- * names the model, "/models/gemini-2.5-pro:streamGenerateContent?alt=sse". OPERATION_COUNT_TOKENS
- * where the upstream counts (Messages, Gemini), else as any other.
+ * names the model, "/models/gemini-2.5-pro:streamGenerateContent?alt=sse". What counts, where
+ * the upstream does (translate_counts()); what it is asked for else is as any other.
  */
 void translate_path(enum operation operation, enum protocol upstream, struct slice model,
                     bool is_stream, struct buf *out);
 
 /*
- * Counting at an upstream that speaks Gemini: what write_request() gave as the body of
- * translate_path()'s ":countTokens", and the number in its answer (ERR_UPSTREAM_ERROR).
+ * Counting. Does the protocol have a way to ask for it? Of what write_request() gave, the body that
+ * translate_path()'s counter takes (ERR_INVALID_REQUEST: too deeply nested); the number in its
+ * answer (ERR_UPSTREAM_ERROR); the answer of a protocol that clients speak.
  */
-void translate_count_request(struct slice model, struct slice body, struct buf *out);
-int translate_count_reply(struct slice body, int64_t *out_tokens) MUST_CHECK;
+bool translate_counts(enum protocol protocol);
+int translate_count_request(enum protocol upstream, struct slice model, struct slice body,
+                            struct buf *out) MUST_CHECK;
+int translate_count_read(enum protocol upstream, struct slice body, int64_t *out_tokens) MUST_CHECK;
+void translate_count_write(enum protocol caller, int64_t tokens, struct buf *out);
 
 /* NULL for a protocol without one (only upstreams speak Gemini: it has no client side; its members
  * are NULL then). */
@@ -153,5 +176,7 @@ void answer_writer_expect(struct answer_writer *writer, const struct neutral_req
 struct slice answer_writer_name(const struct answer_writer *writer, struct slice name);
 bool answer_writer_is_custom(const struct answer_writer *writer, struct slice name);
 uint32_t answer_writer_namespace(const struct answer_writer *writer, struct slice name);
+/* An array's elements behind those that are there; "" adds none. */
+void answer_writer_add_logprobs(struct answer_writer *writer, struct slice array);
 
 #endif

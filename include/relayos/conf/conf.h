@@ -18,11 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "relayos/base/address.h"
 #include "relayos/base/buf.h"
 #include "relayos/base/err.h"
 #include "relayos/base/errmsg.h"
 #include "relayos/base/period.h"
 #include "relayos/base/secret.h"
+#include "relayos/model/capability.h"
 #include "relayos/model/catalog.h"
 #include "relayos/model/key.h"
 
@@ -47,11 +49,16 @@ struct conf_upstream {
     struct conf_credential credentials[LIMIT_CREDENTIALS];
     /* As written, for conf_show() and conf_diff(); the record holds what follows from them. */
     char url[LIMIT_HOST + LIMIT_PATH + 32];
-    char auth[8]; /* "key", "none", "mock" */
+    char auth[8]; /* "key", "bearer", "none", "mock" */
     char key_env[LIMIT_NAME];
     char key_file[CONF_PATH_SIZE];
     char family[LIMIT_NAME]; /* "" = the upstream's own name */
     bool allow_plain;        /* http:// to another host */
+};
+
+struct conf_networks {
+    uint32_t n;
+    struct address_range ranges[LIMIT_NETWORKS];
 };
 
 struct conf_model {
@@ -95,7 +102,7 @@ struct conf {
     /* Capacities of the segment (restart). Flights and refusals: over all workers that serve. */
     int64_t workers; /* 0 = one per CPU */
     int64_t capacity_keys, capacity_routes, capacity_upstreams, capacity_flights,
-        capacity_quota_cells, capacity_refusals, capacity_idempotency;
+        capacity_quota_cells, capacity_refusals, capacity_idempotency, capacity_recall;
 
     /* Limits of the front. */
     int64_t max_connections; /* per worker */
@@ -117,7 +124,15 @@ struct conf {
     bool revoke_cuts_streams;
     char on_client_gone[8]; /* "cancel", "drain" */
     int64_t client_gone_time_us, client_gone_bytes;
-    int64_t idempotency_ttl_us;
+    int64_t idempotency_ttl_us, recall_ttl_us;
+
+    /* Files that callers name by a URL. */
+    bool fetch_enabled, fetch_plain;
+    struct conf_networks fetch_allow, fetch_deny;
+    int64_t fetch_files, fetch_file_bytes, fetch_total_bytes; /* of one request */
+    int64_t fetch_memory;                                     /* of all of a worker */
+    int64_t fetch_timeout_us;
+    char fetch_ca_file[LIMIT_PATH];
 
     /* Estimates. */
     int64_t default_max_output_tokens; /* reserved where request and model say nothing */
@@ -126,7 +141,9 @@ struct conf {
     struct conf_upstream *upstreams;
     size_t n_models;
     struct conf_model *models;
-    size_t n_keys; /* from keys_file */
+    size_t n_capabilities;
+    struct capability_row *capabilities; /* as they stand */
+    size_t n_keys;                       /* from keys_file */
     struct key_record *keys;
 };
 

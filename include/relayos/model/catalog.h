@@ -9,13 +9,14 @@
 #include <stdint.h>
 
 #include "relayos/base/limits.h"
+#include "relayos/model/capability.h"
 #include "relayos/model/routing.h"
 #include "relayos/model/usage.h"
 
 /* Wire protocols, as bits: what an upstream speaks. Rows of codec/dialects.def, same order. */
 enum protocol {
     PROTOCOL_OPENAI_CHAT,        /* /chat/completions, /completions, /embeddings */
-    PROTOCOL_OPENAI_RESPONSES,   /* /responses */
+    PROTOCOL_OPENAI_RESPONSES,   /* /responses, /responses/input_tokens, /responses/compact */
     PROTOCOL_ANTHROPIC_MESSAGES, /* /messages, /messages/count_tokens */
     PROTOCOL_GEMINI              /* Google's own; upstreams only */
 };
@@ -32,16 +33,23 @@ enum probe_kind {
         "none", "connect", "models"                                                                \
     }
 
+/* Whose server it is, where those of one protocol differ: rows of codec/flavor.def, same order. */
+enum upstream_flavor { FLAVOR_COMPATIBLE, FLAVOR_OPENAI, FLAVOR_AZURE, FLAVOR_VLLM, FLAVOR_OLLAMA };
+
 struct upstream_record {
     char name[LIMIT_NAME];                    /* operator's word for it; never shown to callers */
     uint32_t id;                              /* index in the catalog copy it stands in */
     uint32_t protocols;                       /* PROTOCOL_BIT()s */
     uint32_t n_credentials, first_credential; /* set by catalog_put_upstream() */
-    uint32_t family; /* hash of the family that its signed reasoning is good in */
-    uint8_t probe;   /* enum probe_kind */
-    uint8_t pad[3];
-    char host[LIMIT_HOST]; /* name or IP literal, without brackets */
-    char path[LIMIT_PATH]; /* prefix before "/chat/completions": "/v1", no trailing slash */
+    uint32_t family;         /* hash of the family that its signed reasoning is good in */
+    uint8_t probe;           /* enum probe_kind */
+    uint8_t flavor;          /* enum upstream_flavor */
+    uint8_t is_bearer;       /* Azure: the key is a token, not an api-key */
+    uint8_t has_deployments; /* Azure: chat paths name the model */
+    bool cache_prompts;      /* Claude: of translated requests that say nothing of it */
+    char api_version[24];    /* Azure: goes into the query; "" = none */
+    char host[LIMIT_HOST];   /* name or IP literal, without brackets */
+    char path[LIMIT_PATH];   /* prefix before "/chat/completions": "/v1", no trailing slash */
     uint16_t port;
     uint8_t is_tls;
     uint8_t is_mock;          /* one of the bundled mock providers */
@@ -78,13 +86,14 @@ struct route_record {
     uint32_t id; /* stable hash of (model, upstream name, upstream model): traces and seals */
     uint32_t upstream_id; /* index in the same catalog copy */
     char upstream_model[LIMIT_MODEL_NAME];
-    uint32_t weight;         /* 1..1000 */
-    uint32_t tier;           /* 0 is tried first */
-    uint32_t health_row;     /* shm/health.h */
-    uint32_t max_concurrent; /* over all workers; 0 = as many as it bears */
-    uint32_t is_disabled;    /* by the configuration */
-    int64_t cost_until_us;   /* when the first change takes its place; 0 = there is none */
-    struct price cost;       /* what the operator pays */
+    uint32_t weight;              /* 1..1000 */
+    uint32_t tier;                /* 0 is tried first */
+    uint32_t health_row;          /* shm/health.h */
+    uint32_t max_concurrent;      /* over all workers; 0 = as many as it bears */
+    uint32_t is_disabled;         /* by the configuration */
+    struct capability capability; /* of the upstream's model; set where it is published */
+    int64_t cost_until_us;        /* when the first change takes its place; 0 = there is none */
+    struct price cost;            /* what the operator pays */
     struct price_change cost_changes[LIMIT_PRICE_CHANGES]; /* by rising instants */
 };
 

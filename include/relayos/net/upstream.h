@@ -29,11 +29,13 @@
 
 struct upstream_pool;
 struct upstream_call;
+struct sockaddr;
 
 enum upstream_result {
-    UPSTREAM_OK,      /* the whole answer was read, framing complete */
-    UPSTREAM_RESOLVE, /* no address for the name */
-    UPSTREAM_CONNECT, /* refused, unreachable */
+    UPSTREAM_OK,        /* the whole answer was read, framing complete */
+    UPSTREAM_RESOLVE,   /* no address for the name */
+    UPSTREAM_CONNECT,   /* refused, unreachable */
+    UPSTREAM_FORBIDDEN, /* none of its addresses passes the pool's guard */
     UPSTREAM_CONNECT_TIMEOUT,
     UPSTREAM_TLS, /* handshake, certificate or name refused */
     UPSTREAM_TLS_TIMEOUT,
@@ -74,6 +76,9 @@ struct upstream_request {
 };
 
 struct upstream_pool *upstream_pool_new(struct loop *loop);
+/* Each address is asked about right before it is connected to: there is no look-up in between. */
+typedef bool upstream_guard(void *ctx, const struct sockaddr *address, bool is_tls);
+void upstream_pool_guard(struct upstream_pool *pool, upstream_guard *guard, void *ctx);
 /* Close idle connections; calls must be over. */
 void upstream_pool_free(struct upstream_pool **pool);
 

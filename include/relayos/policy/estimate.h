@@ -26,12 +26,13 @@ struct estimate_terms {
                                        much again is reserved; 0 = not known, or not to be used */
 };
 
-/* Bounded estimate. Embeddings and count_tokens have no output. */
+/* Bounded estimate. Embeddings and counting have no output. */
 void estimate_request(const struct request_facts *facts, const struct model_record *model,
                       const struct estimate_terms *terms, struct estimate *out);
 /*
  * Is the estimate without learned output a bound for certain, if output is capped at most_tokens?
- * Not where the prompt brings in what is not in the body, or the provider runs tools.
+ * Not where the prompt brings in what is not in the body, or the provider runs tools, or says
+ * itself how much it produces.
  */
 bool estimate_has_bound(const struct request_facts *facts);
 

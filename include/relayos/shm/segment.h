@@ -22,6 +22,9 @@
 
 struct segment;
 
+#define SEGMENT_RECALL_STEP (16 * 1024)
+#define SEGMENT_RECALL_MAX  (1024 * 1024 * 1024)
+
 /* All fixed for the life of the segment; directives capacity.* (relayos.yaml(5)). */
 struct segment_capacity {
     uint32_t n_workers;          /* process slots for workers, draining ones included */
@@ -32,6 +35,7 @@ struct segment_capacity {
     uint32_t quota_cells;
     uint32_t refusals_per_worker; /* power of two */
     uint32_t idempotency;         /* a multiple of 16; 0 = none */
+    uint32_t recall;              /* bytes per worker, a multiple of 16 KiB; 0 = none */
 };
 
 /* Bytes that a segment of these (valid) capacities takes. */

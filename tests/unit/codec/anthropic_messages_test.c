@@ -217,3 +217,50 @@ Test(anthropic_messages, tells_a_thread_client_to_send_the_whole_history)
                            "\"thread_unsupported_request\"}},\"request_id\":\"" RUN_ID "\"}"));
     buf_fini(&out);
 }
+
+#define MESSAGES "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]"
+
+Test(anthropic_messages, a_thread_goes_on_from_an_id_and_its_answer_is_kept)
+{
+    static struct request_facts facts;
+    static struct refusal_reason why;
+    const struct dialect *dialect = dialect_of(PROTOCOL_ANTHROPIC_MESSAGES);
+    const char create[] =
+        "{\"model\":\"a\",\"max_tokens\":1," MESSAGES ",\"thread\":{\"type\":\"create\"}}";
+    const char go_on[] = "{\"model\":\"a\",\"max_tokens\":1,\"thread\":{\"type\":\"continue\","
+                         "\"previous_message_id\":\"msg_1\"}}";
+    const char hidden[] = "{\"model\":\"a\",\"max_tokens\":1," MESSAGES
+                          ",\"thread\":{\"type\":\"continue\",\"thread_id\":\"t\"}}";
+
+    cr_assert_eq(dialect->read_request(OPERATION_MESSAGE, SLICE_LIT(create), &facts, &why), 0);
+    cr_expect(facts.keeps_state && facts.n_state_ids == 0);
+    cr_assert_eq(dialect->read_request(OPERATION_MESSAGE, SLICE_LIT(go_on), &facts, &why), 0, "%s",
+                 why.detail);
+    cr_expect(facts.keeps_state && facts.n_state_ids == 1);
+    cr_expect(slice_eq_str(facts.state_ids[0], "\"msg_1\""));
+    cr_expect_eq(dialect->read_request(OPERATION_MESSAGE, SLICE_LIT(hidden), &facts, &why),
+                 ERR_UNSUPPORTED_PARAMETER);
+    cr_expect_str_eq(why.param, "thread");
+}
+
+Test(anthropic_messages, ids_in_a_thread_are_sealed)
+{
+    struct reply_context context = run_context(OPERATION_MESSAGE, false);
+    struct buf expected;
+
+    context.keeps_state = true;
+    buf_init(&expected, 1024);
+    buf_append_str(&expected, "\"message\":{\"id\":\"");
+    cr_assert_eq(seal_id(context.seal, context.owner_hash, context.place, SLICE_LIT("msg_canary"),
+                         &expected),
+                 0);
+    buf_append_str(&expected, "\",\"content\"");
+    struct stream_run run =
+        run_stream_in(&context, "event: message_start\ndata: {\"type\":\"message_start\","
+                                "\"message\":{\"id\":\"msg_canary\",\"content\":[]}}\n\n");
+    cr_expect_eq(run.err, 0);
+    cr_expect(memmem(run.out.ptr, run.out.len, expected.ptr, expected.len) != NULL, "%.*s",
+              (int)run.out.len, run.out.ptr);
+    buf_fini(&expected);
+    run_end(&run);
+}

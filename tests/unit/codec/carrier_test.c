@@ -167,3 +167,40 @@ Test(carrier, leaves_out_what_is_too_long)
     free(state);
     end(&f);
 }
+
+/* User, assistant, user with a result, assistant, user: "k" of a turn stands for its kind. */
+static void
+strip(const char *kinds, const char *left)
+{
+    struct neutral_part parts[16];
+    struct neutral_turn turns[16];
+    struct neutral_request request = {.parts = parts, .turns = turns};
+    char has[16];
+
+    for (const char *kind = kinds; *kind != '\0'; kind++) {
+        const uint32_t n = request.n_parts++;
+
+        turns[request.n_turns++] = (struct neutral_turn){
+            .role = *kind == 't' ? NEUTRAL_ASSISTANT : NEUTRAL_USER, .first_part = n, .n_parts = 1};
+        parts[n] = (struct neutral_part){.kind = *kind == 't'   ? NEUTRAL_REASONING
+                                                 : *kind == 'r' ? NEUTRAL_RESULT
+                                                                : NEUTRAL_TEXT,
+                                         .state = *kind == 't' ? SLICE_LIT("s") : SLICE_LIT("")};
+    }
+    carrier_strip(&request);
+    for (uint32_t i = 0; i < request.n_parts; i++)
+        has[i] = parts[i].state.len > 0 ? 's' : '-';
+    has[request.n_parts] = '\0';
+    cr_expect_str_eq(has, left, "%s: %s", kinds, has);
+}
+
+Test(carrier, refused_state_goes_from_turns_that_are_over_first)
+{
+    strip("utut", "---s");   /* the last is being answered to */
+    strip("uturt", "----s"); /* one more before the last word of the user */
+    strip("utrtr", "-----"); /* only the loop that runs has any */
+    strip("utrturt", "---"
+                     "---s");
+    strip("u", "-");
+    strip("", "");
+}

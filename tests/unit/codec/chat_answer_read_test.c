@@ -194,7 +194,8 @@ Test(chat_answer_read, tells_calls_apart_without_numbers_or_ids)
     feed_delta(&r, "{\"tool_calls\":[{\"function\":{\"arguments\":\"{}\"}}]}");
     feed_finish(&r, "stop");
     feed(&r, "[DONE]");
-    expect(&r, "start chatcmpl-1\ncall call_chatcmpl-1_0 f\n+{\\\"a\\\":[1]}\n/\ncall b g\n+{}\n/\n"
+    expect(&r, "start chatcmpl-1\ncall call_0adc2896ac2cdafbbf37_0 f\n+{\\\"a\\\":[1]}\n/\ncall b "
+               "g\n+{}\n/\n"
                "finish tool_calls\nend\n");
 }
 

@@ -186,7 +186,7 @@ Test(chat_answer_write, puts_together_a_whole_message_from_parts_in_any_order)
     give_end(&w, NEUTRAL_TOOL_CALLS);
     cr_expect(says(&w, "\"message\":{\"role\":\"assistant\",\"content\":\"t1t2\",\"refusal\":null,"
                        "\"reasoning_content\":\"r1r2\",\"annotations\":[{\"type\":\"url_citation\","
-                       "\"url_citation\":{\"url\":\"u\",\"end_index\":2}}],\"tool_calls\":["
+                       "\"url_citation\":{\"url\":\"u\",\"end_index\":4}}],\"tool_calls\":["
                        "{\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\","
                        "\"arguments\":\"{}\"}},{\"id\":\"b\",\"type\":\"function\",\"function\":{"
                        "\"name\":\"g\",\"arguments\":\"{}\"}}]}"),

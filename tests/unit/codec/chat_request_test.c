@@ -240,10 +240,40 @@ Test(chat_request, gives_the_body_of_another_protocol_to_its_reader)
     arena_fini(&r.arena);
 }
 
+Test(chat_request, keeps_what_is_chats_own_in_the_body_of_another_protocol)
+{
+    struct read r =
+        read_body("{\"n\":2,\"stop\":[\"x\"],\"seed\":7,\"stream\":true,\"logit_bias\":{\"1\":2},"
+                  "\"stream_options\":{\"include_usage\":true},\"max_tokens\":9,"
+                  "\"response_format\":{\"type\":\"json_object\"},\"input\":\"hi\"}");
+
+    cr_assert(r.err == 0 && r.request.n_turns == 1);
+    cr_expect(r.request.n_choices == 2 && r.request.n_stops == 1 && r.request.max_tokens == 9);
+    EXPECT(r.request.stops[0], "x");
+    EXPECT(r.request.seed, "7");
+    EXPECT(r.request.logit_bias, "{\"1\":2}");
+    cr_expect(r.request.wants_usage && r.request.is_stream);
+    cr_expect_eq(r.request.format, NEUTRAL_FORMAT_JSON);
+    arena_fini(&r.arena);
+
+    r = read_body(
+        "{\"stream\":true,\"input\":\"hi\",\"text\":{\"format\":{\"type\":\"json_object\"}}}");
+    cr_assert_eq(r.err, 0);
+    cr_expect_not(r.request.wants_usage, "who does not ask gets none");
+    cr_expect_eq(r.request.format, NEUTRAL_FORMAT_JSON);
+    arena_fini(&r.arena);
+
+    r = read_body("{\"input\":\"hi\",\"n\":\"two\"}");
+    cr_expect_eq(r.err, ERR_INVALID_REQUEST);
+    cr_expect_str_eq(r.why.param, "n");
+    arena_fini(&r.arena);
+}
+
 Test(chat_request, reads_one_prompt_of_a_completion)
 {
     struct read r =
-        read_as(OPERATION_COMPLETION, "{\"prompt\":[\"Say a\"],\"best_of\":1,\"echo\":false}");
+        read_as(OPERATION_COMPLETION,
+                "{\"prompt\":[\"Say a\"],\"best_of\":1,\"echo\":false,\"suffix\":\"\"}");
 
     cr_assert(r.err == 0 && r.request.n_turns == 1);
     EXPECT(r.request.parts[0].text, "Say a");

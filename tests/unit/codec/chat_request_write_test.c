@@ -13,7 +13,7 @@ run(enum operation operation, const char *model, const char *body)
         .operation = operation,
         .upstream = PROTOCOL_OPENAI_CHAT,
         .model = slice_str(model),
-        .is_openai = model[0] == 'g' || model[0] == 'o',
+        .flavor = model[0] == 'g' || model[0] == 'o' ? FLAVOR_OPENAI : FLAVOR_COMPATIBLE,
     };
 
     run_request(&r, slice_str(body));
@@ -204,7 +204,7 @@ Test(chat_request_write, leaves_out_tools_of_providers_but_not_in_silence)
     cr_assert_eq(r.err, 0);
     EXPECT(r,
            "\"tools\":[" FUNCTION "],\"tool_choice\":\"required\",\"parallel_tool_calls\":false");
-    expect_dropped(&r, "tools");
+    expect_dropped(&r, "tools.web_search");
     run_end(&r);
     r = run(OPERATION_CHAT, "gpt-4.1",
             "{" USER ",\"tools\":[{\"type\":\"web_search\"}],\"tool_choice\":\"required\"}");
@@ -275,4 +275,156 @@ Test(chat_request_write, keeps_all_of_a_request_that_goes_round)
     run_end(&once);
     run_end(&twice);
     run_end(&again);
+}
+
+/* ---- whose server it is ---- */
+
+static struct translate_run
+run_for(enum upstream_flavor flavor, enum operation operation, const char *body)
+{
+    struct translate_run r = {.operation = operation,
+                              .upstream = PROTOCOL_OPENAI_CHAT,
+                              .model = SLICE_LIT("house-7"),
+                              .flavor = flavor};
+
+    run_request(&r, slice_str(body));
+    buf_append_byte(&r.written, '\0');
+    return r;
+}
+
+#define FLAVORED                                                                                   \
+    "{\"model\":\"m\",\"max_tokens\":9,\"user\":\"u\",\"logit_bias\":{\"1\":2},\"prompt_cache_"    \
+    "key\":"                                                                                       \
+    "\"k\"," USER "}"
+
+Test(chat_request_write, azure_is_told_what_openai_is)
+{
+    struct translate_run azure = run_for(FLAVOR_AZURE, OPERATION_CHAT, FLAVORED);
+    struct translate_run openai = run_for(FLAVOR_OPENAI, OPERATION_CHAT, FLAVORED);
+
+    cr_expect_str_eq(azure.written.ptr, openai.written.ptr);
+    EXPECT(azure, "\"max_completion_tokens\":9");
+    EXPECT(azure, "\"prompt_cache_key\":\"k\"");
+    run_end(&azure);
+    run_end(&openai);
+}
+
+Test(chat_request_write, ollama_is_not_told_what_it_leaves_unread)
+{
+    struct translate_run r = run_for(FLAVOR_OLLAMA, OPERATION_CHAT, FLAVORED);
+
+    EXPECT(r, "\"max_tokens\":9");
+    EXPECT_NOT(r, "\"user\":\"u\"");
+    EXPECT_NOT(r, "logit_bias");
+    expect_dropped(&r, "logit_bias, user, prompt_cache_key");
+    run_end(&r);
+}
+
+#define TOOLED(more) "{\"model\":\"m\"," USER ",\"tools\":[" FUNCTION "]," more "}"
+
+Test(chat_request_write, what_ollama_leaves_unread_and_would_change_the_answer_is_refused)
+{
+    static const char *const bodies[] = {
+        "{\"model\":\"m\",\"n\":2," USER "}",
+        TOOLED("\"tool_choice\":\"required\""),
+        TOOLED("\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}}"),
+    };
+
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        struct translate_run r = run_for(FLAVOR_OLLAMA, OPERATION_CHAT, bodies[i]);
+
+        cr_expect_eq(r.err, ERR_UNSUPPORTED_PARAMETER, "%s", bodies[i]);
+        run_end(&r);
+        r = run_for(FLAVOR_COMPATIBLE, OPERATION_CHAT, bodies[i]);
+        cr_expect_eq(r.err, 0, "%s", bodies[i]);
+        run_end(&r);
+    }
+}
+
+Test(chat_request_write, ollama_calls_no_tool_that_it_does_not_see)
+{
+    struct translate_run r =
+        run_for(FLAVOR_OLLAMA, OPERATION_CHAT, TOOLED("\"tool_choice\":\"none\""));
+
+    EXPECT_NOT(r, "tool");
+    run_end(&r);
+    r = run_for(FLAVOR_OLLAMA, OPERATION_CHAT,
+                TOOLED("\"tool_choice\":\"auto\",\"parallel_tool_calls\":false"));
+    EXPECT(r, "\"tools\":[");
+    EXPECT_NOT(r, "tool_choice");
+    EXPECT_NOT(r, "parallel");
+    expect_dropped(&r, "parallel_tool_calls");
+    run_end(&r);
+}
+
+Test(chat_request_write, vllm_takes_top_k)
+{
+    static const char body[] = "{\"model\":\"m\",\"max_tokens\":5,\"top_k\":40," USER "}";
+    struct translate_run r = run_for(FLAVOR_VLLM, OPERATION_MESSAGE, body);
+
+    EXPECT(r, "\"top_k\":40");
+    run_end(&r);
+    r = run_for(FLAVOR_COMPATIBLE, OPERATION_MESSAGE, body);
+    EXPECT_NOT(r, "top_k");
+    expect_dropped(&r, "top_k");
+    run_end(&r);
+}
+
+#define THOUGHT                                                                                    \
+    "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":"             \
+    "\"assistant\","                                                                               \
+    "\"content\":null,\"reasoning_content\":\"hm\",\"tool_calls\":[{\"id\":\"c1\",\"type\":"       \
+    "\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\","       \
+    "\"tool_call_id\":\"c1\",\"content\":\"ok\"}],\"tools\":[" FUNCTION "]}"
+
+Test(chat_request_write, reasoning_goes_back_in_the_servers_own_member)
+{
+    static const struct {
+        enum upstream_flavor flavor;
+        const char *member; /* NULL: none */
+    } rows[] = {
+        {FLAVOR_COMPATIBLE, "\"reasoning_content\":\"hm\""},
+        {FLAVOR_VLLM, "\"reasoning\":\"hm\""},
+        {FLAVOR_OLLAMA, "\"reasoning\":\"hm\""},
+        {FLAVOR_OPENAI, NULL},
+        {FLAVOR_AZURE, NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct translate_run r = run_for(rows[i].flavor, OPERATION_CHAT, THOUGHT);
+
+        if (rows[i].member == NULL)
+            EXPECT_NOT(r, "reasoning");
+        else
+            EXPECT(r, rows[i].member);
+        run_end(&r);
+    }
+}
+
+Test(chat_request_write, a_late_system_message_is_the_users_where_the_model_knows_none)
+{
+    static const char body[] =
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\","
+        "\"content\":\"hi\"},{\"role\":\"system\",\"content\":\"late\"}]}";
+    struct capability capability = *capability_of(SLICE_LIT("house-7"));
+    struct translate_target target = {.model = SLICE_LIT("house-7"), .capability = &capability};
+    struct translate_run r = {.operation = OPERATION_CHAT};
+    const struct translator *chat = translator_of(PROTOCOL_OPENAI_CHAT);
+
+    arena_init(&r.arena, RUN_CAP);
+    cr_assert_eq(chat->read_request(OPERATION_CHAT, slice_str(body), &r.arena, &r.request, &r.why),
+                 0);
+    for (int is_taken = 0; is_taken < 2; is_taken++) {
+        capability.flags ^= is_taken ? CAP_LATE_SYSTEM : capability.flags & CAP_LATE_SYSTEM;
+        buf_init(&r.written, RUN_CAP);
+        cr_assert_eq(
+            chat->write_request(&r.request, &target, &r.arena, &r.written, &r.dropped, &r.why), 0);
+        buf_append_byte(&r.written, '\0');
+        cr_expect_eq(strstr(r.written.ptr, "{\"role\":\"system\",\"content\":\"late\"}") != NULL,
+                     is_taken, "%s", r.written.ptr);
+        EXPECT(r, "{\"role\":\"system\",\"content\":\"s\"}");
+        EXPECT(r, "late");
+        buf_fini(&r.written);
+    }
+    arena_fini(&r.arena);
 }

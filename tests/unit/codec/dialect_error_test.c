@@ -361,3 +361,19 @@ Test(dialect_error, clients_know_a_long_prompt_by_its_text)
     cr_expect(slice_starts_with(buf_slice(&message), SLICE_LIT("prompt is too long")));
     buf_fini(&message);
 }
+
+/* Clients that hold a thread know what to do when it is gone: they must be told in its words. */
+Test(dialect_error, a_thread_that_does_not_go_on_is_not_found_and_nobodys_fault)
+{
+#define THREAD(code)                                                                               \
+    "{\"type\":\"error\",\"error\":{\"type\":\"not_found_error\",\"message\":\"canary\","          \
+    "\"details\":{\"error_code\":\"" code "\"}}}"
+    cr_expect_eq(category_of(404, THREAD("thread_not_found")), ERR_CATEGORY_NOT_FOUND);
+    cr_expect(slice_eq_str(facts.error_param, "thread"));
+    cr_expect_eq(category_of(409, THREAD("thread_already_continued")), ERR_CATEGORY_NOT_FOUND);
+    cr_expect_eq(category_of(400, THREAD("thread_unsupported_request")),
+                 ERR_CATEGORY_UNSUPPORTED_PARAMETER);
+    cr_expect(slice_eq_str(facts.error_param, "thread"));
+    cr_expect_eq(category_of(404, THREAD("enforced_spend_limit_reached")),
+                 ERR_CATEGORY_UPSTREAM_UNAVAILABLE);
+}

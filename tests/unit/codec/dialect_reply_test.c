@@ -75,26 +75,30 @@ Test(dialect_reply, ids_models_and_marks_change_and_nothing_else)
          "\",\"type\":\"message\",\"model\":\"public-model\",\"content\":[{\"type\":"
          "\"text\",\"text\":\"hi\"}],\"usage\":{\"input_tokens\":3,\"output_tokens\":2}}"},
         {OPERATION_COUNT_TOKENS, "{\"input_tokens\":17}", "{\"input_tokens\":17}"},
+        {OPERATION_INPUT_TOKENS, "{\"object\":\"response.input_tokens\",\"input_tokens\":17}",
+         "{\"object\":\"response.input_tokens\",\"input_tokens\":17}"},
+        {OPERATION_COMPACTION, "{\"object\":\"response.compaction\",\"output\":[]}",
+         "{\"object\":\"response.compaction\",\"output\":[]}"},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char *text = rewritten(rows[i].operation, rows[i].before);
         cr_assert_not_null(text);
         cr_expect_str_eq(text, rows[i].after);
-        cr_expect(usage.count[USAGE_REQUEST] == (rows[i].operation != OPERATION_COUNT_TOKENS));
+        cr_expect(usage.count[USAGE_REQUEST] == !dialect_operation_counts(rows[i].operation));
         free(text);
     }
 }
 
-Test(dialect_reply, a_kept_answer_opens_again_for_its_owner)
+static void
+expect_sealed(enum operation operation)
 {
     static const char *const path[] = {"id"};
-    const struct reply_context context = run_context(OPERATION_RESPONSE, false);
-    char *text =
-        rewritten(OPERATION_RESPONSE,
-                  "{\"id\":\"resp_canary\",\"error\":null,\"model\":\"canary\",\"output\":[],"
-                  "\"previous_response_id\":null,\"conversation\":\"conv_1\",\"usage\":{"
-                  "\"input_tokens\":3,\"output_tokens\":2}}");
+    const struct reply_context context = run_context(operation, false);
+    char *text = rewritten(
+        operation, "{\"id\":\"resp_canary\",\"error\":null,\"model\":\"canary\",\"output\":[],"
+                   "\"previous_response_id\":null,\"conversation\":\"conv_1\",\"usage\":{"
+                   "\"input_tokens\":3,\"output_tokens\":2}}");
     struct json_object object;
     struct json_error error;
     struct json_member id;
@@ -112,8 +116,16 @@ Test(dialect_reply, a_kept_answer_opens_again_for_its_owner)
                  0);
     cr_expect(slice_eq_str(buf_slice(&opened), "resp_canary"));
     cr_expect_eq(place, context.place);
+    cr_expect_eq(usage.count[USAGE_INPUT], 3);
+    cr_expect_eq(usage.count[USAGE_OUTPUT], 2);
     buf_fini(&opened);
     free(text);
+}
+
+Test(dialect_reply, a_kept_answer_opens_again_for_its_owner)
+{
+    expect_sealed(OPERATION_RESPONSE);
+    expect_sealed(OPERATION_COMPACTION);
 }
 
 Test(dialect_reply, what_is_no_answer_is_an_upstream_error)
@@ -134,6 +146,8 @@ Test(dialect_reply, what_is_no_answer_is_an_upstream_error)
         {OPERATION_RESPONSE, "{\"id\":5,\"output\":[]}"},
         {OPERATION_MESSAGE, "{\"content\":\"x\"}"},
         {OPERATION_COUNT_TOKENS, "{\"input_tokens\":\"5\"}"},
+        {OPERATION_INPUT_TOKENS, "{\"object\":\"response.input_tokens\"}"},
+        {OPERATION_COMPACTION, "{\"output\":\"x\"}"},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

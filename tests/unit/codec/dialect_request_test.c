@@ -115,6 +115,7 @@ Test(dialect_request, refuses_what_is_missing_or_of_the_wrong_shape)
         {OPERATION_MESSAGE, "{\"model\":\"m\",\"messages\":{}}", ERR_INVALID_REQUEST, "messages"},
         {OPERATION_MESSAGE, "{\"model\":\"m\"," MESSAGES "}", ERR_INVALID_REQUEST, "max_tokens"},
         {OPERATION_RESPONSE, "{\"model\":\"m\"}", ERR_INVALID_REQUEST, "input"},
+        {OPERATION_COMPACTION, "{\"model\":\"m\"}", ERR_INVALID_REQUEST, "input"},
         {OPERATION_EMBEDDING, "{\"model\":\"m\",\"input\":1}", ERR_INVALID_REQUEST, "input"},
         {OPERATION_COMPLETION, "{\"model\":\"m\"}", ERR_INVALID_REQUEST, "prompt"},
         {OPERATION_CHAT, "{\"model\":\"m\"," MESSAGES ",\"stream\":\"yes\"}", ERR_INVALID_REQUEST,
@@ -243,6 +244,8 @@ expect_known_in_one_case(enum operation operation, const char *written, bool is_
         [OPERATION_RESPONSE] = "\"input\":\"i\"",
         [OPERATION_MESSAGE] = MESSAGES ",\"max_tokens\":1",
         [OPERATION_COUNT_TOKENS] = MESSAGES,
+        [OPERATION_INPUT_TOKENS] = "\"input\":\"i\"",
+        [OPERATION_COMPACTION] = "\"input\":\"i\"",
     };
     char body[512], name[64];
     size_t len = strlen(written);
@@ -264,6 +267,8 @@ Test(dialect_request, each_known_name_is_known_in_its_operations_and_refused_in_
 #define CHAT    (1u << OPERATION_CHAT)
 #define TEXT    (1u << OPERATION_COMPLETION)
 #define RESPOND (1u << OPERATION_RESPONSE)
+#define COMPACT (1u << OPERATION_COMPACTION)
+#define STATE   (RESPOND | COMPACT | 1u << OPERATION_INPUT_TOKENS)
 #define MESSAGE (1u << OPERATION_MESSAGE | 1u << OPERATION_COUNT_TOKENS)
     static const struct {
         const char *name;
@@ -274,13 +279,16 @@ Test(dialect_request, each_known_name_is_known_in_its_operations_and_refused_in_
         {"max_output_tokens", RESPOND},
         {"n", CHAT | TEXT},
         {"best_of", TEXT},
-        {"service_tier", CHAT | TEXT | RESPOND | 1u << OPERATION_MESSAGE},
-        {"prompt_cache_key", CHAT | RESPOND},
+        {"tools", CHAT},
+        {"tool_choice", CHAT},
+        {"encoding_format", 1u << OPERATION_EMBEDDING},
+        {"service_tier", CHAT | TEXT | RESPOND | COMPACT | 1u << OPERATION_MESSAGE},
+        {"prompt_cache_key", CHAT | RESPOND | COMPACT},
         {"metadata", 1u << OPERATION_MESSAGE},
-        {"previous_response_id", RESPOND},
-        {"conversation", RESPOND},
+        {"previous_response_id", STATE},
+        {"conversation", STATE},
         {"container", MESSAGE},
-        {"background", RESPOND},
+        {"background", RESPOND | COMPACT},
         {"web_search_options", CHAT},
         {"mcp_servers", MESSAGE},
         {"fallbacks", MESSAGE},
@@ -364,6 +372,14 @@ Test(dialect_request, nobody_reaches_state_that_is_not_theirs)
          "{\"model\":\"m\",\"input\":[{\"type\":\"message\",\"type\":\"item_reference\",\"id\":"
          "\"x\"}]}",
          ERR_UNSUPPORTED_PARAMETER, "input"},
+        {OPERATION_INPUT_TOKENS,
+         "{\"model\":\"m\",\"input\":[{\"type\":\"item_reference\",\"id\":\"x\"}]}",
+         ERR_UNSUPPORTED_PARAMETER, "input"},
+        {OPERATION_COMPACTION,
+         "{\"model\":\"m\",\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_image\","
+         "\"file_id\":\"f\"}]}]}",
+         ERR_NOT_FOUND, "file_id"},
+        {OPERATION_COMPACTION, RESPONSE("\"prompt\":{\"id\":\"pmpt_1\"}"), ERR_NOT_FOUND, "prompt"},
         {OPERATION_RESPONSE, RESPONSE("\"previous_response_id\":7"), ERR_INVALID_REQUEST,
          "previous_response_id"},
         {OPERATION_RESPONSE, RESPONSE("\"conversation\":{}"), ERR_INVALID_REQUEST, "conversation"},
@@ -564,4 +580,16 @@ Test(dialect_request, output_is_capped_where_it_is_unbounded_or_above_the_cap)
         facts.cap_tokens = 100;
         expect_edited("u", NULL, rows[i].after);
     }
+}
+
+Test(dialect_request, a_server_that_may_not_know_the_new_limit_is_told_the_old_one)
+{
+    cr_assert_eq(read_request(OPERATION_CHAT, "{\"model\":\"m\"," MESSAGES "}"), 0);
+    facts.cap_tokens = 100;
+    facts.has_old_limit = true;
+    expect_edited("u", NULL, "{\"model\":\"u\",\"max_tokens\":100," MESSAGES "}");
+    cr_assert_eq(read_request(OPERATION_RESPONSE, "{\"model\":\"m\",\"input\":\"p\"}"), 0);
+    facts.cap_tokens = 100;
+    facts.has_old_limit = true;
+    expect_edited("u", NULL, "{\"model\":\"u\",\"max_output_tokens\":100,\"input\":\"p\"}");
 }

@@ -23,6 +23,20 @@ Test(dialect, operations_have_names_paths_and_protocols)
     cr_expect_eq(dialect_operation_protocol(OPERATION_RESPONSE), PROTOCOL_OPENAI_RESPONSES);
 }
 
+Test(dialect, some_operations_count_and_one_compacts_and_the_others_answer)
+{
+    int n[3] = {0};
+
+    for (int i = 0; i < DIALECT_N_OPERATIONS; i++)
+        n[dialect_operation_kind((enum operation)i)]++;
+    cr_expect_eq(n[OPERATION_COUNTS], 2);
+    cr_expect_eq(n[OPERATION_COMPACTS], 1);
+    cr_expect_eq(n[OPERATION_ANSWERS], DIALECT_N_OPERATIONS - 3);
+    cr_expect(dialect_operation_counts(OPERATION_COUNT_TOKENS));
+    cr_expect(dialect_operation_counts(OPERATION_INPUT_TOKENS));
+    cr_expect_not(dialect_operation_counts(OPERATION_COMPACTION));
+}
+
 static const struct model_record models[] = {
     {.name = "gpt-4.1-mini", .owned_by = "relayos", .created_s = 1760000000},
     {.name = "a/b",

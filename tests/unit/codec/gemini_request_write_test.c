@@ -348,7 +348,7 @@ Test(gemini_request_write, tools_are_declared_as_functions)
                        "\"properties\":{\"input\":{\"type\":\"string\"}},\"required\":"
                        "[\"input\"]}}]}],\"toolConfig\":{\"functionCallingConfig\":{\"mode\":"
                        "\"ANY\",\"allowedFunctionNames\":[\"f\"]}}}");
-    cr_expect(slice_eq_str(slice_of(w->dropped.names, w->dropped.len), "tools"));
+    cr_expect(slice_eq_str(slice_of(w->dropped.names, w->dropped.len), "tools.web_search"));
     end(w);
 }
 

@@ -100,7 +100,7 @@ run_of(const struct pair *pair)
     return (struct translate_run){.operation = sides[pair->client].operation,
                                   .upstream = pair->upstream,
                                   .model = slice_str(sides[pair->upstream].model),
-                                  .is_openai = true};
+                                  .flavor = FLAVOR_OPENAI};
 }
 
 /* ---- requests ---- */

@@ -118,15 +118,8 @@ Test(messages_request, reads_what_the_answer_is_to_be_like)
 
 Test(messages_request, refuses_what_would_change_the_answer)
 {
-    struct read r = read_body("{\"messages\":[],\"thread\":{\"id\":\"t\"}}");
-
-    cr_expect(r.err == ERR_UNSUPPORTED_PARAMETER);
-    cr_expect_str_eq(r.why.param, "thread");
-    arena_fini(&r.arena);
-    r = read_body("{\"messages\":[],\"mcp_servers\":[{\"type\":\"url\"}]}");
-    cr_expect(r.err == ERR_UNSUPPORTED_PARAMETER);
-    arena_fini(&r.arena);
-    r = read_body("{\"messages\":[],\"output_config\":{\"format\":{\"type\":\"json_schema\"}}}");
+    struct read r =
+        read_body("{\"messages\":[],\"output_config\":{\"format\":{\"type\":\"json_schema\"}}}");
     cr_expect(r.err == ERR_INVALID_REQUEST);
     arena_fini(&r.arena);
     r = read_body("{\"messages\":\"hi\"}");

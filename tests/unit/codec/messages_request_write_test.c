@@ -245,7 +245,7 @@ Test(messages_request_write, declares_tools_as_objects)
     f->tool.kind = NEUTRAL_SERVER_TOOL; /* of another protocol */
     cr_expect(write_out(f) == 0);
     EXPECT_LACKS(f, "tools");
-    EXPECT_DROPPED(f, "tools");
+    EXPECT_DROPPED(f, "tools.f");
     f->request.choice = NEUTRAL_CHOICE_REQUIRED;
     cr_expect(write_out(f) == ERR_UNSUPPORTED_PARAMETER);
     buf_clear(&f->out);

@@ -224,3 +224,68 @@ Test(openai_chat, an_error_of_ours_ends_the_stream_without_done)
                      "\"},\"request_id\":\"" RUN_ID "\"}\n\n");
     run_end(&run);
 }
+
+/* ---- Azure ---- */
+
+#define FOUND "\"content_filter_results\":{\"hate\":{\"filtered\":false,\"severity\":\"safe\"}}"
+
+Test(openai_chat, what_azures_filter_found_is_cut_from_each_choice)
+{
+    struct reply_context context = run_context(OPERATION_CHAT, true);
+
+    context.is_filtered = true;
+    struct stream_run run = run_stream_in(
+        &context,
+        "data: {\"choices\":[],\"id\":\"\",\"model\":\"\",\"prompt_filter_results\":[{" FOUND
+        "}]}\n\n"
+        "data: {\"choices\":[{" FOUND ",\"delta\":{\"content\":\"a\"}}],\"id\":\"x\"}\n\n"
+        "data: {\"choices\":[{" FOUND ",\"delta\":{\"content\":\"bc\"}}],\"id\":\"x\"}\n\n"
+        "data: {\"choices\":[{\"index\":0," FOUND
+        ",\"content_filter_offsets\":{\"check_offset\":44}},"
+        "{\"index\":1," FOUND "}]}\n\n"
+        "data: [DONE]\n\n");
+
+    cr_assert_eq(run.err, 0);
+    RUN_EXPECT(
+        &run,
+        "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}],\"id\":\"chatcmpl-" RUN_HEX "\"}\n\n"
+        "data: {\"choices\":[{\"delta\":{\"content\":\"bc\"}}],\"id\":\"chatcmpl-" RUN_HEX "\"}\n\n"
+        "data: {\"choices\":[{\"index\":0},{\"index\":1}]}\n\n"
+        "data: [DONE]\n\n");
+    cr_expect_eq(run.stream.content_bytes, 3);
+    run_end(&run);
+}
+
+Test(openai_chat, a_chunk_without_a_choice_and_without_figures_says_nothing)
+{
+    struct stream_run run =
+        run_stream(OPERATION_CHAT, false,
+                   "data: {\"choices\":[],\"usage\":null}\n\n"
+                   "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n");
+
+    RUN_EXPECT(&run, "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n");
+    run_end(&run);
+}
+
+Test(openai_chat, of_very_many_choices_the_last_keep_what_was_found)
+{
+    struct reply_context context = run_context(OPERATION_CHAT, false);
+    struct buf body, scratch;
+    struct reply_facts facts;
+    struct edits edits;
+    struct usage usage;
+
+    context.is_filtered = true;
+    buf_init(&body, 1 << 20);
+    buf_init(&scratch, 1 << 20);
+    buf_append_str(&body, "{\"choices\":[");
+    for (int i = 0; i < 128; i++)
+        buf_printf(&body, "%s{\"index\":%d," FOUND "}", i == 0 ? "" : ",", i);
+    buf_append_str(&body, "]}");
+    cr_expect_eq(dialect_of(PROTOCOL_OPENAI_CHAT)
+                     ->read_reply(&context, buf_slice(&body), &scratch, &edits, &usage, &facts),
+                 0);
+    cr_expect(edits.n > 0 && edits.n < DIALECT_MAX_EDITS);
+    buf_fini(&body);
+    buf_fini(&scratch);
+}

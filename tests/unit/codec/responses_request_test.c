@@ -340,11 +340,6 @@ Test(responses_request, state_kept_upstream_is_refused)
 
     expect_refusal("{\"input\":[{\"type\":\"item_reference\",\"id\":\"msg_1\"}]}", err, "input");
     expect_refusal("{\"input\":[{\"id\":\"msg_1\"}]}", err, "input");
-    expect_refusal("{\"input\":\"x\",\"previous_response_id\":\"resp_1\"}", err,
-                   "previous_response_id");
-    expect_refusal("{\"input\":\"x\",\"conversation\":{\"id\":\"c\"}}", err, "conversation");
-    expect_refusal("{\"input\":\"x\",\"prompt\":{\"id\":\"p\"}}", err, "prompt");
-    expect_refusal("{\"input\":\"x\",\"background\":true}", err, "background");
 }
 
 Test(responses_request, what_cannot_be_meant_is_refused)

@@ -18,7 +18,7 @@ write_from(enum operation operation, const char *model, const char *body)
     const struct translate_target target = {.model = slice_str(model),
                                             .capability = capability_of(slice_str(model)),
                                             .max_output_tokens = 1000,
-                                            .is_openai = true};
+                                            .flavor = FLAVOR_OPENAI};
     struct written written = {0};
     struct neutral_request request;
     struct arena arena;

@@ -153,7 +153,7 @@ ParameterizedTest(struct home *home, round_trip, a_request_written_and_read_mean
 {
     const struct translate_target target = {.model = slice_str(home->model),
                                             .capability = capability_of(slice_str(home->model)),
-                                            .is_openai = true};
+                                            .flavor = FLAVOR_OPENAI};
 
     for (unsigned seed = 1; seed < 1500; seed++) {
         struct history *h = history_of(seed);

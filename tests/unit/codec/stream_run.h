@@ -47,15 +47,14 @@ run_context(enum operation operation, bool hide_usage)
 #define RUN_ID  "019abc00-0000-7001-0203-040506070809"
 
 static inline struct stream_run
-run_stream(enum operation operation, bool hide_usage, const char *text)
+run_stream_in(const struct reply_context *context, const char *text)
 {
-    const struct dialect *dialect = dialect_of(dialect_operation_protocol(operation));
-    const struct reply_context context = run_context(operation, hide_usage);
+    const struct dialect *dialect = dialect_of(dialect_operation_protocol(context->operation));
     struct stream_run run = {.content_at = SIZE_MAX};
     struct sse_event event;
     struct sse sse;
 
-    reply_stream_init(&run.stream, &context);
+    reply_stream_init(&run.stream, context);
     buf_init(&run.out, 1 << 20);
     sse_init(&sse);
     sse_feed(&sse, slice_str(text));
@@ -67,6 +66,14 @@ run_stream(enum operation operation, bool hide_usage, const char *text)
     }
     sse_fini(&sse);
     return run;
+}
+
+static inline struct stream_run
+run_stream(enum operation operation, bool hide_usage, const char *text)
+{
+    const struct reply_context context = run_context(operation, hide_usage);
+
+    return run_stream_in(&context, text);
 }
 
 static inline void

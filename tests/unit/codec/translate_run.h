@@ -21,7 +21,7 @@ struct translate_run {
     enum operation operation; /* of the client */
     enum protocol upstream;
     struct slice model;
-    bool is_openai;
+    enum upstream_flavor flavor;
     struct buf body; /* of the request, if it is to live as long as the run */
     /* What became of the request: */
     int err;
@@ -57,7 +57,7 @@ run_request(struct translate_run *run, struct slice body)
     const struct translate_target target = {
         .model = run->model,
         .capability = capability_of(run->model),
-        .is_openai = run->is_openai,
+        .flavor = run->flavor,
     };
     struct json_error error;
     enum json_type type;

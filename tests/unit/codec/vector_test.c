@@ -114,7 +114,7 @@ begin(struct vector *v, const char *name)
     request = cJSON_ParseWithLength(v->files[CLIENT_REQUEST].ptr, v->files[CLIENT_REQUEST].len);
     model = cJSON_GetStringValue(cJSON_GetObjectItem(request, "model"));
     v->run.model = slice_str(strdup(model));
-    v->run.is_openai = strncmp(model, "gpt-", 4) == 0;
+    v->run.flavor = strncmp(model, "gpt-", 4) == 0 ? FLAVOR_OPENAI : FLAVOR_COMPATIBLE;
     v->run.operation = operation_of(meta_text(v, "client"));
     v->run.upstream = protocol_of(meta_text(v, "upstream"));
     cJSON_Delete(request);

@@ -272,3 +272,74 @@ Test(conf_routes, the_first_token_is_never_waited_for_longer_than_the_whole)
     cr_expect_eq(conf->upstreams[0].record.first_token_timeout_us, 9000000);
     conf_free(&conf);
 }
+
+/* ---- what models take, whose server an upstream is ---- */
+
+#define ONE_MODEL "models: {m: {price: free, routes: [{upstream: a}]}}\n"
+#define UP(rest)  "upstreams: {a: {protocols: openai_chat, " rest "}}\n" ONE_MODEL
+
+Test(conf_routes, rows_of_capabilities_keep_what_was_said_and_what_was_not)
+{
+    struct conf *conf = parse("capabilities:\n"
+                              "  - {models: new-, like: gpt-5, lacks: [stop, images], adds: []}\n"
+                              "  - {models: bare, thinking: gemini_level, accepts: [],\n"
+                              "     max_output_tokens: 0}\n" UP("url: https://a/v1, auth: none"));
+    const struct capability_row *rows = conf->capabilities;
+
+    cr_assert_eq(conf->n_capabilities, 2);
+    cr_expect_str_eq(rows[0].models, "new-");
+    cr_expect_str_eq(rows[0].like, "gpt-5");
+    cr_expect_str_eq(rows[0].thinking, "");
+    cr_expect_eq(rows[0].accepts, CAPABILITY_UNSAID_FLAGS);
+    cr_expect_eq(rows[0].adds, 0);
+    cr_expect_eq(rows[0].lacks, (uint32_t)(CAP_STOP | CAP_IMAGES));
+    cr_expect_eq(rows[0].max_output_tokens, CAPABILITY_UNSAID_TOKENS);
+    cr_expect_str_eq(rows[1].thinking, "gemini_level");
+    cr_expect_eq(rows[1].accepts, 0);
+    cr_expect_eq(rows[1].adds, CAPABILITY_UNSAID_FLAGS);
+    cr_expect_eq(rows[1].max_output_tokens, 0);
+    conf_free(&conf);
+}
+
+Test(conf_routes, a_flavor_follows_from_the_host_unless_it_is_said)
+{
+    static const struct {
+        const char *text;
+        enum upstream_flavor flavor;
+    } rows[] = {
+        {UP("url: https://api.openai.com/v1, auth: none"), FLAVOR_OPENAI},
+        {UP("url: https://eu.api.openai.com/v1, auth: none"), FLAVOR_OPENAI},
+        {UP("url: https://api.openai.com.example/v1, auth: none"), FLAVOR_COMPATIBLE},
+        {UP("url: https://r.openai.azure.com/openai/v1, auth: none"), FLAVOR_AZURE},
+        {UP("url: https://r.services.ai.azure.com/openai/v1, auth: none"), FLAVOR_AZURE},
+        {UP("url: https://api.openai.com/v1, auth: none, flavor: vllm"), FLAVOR_VLLM},
+        {UP("url: \"http://127.0.0.1:11434/v1\", auth: none, flavor: ollama"), FLAVOR_OLLAMA},
+        {UP("url: \"http://127.0.0.1:1/v1\", auth: none, flavor: openai"), FLAVOR_OPENAI},
+    };
+
+    for (size_t i = 0; i < N_OF(rows); i++) {
+        struct conf *conf = parse(rows[i].text);
+
+        cr_expect_eq(conf->upstreams[0].record.flavor, rows[i].flavor, "%s", rows[i].text);
+        conf_free(&conf);
+    }
+}
+
+Test(conf_routes, azures_older_form_has_deployments_and_its_newer_one_none)
+{
+    struct conf *conf =
+        parse(UP("url: https://r.openai.azure.com/openai, auth: bearer, key_env: SET, "
+                 "api_version: 2024-10-21"));
+    const struct upstream_record *record = &conf->upstreams[0].record;
+
+    cr_expect(record->has_deployments && record->is_bearer);
+    cr_expect_str_eq(record->api_version, "2024-10-21");
+    cr_expect_not_null(conf->upstreams[0].credentials[0].secret);
+    conf_free(&conf);
+
+    conf = parse(UP("url: https://gate.example/openai/v1, key_env: SET, flavor: azure"));
+    record = &conf->upstreams[0].record;
+    cr_expect(!record->has_deployments && !record->is_bearer);
+    cr_expect_str_eq(record->api_version, "");
+    conf_free(&conf);
+}

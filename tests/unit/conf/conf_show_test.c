@@ -41,7 +41,10 @@ parse(const char *text)
 
 static const char before[] =
     UPSTREAMS "environment: dev\n"
+              "capabilities: [{models: \"odd:\", like: gpt-5, adds: [stop, images]},\n"
+              "    {models: x, thinking: budget, accepts: [], max_output_tokens: 9}]\n"
               "failover: {uncertain: false, retry_min: 3}\n"
+              "fetch: {allow: [10.0.0.0/8, \"fd00::/8\"], deny: 10.1.2.3}\n"
               "health: {breaker_failures: 0, open_time: 1s}\n"
               "hedge: {percent: 5}\n"
               "listen: [127.0.0.1:1, \"[::1]:2\"]\n"
@@ -74,6 +77,7 @@ static const char after[] =
     "  d: {url: https://b.example.com/v1, protocols: anthropic_messages, auth: none}\n"
     "environment: dev\n"
     "failover: {uncertain: false, retry_min: 3}\n"
+    "fetch: {allow: [10.0.0.0/8, \"fd00::/8\"], deny: 10.1.2.3}\n"
     "health: {breaker_failures: 7, open_time: 1s}\n"
     "hedge: {percent: 5}\n"
     "listen: [127.0.0.1:1, \"[::1]:2\"]\n"

@@ -169,6 +169,71 @@ Test(directive, the_manuals_examples_load)
     buf_fini(&page);
 }
 
+/* What must stand in the manual of a word, and in the table that it is of. */
+static void
+expect_word(const char *page, const char *unit, const char *word, const char *prose)
+{
+    char item[256];
+
+    snprintf(item, sizeof(item), ".It Cm %s\n%s\n", word, prose);
+    cr_expect_not_null(strstr(page, item), "relayos.yaml(5) lacks\n%s", item);
+    cr_expect_not_null(strstr(unit, word), "%s is not in %s", word, unit);
+}
+
+/* Read by their places: a word out of order would mean another. */
+static void
+expect_order(const char *unit, const char *const *words, size_t n)
+{
+    const char *at = unit;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strcspn(at, " ,");
+
+        cr_expect(strlen(words[i]) == len && memcmp(words[i], at, len) == 0, "%s is no. %zu in %s",
+                  words[i], i, unit);
+        at += len;
+        at += strspn(at, " |");
+    }
+    cr_expect(*at == '\0' || *at == ',', "%s has more than the table", unit);
+}
+
+static const char *
+unit_of(const char *path)
+{
+    const struct conf_directive *rows;
+    size_t n = conf_directives(&rows);
+
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(rows[i].path, path) == 0)
+            return rows[i].unit;
+    cr_assert_fail("no directive %s", path);
+    return "";
+}
+
+Test(directive, what_models_take_is_told_as_the_tables_have_it)
+{
+#define THINKING(word, NAME, prose) #word,
+#define FLAG(word, NAME, prose)     #word,
+    static const char *const thinkings[] = {CAPABILITY_THINKINGS(THINKING)};
+    static const char *const flags[] = {CAPABILITY_FLAGS(FLAG)};
+#undef THINKING
+#undef FLAG
+    const char *thinking = unit_of("capabilities.*.thinking");
+    const char *accepts = unit_of("capabilities.*.accepts");
+    struct buf page;
+
+    read_file("man/relayos.yaml.5", &page);
+#define THINKING(word, NAME, prose) expect_word(page.ptr, thinking, #word, prose);
+#define FLAG(word, NAME, prose)     expect_word(page.ptr, accepts, #word, prose);
+    CAPABILITY_THINKINGS(THINKING)
+    CAPABILITY_FLAGS(FLAG)
+#undef THINKING
+#undef FLAG
+    expect_order(thinking, thinkings, sizeof(thinkings) / sizeof(thinkings[0]));
+    expect_order(accepts, flags, sizeof(flags) / sizeof(flags[0]));
+    buf_fini(&page);
+}
+
 Test(directive, each_row_has_prose_and_a_path_of_its_own)
 {
     const struct conf_directive *rows;

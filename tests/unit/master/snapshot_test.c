@@ -23,13 +23,14 @@ static const struct segment_capacity capacity = {
 
 static const char text[] =
     "failover: {attempts: 2}\n"
+    "capabilities: [{models: own-, like: claude-opus-5-5, adds: sampling}]\n"
     "upstreams:\n"
     "  a: {url: https://a/v1, protocols: openai_chat, keys: [{name: x, env: ONE},\n"
     "      {name: y, env: TWO}]}\n"
     "  b: {url: https://b/v1, protocols: openai_chat, auth: none}\n"
     "models:\n"
     "  first: {price: free, fallback: [last, middle], routes: [{upstream: a}, {upstream: b}]}\n"
-    "  middle: {price: free, routes: [{upstream: a}]}\n"
+    "  middle: {price: free, routes: [{upstream: a, model: own-1}, {upstream: b, model: gpt-5}]}\n"
     "  last: {price: free, routes: [{upstream: b}]}\n";
 
 static struct segment *segment;
@@ -117,6 +118,23 @@ Test(snapshot, each_route_has_a_health_row_of_its_own)
         cr_expect_eq(routes[n].health_row, row);
     }
     cr_expect_neq(routes[0].health_row, routes[1].health_row);
+}
+
+Test(snapshot, each_route_says_what_its_model_takes)
+{
+    struct model_record model;
+    struct route_record own, known;
+    struct upstream_record upstream;
+    uint64_t epoch;
+
+    cr_assert_eq(catalog_find_model(catalog, SLICE_LIT("middle"), &model, &epoch), 0);
+    cr_assert_eq(catalog_get_route(catalog, epoch, &model, 0, &own, &upstream), 0);
+    cr_assert_eq(catalog_get_route(catalog, epoch, &model, 1, &known, &upstream), 0);
+    cr_expect_eq(own.capability.thinking, THINKING_ADAPTIVE);
+    cr_expect((own.capability.flags & CAP_SAMPLING) != 0);
+    cr_expect((own.capability.flags & CAP_FORCED_TOOL) == 0);
+    cr_expect_eq(known.capability.thinking, THINKING_EFFORT);
+    cr_expect_eq(known.capability.max_output_tokens, 128000);
 }
 
 Test(snapshot, how_routes_fail_is_what_the_configuration_says)

@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 
 #include "client.h"
+#include "relayos/net/fetch.h"
 
 #define BODY_LEN 6
 
@@ -65,7 +66,7 @@ answer_requests(SSL *ssl)
 
     while ((n = SSL_read(ssl, bytes + len, (int)sizeof bytes - 1 - len)) > 0) {
         bytes[len += n] = '\0';
-        if (strstr(bytes, "abcdef") == NULL)
+        if (strstr(bytes, "abcdef") == NULL && strncmp(bytes, "GET ", 4) != 0)
             continue;
         SSL_write(ssl, answer, sizeof answer - 1);
         len = 0;
@@ -187,4 +188,67 @@ Test(tls, older_versions_are_refused)
     cert = "good";
     max_version = TLS1_1_VERSION;
     cr_expect_eq(call_with("localhost", ca_path, 1).result, UPSTREAM_TLS);
+}
+
+static bool
+may_connect(void *ctx, const struct sockaddr *address, bool with_tls)
+{
+    (void)ctx, (void)address;
+    return with_tls;
+}
+
+static bool
+takes_name(struct slice name)
+{
+    (void)name;
+    return true;
+}
+
+static void
+on_fetched(void *data)
+{
+    ++*(unsigned *)data;
+}
+
+static enum fetch_result
+fetch_with(const char *ca_file)
+{
+    struct provider provider = provider_start(serve_tls);
+    struct loop *loop = loop_new();
+    const struct fetcher_conf conf = {.loop = loop,
+                                      .guard = may_connect,
+                                      .takes_name = takes_name,
+                                      .ca_file = ca_file,
+                                      .max_bytes = 100,
+                                      .max_running = 1};
+    struct fetcher *fetcher = fetcher_new(&conf);
+    unsigned n_ends = 0;
+    size_t left = 100;
+    char url[64];
+
+    snprintf(url, sizeof url, "https://127.0.0.1:%u/", provider.port);
+    const struct fetch_request request = {.url = slice_str(url),
+                                          .max_bytes = 100,
+                                          .left = &left,
+                                          .deadline_us = clock_mono_us() + 8000000,
+                                          .on_end = on_fetched,
+                                          .data = &n_ends};
+    struct fetch *fetch = fetch_start(fetcher, &request);
+    cr_expect(client_run_until(loop, &n_ends));
+    enum fetch_result result = fetch_result(fetch);
+    fetch_free(&fetch);
+    fetcher_free(&fetcher);
+    loop_free(&loop);
+    provider_stop(&provider);
+    return result;
+}
+
+Test(tls, a_file_is_fetched_from_whom_the_certificate_names)
+{
+    max_version = TLS1_3_VERSION;
+    cert = "good";
+    cr_expect_eq(fetch_with(ca_path), FETCH_OK);
+    cr_expect_eq(fetch_with(""), FETCH_UNREACHABLE);
+    cert = "wrong";
+    cr_expect_eq(fetch_with(ca_path), FETCH_UNREACHABLE);
 }

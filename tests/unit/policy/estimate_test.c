@@ -130,6 +130,11 @@ Test(estimate, embeddings_have_no_output_and_counting_costs_nothing)
     facts.operation = OPERATION_COUNT_TOKENS;
     cr_assert_eq(estimate(facts, (struct model_record){0}).nusd, 0);
     cr_assert_eq(estimate(facts, (struct model_record){0}).tokens, 0);
+    facts.operation = OPERATION_INPUT_TOKENS;
+    cr_assert_eq(estimate(facts, (struct model_record){0}).tokens, 0);
+    facts.operation = OPERATION_COMPACTION;
+    cr_assert_gt(estimate(facts, (struct model_record){0}).nusd, 0);
+    cr_assert_not(estimate_has_bound(&facts), "nobody can say how much may be produced");
 }
 
 Test(estimate, no_answer_within_the_bounds_costs_more_than_was_held)

@@ -78,3 +78,21 @@ Test(probe, no_key_no_header)
 
     cr_assert_null(strstr(head_of(&upstream, ""), "authorization"));
 }
+
+Test(probe, azure_gets_its_version_and_its_header)
+{
+    struct upstream_record upstream = {.host = "r.openai.azure.com",
+                                       .path = "/openai",
+                                       .port = 443,
+                                       .is_tls = 1,
+                                       .protocols = PROTOCOL_BIT(PROTOCOL_OPENAI_CHAT),
+                                       .flavor = FLAVOR_AZURE,
+                                       .has_deployments = 1,
+                                       .api_version = "2024-10-21"};
+
+    cr_assert_str_eq(
+        head_of(&upstream, "az-1"),
+        "GET /openai/models?api-version=2024-10-21 HTTP/1.1\r\nhost: r.openai.azure.com\r\n"
+        "api-key: az-1\r\naccept: application/json\r\n"
+        "accept-encoding: identity\r\nuser-agent: relayos\r\nconnection: close\r\n\r\n");
+}

@@ -34,6 +34,7 @@ static const struct segment_capacity fixture_capacity = {
     .quota_cells = 64,
     .refusals_per_worker = 16,
     .idempotency = 32,
+    .recall = 2 * SEGMENT_RECALL_STEP,
 };
 
 static inline struct segment *

@@ -111,6 +111,17 @@ Test(charge, counting_tokens_is_free)
     cr_assert_eq(out.usage.count[USAGE_INPUT], 0);
 }
 
+Test(charge, counting_that_came_to_nothing_leaves_no_doubt_behind)
+{
+    struct charge out = decide((struct charge_facts){
+        .operation = OPERATION_INPUT_TOKENS, .usage = &silent, .may_have_run = true});
+
+    cr_assert_not(out.is_charged);
+    cr_assert_eq(out.provenance, USAGE_NONE);
+    out = decide((struct charge_facts){.usage = &silent, .may_have_run = true});
+    cr_assert_eq(out.provenance, USAGE_INDETERMINATE);
+}
+
 Test(charge, invalid_usage_is_never_a_credit_and_never_more_than_was_held)
 {
     struct usage invalid = reported;

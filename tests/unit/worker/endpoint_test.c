@@ -72,6 +72,70 @@ Test(endpoint, versioned_rows_answer_to_all_their_aliases)
     }
 }
 
+/* Azure's resources: all of /v1 behind /openai, and chat's rows below each deployment. */
+Test(endpoint, versioned_rows_answer_to_azures_paths)
+{
+    static const char *const prefixes[] = {"/openai", "/openai/v1"};
+    static const char *const names[] = {"m", "gpt-4.1%2Dmini", "vendor/model", "chat",
+                                        "x/chat/completions"};
+    const struct endpoint *row, *found;
+    char path[128], alias[160];
+    struct slice rest;
+    size_t n_deployed = 0;
+
+    for (size_t n = 0; (row = endpoint_at(n)) != NULL; n++) {
+        const char *method = (row->methods & ENDPOINT_POST) != 0 ? "POST" : "GET";
+        bool is_deployed = row->protocol == PROTOCOL_OPENAI_CHAT;
+
+        example(row, path, sizeof(path));
+        for (size_t p = 0; p < 2; p++) {
+            snprintf(alias, sizeof(alias), "%s%s", prefixes[p], path + 3);
+            if (strncmp(path, "/v1/", 4) == 0)
+                cr_assert_eq(find(method, alias, 0), row, "%s", alias);
+        }
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+            snprintf(alias, sizeof(alias), "/openai/deployments/%s%s/", names[i], path + 3);
+            int err = endpoint_find(slice_str(method), slice_str(alias), &found, &rest);
+
+            n_deployed += is_deployed;
+            cr_assert(is_deployed ? err == 0 && found == row && slice_eq_str(rest, names[i])
+                                  : err == ERR_NOT_FOUND,
+                      "%s", alias);
+        }
+    }
+    cr_expect_geq(n_deployed, 15);
+}
+
+Test(endpoint, only_what_azure_has_is_behind_its_prefix)
+{
+    static const char *const paths[] = {"/openai",
+                                        "/openai/",
+                                        "/openai/healthz",
+                                        "/openai/deployments",
+                                        "/openai/deployments/",
+                                        "/openai/deployments/m",
+                                        "/openai/deployments/chat/completions",
+                                        "/openai/deployments//chat/completions",
+                                        "/openai/deployments/m/responses",
+                                        "/openai/deployments/m/v1/chat/completionsx",
+                                        "/openai/openai/chat/completions",
+                                        "/v1/openai/chat/completions",
+                                        "/openaix/v1/chat/completions"};
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        const struct endpoint *row;
+        struct slice rest;
+        int err = endpoint_find(SLICE_LIT("POST"), slice_str(paths[i]), &row, &rest);
+
+        /* "chat" is a deployment of the old completions. */
+        if (strcmp(paths[i], "/openai/deployments/chat/completions") == 0)
+            cr_expect(err == 0 && slice_eq_str(rest, "chat"));
+        else
+            cr_expect_eq(err, ERR_NOT_FOUND, "%s", paths[i]);
+    }
+    find("GET", "/openai/deployments/m/embeddings", ERR_METHOD_NOT_ALLOWED);
+}
+
 Test(endpoint, unversioned_rows_have_no_aliases)
 {
     find("GET", "/v1/healthz", ERR_NOT_FOUND);

@@ -147,3 +147,71 @@ Test(head, of_a_translated_request_has_nothing_of_the_callers)
                               "content-length: 17\r\n\r\n");
     buf_fini(&out);
 }
+
+/* ---- Azure ---- */
+
+static struct buf
+build_azure(const struct upstream_record *upstream, enum operation operation, struct slice path)
+{
+    const struct head_input input = {.dialect = dialect_of(dialect_operation_protocol(operation)),
+                                     .operation = operation,
+                                     .upstream = upstream,
+                                     .credential = SLICE_LIT("az-1"),
+                                     .path = path,
+                                     .model = "prod-chat",
+                                     .request_id = SLICE_LIT("id-1")};
+    struct buf out;
+
+    buf_init(&out, 65536);
+    head_build(&input, &out);
+    buf_append_byte(&out, '\0');
+    return out;
+}
+
+#define EXPECT_HEAD(target, operation, path, text)                                                 \
+    do {                                                                                           \
+        struct buf built = build_azure(&(target), operation, SLICE_LIT(path));                     \
+        cr_expect_not_null(strstr(built.ptr, text), "%s lacks %s", built.ptr, text);               \
+        buf_fini(&built);                                                                          \
+    } while (0)
+
+Test(head, azures_older_form_names_the_deployment_and_the_version)
+{
+    struct upstream_record target = {.host = "r.openai.azure.com",
+                                     .port = 443,
+                                     .is_tls = 1,
+                                     .path = "/openai",
+                                     .flavor = FLAVOR_AZURE,
+                                     .has_deployments = 1,
+                                     .api_version = "2024-10-21"};
+
+    EXPECT_HEAD(target, OPERATION_CHAT, "",
+                "POST /openai/deployments/prod-chat/chat/completions?api-version=2024-10-21 HTTP");
+    EXPECT_HEAD(target, OPERATION_CHAT, "/chat/completions",
+                "POST /openai/deployments/prod-chat/chat/completions?api-version=2024-10-21 HTTP");
+    EXPECT_HEAD(target, OPERATION_EMBEDDING, "",
+                "POST /openai/deployments/prod-chat/embeddings?api-version=2024-10-21 HTTP");
+    EXPECT_HEAD(target, OPERATION_RESPONSE, "",
+                "POST /openai/responses?api-version=2024-10-21 HTTP");
+    EXPECT_HEAD(target, OPERATION_CHAT, "", "\r\napi-key: az-1\r\n");
+    EXPECT_HEAD(target, OPERATION_RESPONSE, "", "\r\napi-key: az-1\r\n");
+    target.is_bearer = 1;
+    EXPECT_HEAD(target, OPERATION_CHAT, "", "\r\nauthorization: Bearer az-1\r\n");
+}
+
+Test(head, azures_newer_form_is_as_openais_but_for_the_key)
+{
+    struct upstream_record target = {.host = "r.openai.azure.com",
+                                     .port = 443,
+                                     .is_tls = 1,
+                                     .path = "/openai/v1",
+                                     .flavor = FLAVOR_AZURE};
+
+    EXPECT_HEAD(target, OPERATION_CHAT, "", "POST /openai/v1/chat/completions HTTP/1.1\r\n");
+    EXPECT_HEAD(target, OPERATION_RESPONSE, "", "POST /openai/v1/responses HTTP/1.1\r\n");
+    EXPECT_HEAD(target, OPERATION_CHAT, "", "\r\napi-key: az-1\r\n");
+    EXPECT_HEAD(target, OPERATION_MESSAGE, "", "\r\nx-api-key: az-1\r\n");
+    strcpy(target.api_version, "preview");
+    EXPECT_HEAD(target, OPERATION_CHAT, "",
+                "POST /openai/v1/chat/completions?api-version=preview HTTP/1.1\r\n");
+}
