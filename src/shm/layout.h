@@ -27,9 +27,11 @@
  *        | idempotency_buckets |  [n / 16]             version, links  workers, CAS
  *        | idempotency_entries |  [n]                  owner word      workers, CAS
  *        | idempotency_answers |  [n][16 KiB]          bytes           the entry's owner
+ *        +---------------------+ header.size
+ *
+ *     beside it, of this master's processes alone:
  *        | recall              |  [n_workers]          frontier, index, workers, each its own
  *        |                     |                       records
- *        +---------------------+ header.size
  *
  * Each table starts on a page. No pointers, no locks. A change of anything here that moves a field
  * is a new SHM_LAYOUT_VERSION. (Catalog snapshots are not here: see catalog.c.)

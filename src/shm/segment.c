@@ -31,6 +31,8 @@ static const char *capacity_fault(const struct segment_capacity *capacity);
 static int shm_name(const char *name, char out[SEGMENT_NAME_SIZE], struct errmsg *why);
 static int allocate(int fd, size_t size, struct errmsg *why);
 static struct segment *map(int fd, const struct segment_capacity *capacity);
+static char *map_recall(const struct segment *segment);
+static size_t recall_size(const struct segment *segment);
 static void hide_answers(const struct segment *segment, const char *end);
 static void format(struct segment *segment);
 static int check_file(int fd, const char *name, size_t *out_size, struct errmsg *why);
@@ -107,7 +109,7 @@ allocate(int fd, size_t size, struct errmsg *why)
     text_size_format((int64_t)size, n_needed);
     errmsg_set(why,
                "/dev/shm has %s free, %s needed: raise shm size (of a container: --shm-size), or "
-               "lower capacity.keys, capacity.quota_cells, capacity.flights and capacity.recall",
+               "lower capacity.keys, capacity.quota_cells and capacity.flights",
                n_free, n_needed);
     return ERR_FULL;
 }
@@ -125,7 +127,31 @@ map(int fd, const struct segment_capacity *capacity)
     assert(base != MAP_FAILED); /* address space is memory: none left aborts, as in mem.c */
     plan(segment, base);
     hide_answers(segment, base + segment->size);
+    segment->recall = map_recall(segment);
     return segment;
+}
+
+/* Not in the file: memory of what was said may go with the master, and costs no more of /dev/shm,
+ * which containers keep small, than it is used. */
+static char *
+map_recall(const struct segment *segment)
+{
+    size_t size = recall_size(segment);
+
+    if (size == 0)
+        return NULL;
+    char *recall =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    assert(recall != MAP_FAILED);
+    (void)madvise(recall, size, MADV_DONTDUMP);
+    return recall;
+}
+
+static size_t
+recall_size(const struct segment *segment)
+{
+    return (size_t)segment->capacity.n_workers * segment->capacity.recall;
 }
 
 /* The last tables hold what callers were told: that is no part of a core dump. */
@@ -257,6 +283,8 @@ segment_detach(struct segment **segment)
     row_index_free(&(*segment)->keys_by_id);
     row_index_free(&(*segment)->cells_by_limit);
     (void)munmap((*segment)->header, (*segment)->size);
+    if ((*segment)->recall != NULL)
+        (void)munmap((*segment)->recall, recall_size(*segment));
     free(*segment);
     *segment = NULL;
 }
@@ -383,7 +411,6 @@ plan(struct segment *segment, char *base)
     PLACE(idempotency_buckets, capacity->idempotency / IDEMPOTENCY_WAYS);
     PLACE(idempotency_entries, capacity->idempotency);
     PLACE(idempotency_answers, capacity->idempotency);
-    PLACE(recall, workers * capacity->recall);
 #undef PLACE
     return at;
 }
