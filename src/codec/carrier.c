@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "json_simd.h"
 #include "json_walk.h"
 #include "relayos/base/secret.h"
 #include "relayos/base/text.h"
@@ -226,6 +227,14 @@ raw_of(const struct json_member *member)
 {
     return member->type != JSON_STRING ? (struct slice){0}
                                        : slice_sub(member->value, 1, member->value.len - 1);
+}
+
+bool
+carrier_stands_in(struct slice body)
+{
+    static const struct slice mark = {"\"" CARRIER_MARK, sizeof("\"" CARRIER_MARK) - 1};
+
+    return json_simd_contains(body, &mark, 1);
 }
 
 /* ---- without state ---- */

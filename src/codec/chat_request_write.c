@@ -209,17 +209,17 @@ effort_word(const struct chat_writing *w, enum neutral_effort effort)
     case NEUTRAL_EFFORT_NONE:
         return chat_request_write_takes(w, CAP_THINKING_OFF) ? "none" : NULL;
     case NEUTRAL_EFFORT_MINIMAL:
-        return chat_request_write_takes(w, CAP_MINIMAL_EFFORT) ? "minimal" : "low";
+        return chat_request_write_takes(w, CAP_EFFORT_MINIMAL) ? "minimal" : "low";
     case NEUTRAL_EFFORT_LOW:
         return "low";
     case NEUTRAL_EFFORT_MEDIUM:
         return "medium";
     case NEUTRAL_EFFORT_MAX:
-        if (chat_request_write_takes(w, CAP_MAX_EFFORT))
+        if (chat_request_write_takes(w, CAP_EFFORT_MAX))
             return "max";
-        return chat_request_write_takes(w, CAP_XHIGH) ? "xhigh" : "high";
+        return chat_request_write_takes(w, CAP_EFFORT_XHIGH) ? "xhigh" : "high";
     case NEUTRAL_EFFORT_XHIGH:
-        return chat_request_write_takes(w, CAP_XHIGH) ? "xhigh" : "high";
+        return chat_request_write_takes(w, CAP_EFFORT_XHIGH) ? "xhigh" : "high";
     case NEUTRAL_EFFORT_HIGH:
     case NEUTRAL_EFFORT_UNSAID:
         break;

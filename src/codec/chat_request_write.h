@@ -55,7 +55,6 @@ void chat_request_write_messages(struct chat_writing *w);
  * the results, then what the turn holds besides them. */
 void chat_request_write_content(struct chat_writing *w, const struct neutral_turn *turn);
 bool chat_request_write_is_media(const struct neutral_part *part);
-bool chat_request_write_is_text(const struct neutral_part *part);
 
 /* ---- chat_request_write_tools.c ---- */
 

@@ -2,6 +2,7 @@
 #include "chat_request_write.h"
 #include "file_text.h"
 
+static bool is_text(const struct neutral_part *part);
 static bool is_all_text(const struct chat_writing *w, const struct neutral_turn *turn);
 static void write_text(struct chat_writing *w, const struct neutral_turn *turn);
 static void write_list(struct chat_writing *w, const struct neutral_turn *turn);
@@ -30,8 +31,8 @@ chat_request_write_is_media(const struct neutral_part *part)
     return part->kind == NEUTRAL_IMAGE || part->kind == NEUTRAL_FILE || part->kind == NEUTRAL_AUDIO;
 }
 
-bool
-chat_request_write_is_text(const struct neutral_part *part)
+static bool
+is_text(const struct neutral_part *part)
 {
     return (part->kind == NEUTRAL_TEXT || part->kind == NEUTRAL_FOREIGN ||
             part->kind == NEUTRAL_REFUSAL) &&
@@ -65,7 +66,7 @@ write_text(struct chat_writing *w, const struct neutral_turn *turn)
     for (uint32_t i = 0; i < turn->n_parts; i++) {
         const struct neutral_part *part = &w->request->parts[turn->first_part + i];
 
-        if (!chat_request_write_is_text(part))
+        if (!is_text(part))
             continue;
         if (n++ > 0)
             buf_append_str(w->json.buf, "\\n\\n");

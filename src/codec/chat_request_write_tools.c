@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "chat_request_write.h"
 #include "relayos/codec/json_scan.h"
+#include "translate_schema.h"
 
 static void leave_choice(struct chat_writing *w);
 static uint32_t count_tools(struct chat_writing *w);
@@ -74,22 +75,16 @@ count_tools(struct chat_writing *w)
 static void
 write_function(struct chat_writing *w, const struct neutral_tool *tool)
 {
-    static const char text_schema[] =
-        "{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},"
-        "\"required\":[\"input\"],\"additionalProperties\":false}";
     struct json_out *json = &w->json;
-    struct slice schema = tool->schema;
 
-    if (tool->kind == NEUTRAL_CUSTOM)
-        schema = slice_of(text_schema, sizeof(text_schema) - 1);
     json_out_object(json, NULL);
     json_out_str(json, "type", "function");
     json_out_object(json, "function");
     json_out_raw_string(json, "name", translate_name(w->arena, tool->name));
     if (tool->description.len > 0)
         json_out_raw_string(json, "description", tool->description);
-    if (schema.len > 0)
-        json_out_raw(json, "parameters", schema);
+    if (tool->schema.len > 0 || tool->kind == NEUTRAL_CUSTOM)
+        translate_schema(json, "parameters", tool);
     if (tool->strict != NEUTRAL_UNSAID && chat_request_write_takes(w, CAP_STRICT_TOOLS))
         json_out_bool(json, "strict", tool->strict == NEUTRAL_YES);
     json_out_end_object(json);

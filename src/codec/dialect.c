@@ -36,18 +36,6 @@ dialect_of(enum protocol protocol)
     return dialects[protocol];
 }
 
-int
-dialect_protocol_find(struct slice name, enum protocol *out)
-{
-    for (size_t i = 0; i < n_dialects; i++) {
-        if (slice_eq_str(name, dialects[i]->name)) {
-            *out = dialects[i]->protocol;
-            return 0;
-        }
-    }
-    return ERR_MISSING;
-}
-
 const char *
 dialect_operation_name(enum operation operation)
 {

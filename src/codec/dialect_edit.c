@@ -67,10 +67,12 @@ limit_name(const struct request_facts *facts)
                                                                        : "max_tokens";
 }
 
-/* Of what the caller said, more than the cap becomes the cap. */
+/* Of what the caller said, more than the cap becomes the cap, in a word that is understood. */
 static void
 cap_output(const struct request_facts *facts, struct buf *scratch, struct edits *out)
 {
+    if (facts->has_old_limit && facts->new_limit.len > 0)
+        replace(facts, facts->new_limit, SLICE_LIT("max_tokens"), out);
     for (size_t i = 0; i < 2 && facts->said_max[i].len > 0; i++) {
         size_t from = scratch->len;
         int64_t said;
@@ -105,5 +107,5 @@ replace(const struct request_facts *facts, struct slice old, struct slice with, 
     size_t from = (size_t)(old.ptr - facts->body.ptr);
     int err = edits_add(out, (struct edit){from, from + old.len, with});
 
-    assert(err == 0); /* at most a model, two options, two maxima and the state ids */
+    assert(err == 0); /* a model, two options, two maxima, a name and the state ids */
 }

@@ -450,23 +450,6 @@ is_request_path(struct slice param)
 }
 
 void
-dialect_upstream_message(const struct reply_facts *facts, struct buf *out)
-{
-    const struct slice param = facts->error_param;
-    char detail[MAX_PARAM + 64] = "";
-
-    if (facts->category == ERR_CATEGORY_INVALID_REQUEST && param.len > 0)
-        snprintf(detail, sizeof(detail), "the provider rejected %.*s", (int)param.len, param.ptr);
-    else if (facts->category == ERR_CATEGORY_INVALID_REQUEST)
-        snprintf(detail, sizeof(detail), "the provider rejected it");
-    else if (facts->category == ERR_CATEGORY_UNSUPPORTED_PARAMETER)
-        snprintf(detail, sizeof(detail), "%.*s", (int)param.len, param.ptr);
-    else if (facts->category == ERR_CATEGORY_REQUEST_TOO_LARGE)
-        snprintf(detail, sizeof(detail), "the provider takes no more");
-    dialect_error_message(facts->category, detail, out);
-}
-
-void
 dialect_error_message(enum err_category category, const char *detail, struct buf *out)
 {
     const char *sentence = err_info(category)->sentence;

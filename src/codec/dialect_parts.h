@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * dialect_parts - what the dialects are made of: they differ in names and events far more than in
- * what is done. Prefixes: dialect_ (dialect_*.c) and edits_ (edits.c).
+ * what is done. Prefix: dialect_ (dialect_*.c).
  */
 #ifndef CODEC_DIALECT_PARTS_H
 #define CODEC_DIALECT_PARTS_H
@@ -15,11 +15,6 @@
 #define DIALECT(name) extern const struct dialect name##_dialect;
 #include "dialects.def"
 #undef DIALECT
-
-/* ---- edits.c ---- */
-
-/* Put an edit where it belongs by offset; ERR_FULL. */
-int edits_add(struct edits *edits, struct edit edit) MUST_CHECK;
 
 /* ---- dialect_request.c, dialect_edit.c, dialect_state.c: vtable functions of all dialects ---- */
 

@@ -97,7 +97,7 @@ dialect_expand_references(struct slice body, const struct remembered *memory, st
     size_t begin = (size_t)(input.value.ptr - body.ptr) + 1;
     buf_init(&e.found, memory->max);
     buf_append_slice(out, slice_sub(body, 0, begin));
-    while (err == 0 && json_array_next(input.value, &cursor, &item, &type))
+    while (err == 0 && !out->overflow && json_array_next(input.value, &cursor, &item, &type))
         err = expand_item(&e, item, type);
     buf_append_slice(out, slice_sub(body, begin + input.value.len - 2, body.len));
     buf_fini(&e.found);

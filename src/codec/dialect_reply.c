@@ -144,6 +144,8 @@ dialect_read_reply(const struct reply_context *context, struct slice body, struc
     facts->has_usage = usage->is_reported;
     facts->is_content = true;
     facts->is_terminal = true;
+    if (context->operation == OPERATION_RESPONSE)
+        facts->items = answer->value;
     /* Only an estimate needs the length. */
     if (context->operation != OPERATION_EMBEDDING && !usage->is_reported)
         (void)dialect_measure(answer->value, facts);
@@ -242,6 +244,7 @@ static int
 rewrite_members(struct rewrite *rewrite, const struct json_object *object,
                 const struct key_row *fates)
 {
+    const bool is_filtered = rewrite->context->is_filtered;
     bool has_kept = false;
     int err = 0;
 
@@ -254,7 +257,7 @@ rewrite_members(struct rewrite *rewrite, const struct json_object *object,
             err = cut(rewrite, object, i, has_kept);
         else if (fate != FATE_KEEP)
             err = apply_fate(rewrite, fate, &object->members[i]);
-        else if (rewrite->context->is_filtered && json_key_is(&object->members[i], "choices"))
+        else if (is_filtered && json_key_is(&object->members[i], "choices"))
             err = cut_results(rewrite, object->members[i].value);
         has_kept |= fate != FATE_CUT;
     }
@@ -310,7 +313,7 @@ cut_results(struct rewrite *rewrite, struct slice choices)
     size_t cursor = 0;
     int err = 0;
 
-    while (err == 0 && rewrite->edits->n < DIALECT_MAX_EDITS / 2 &&
+    while (err == 0 && rewrite->edits->n < EDITS_MAX / 2 &&
            json_array_next(choices, &cursor, &choice, &type))
         err = type == JSON_OBJECT ? cut_results_of(rewrite, choice) : 0;
     return err;

@@ -6,7 +6,9 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "dialect_fields.h"
 #include "dialect_parts.h"
 #include "dialect_tools.h"
 #include "name_index.h"
@@ -18,29 +20,9 @@ enum {
     MAX_TIER = 32,
 };
 
-struct reading {
-    struct request_facts *facts;
-    struct refusal_reason *why;
-    size_t text_len;   /* of facts->text */
-    int64_t n_prompts; /* completions take several */
-    bool has_subject;  /* messages, input or prompt */
-    bool has_max_tokens;
-};
-
-struct field;
-typedef int field_fn(struct reading *r, const struct field *field, const struct json_member *m);
-
-struct field {
-    struct slice name;
-    unsigned operations;
-    field_fn *read;
-    const char *detail; /* of field_unowned(): what it names; of field_unsupported(): what may be */
-};
-
 static field_fn field_model, field_stream, field_choices, field_max_tokens, field_stream_options,
     field_tier, field_affinity, field_metadata, field_messages, field_input, field_prompt,
-    field_state_id, field_conversation, field_thread, field_unowned, field_container,
-    field_unsupported, field_server_tools, field_tools, field_encoding, field_store;
+    field_tools, field_encoding, field_store;
 
 #define CHAT    OPERATION_BIT(CHAT)
 #define TEXT    OPERATION_BIT(COMPLETION)
@@ -76,36 +58,35 @@ static const struct field fields[] = {
     {NAME("service_tier"), CHAT | TEXT | RESPOND | MESSAGE | COMPACT, field_tier, NULL},
     {NAME("prompt_cache_key"), CHAT | RESPOND | COMPACT, field_affinity, NULL},
     {NAME("metadata"), MESSAGE, field_metadata, NULL},
-    {NAME("previous_response_id"), RESPOND | INPUT | COMPACT, field_state_id, NULL},
-    {NAME("conversation"), RESPOND | INPUT | COMPACT, field_conversation, NULL},
-    {NAME("prompt"), RESPOND | INPUT | COMPACT, field_unowned, "The prompt"},
-    {NAME("container"), MESSAGE | COUNT, field_container, "The container"},
-    {NAME("background"), RESPOND | COMPACT, field_unsupported, NULL},
-    {NAME("web_search_options"), CHAT, field_server_tools, NULL},
-    {NAME("mcp_servers"), MESSAGE | COUNT, field_server_tools, NULL},
+    {NAME("previous_response_id"), RESPOND | INPUT | COMPACT, dialect_field_state_id, NULL},
+    {NAME("conversation"), RESPOND | INPUT | COMPACT, dialect_field_conversation, NULL},
+    {NAME("prompt"), RESPOND | INPUT | COMPACT, dialect_field_unowned, "The prompt"},
+    {NAME("container"), MESSAGE | COUNT, dialect_field_container, "The container"},
+    {NAME("background"), RESPOND | COMPACT, dialect_field_unsupported, NULL},
+    {NAME("web_search_options"), CHAT, dialect_field_server_tools, NULL},
+    {NAME("mcp_servers"), MESSAGE | COUNT, dialect_field_server_tools, NULL},
     /* Other models than the one that was checked and is charged. */
-    {NAME("fallbacks"), MESSAGE | COUNT, field_unsupported, NULL},
-    {NAME("models"), EVERY, field_unsupported, NULL},
+    {NAME("fallbacks"), MESSAGE | COUNT, dialect_field_unsupported, NULL},
+    {NAME("models"), EVERY, dialect_field_unsupported, NULL},
     /* Dearer than the price of the model says, or paid for by somebody else. */
-    {NAME("speed"), MESSAGE | COUNT, field_unsupported, "standard"},
-    {NAME("inference_geo"), MESSAGE | COUNT, field_unsupported, NULL},
-    {NAME("fallback_credit_token"), MESSAGE | COUNT, field_unsupported, NULL},
-    {NAME("thread"), MESSAGE | COUNT, field_thread, NULL},
+    {NAME("speed"), MESSAGE | COUNT, dialect_field_unsupported, "standard"},
+    {NAME("inference_geo"), MESSAGE | COUNT, dialect_field_unsupported, NULL},
+    {NAME("fallback_credit_token"), MESSAGE | COUNT, dialect_field_unsupported, NULL},
+    {NAME("thread"), MESSAGE | COUNT, dialect_field_thread, NULL},
 };
 
 static int read_fields(struct reading *r, const struct json_object *body);
-static const struct field *field_of(enum operation operation, const struct json_member *member);
-static bool is_miscased(enum operation operation, const struct json_member *member);
+static const struct name_index *index_of(enum operation operation);
+static const struct field *field_of(const struct name_index *index,
+                                    const struct json_member *member);
+static bool is_miscased(const struct name_index *index, const struct json_member *member);
 static bool is_ascii(struct slice s);
-static uint32_t rows_like(enum operation operation, const struct json_member *member);
 static bool is_for_responses(const struct reading *r, const struct json_object *body);
 static int read_for_responses(struct reading *r, const struct json_object *body);
 static int check_required(struct reading *r);
-static int refuse_type(struct reading *r, const struct field *field, const char *kind);
 static int read_count(struct reading *r, const struct field *field, struct slice value,
                       int64_t limits[2]);
 static struct slice keep_text(struct reading *r, struct slice value, size_t size);
-static bool are_public_skills(struct slice skills);
 
 int
 dialect_read_request(enum operation operation, struct slice body, struct request_facts *out,
@@ -162,11 +143,13 @@ read_for_responses(struct reading *r, const struct json_object *body)
 static int
 read_fields(struct reading *r, const struct json_object *body)
 {
+    const struct name_index *index = index_of(r->facts->shape);
+
     for (size_t i = 0; i < body->n_members; i++) {
         const struct json_member *member = &body->members[i];
-        const struct field *field = field_of(r->facts->shape, member);
+        const struct field *field = field_of(index, member);
 
-        if (field == NULL && is_miscased(r->facts->shape, member))
+        if (field == NULL && is_miscased(index, member))
             return dialect_refuse(
                 r->why, ERR_INVALID_REQUEST, "",
                 "the name of a field is in the wrong case, escaped or not ASCII: \"%.*s\"",
@@ -183,10 +166,26 @@ read_fields(struct reading *r, const struct json_object *body)
     return 0;
 }
 
-static const struct field *
-field_of(enum operation operation, const struct json_member *member)
+/* Rows of an operation's fields, by their names whatever their case. */
+static const struct name_index *
+index_of(enum operation operation)
 {
-    for (uint32_t left = rows_like(operation, member); left != 0; left &= left - 1) {
+    enum { N = sizeof(fields) / sizeof(fields[0]) };
+    static struct name_index index[DIALECT_N_OPERATIONS];
+    static bool is_ready;
+
+    for (unsigned i = 0; !is_ready && i < N * DIALECT_N_OPERATIONS; i++) {
+        if ((fields[i % N].operations >> i / N & 1) != 0)
+            name_index_add(&index[i / N], i % N, fields[i % N].name);
+    }
+    is_ready = true;
+    return &index[operation];
+}
+
+static inline const struct field *
+field_of(const struct name_index *index, const struct json_member *member)
+{
+    for (uint32_t left = name_index_rows(index, member); left != 0; left &= left - 1) {
         const struct field *field = &fields[__builtin_ctz(left)];
 
         if (dialect_key_is(member, field->name))
@@ -202,11 +201,11 @@ field_of(enum operation operation, const struct json_member *member)
  * ASCII: to such servers the Kelvin sign is a K, and the long s an s.
  */
 static bool
-is_miscased(enum operation operation, const struct json_member *member)
+is_miscased(const struct name_index *index, const struct json_member *member)
 {
     if (member->key_has_escape || !is_ascii(member->key))
         return true;
-    for (uint32_t left = rows_like(operation, member); left != 0; left &= left - 1) {
+    for (uint32_t left = name_index_rows(index, member); left != 0; left &= left - 1) {
         if (slice_eq_nocase(member->key, fields[__builtin_ctz(left)].name))
             return true;
     }
@@ -216,27 +215,16 @@ is_miscased(enum operation operation, const struct json_member *member)
 static inline bool
 is_ascii(struct slice s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] < 0)
-            return false;
-    }
-    return true;
-}
+    uint64_t all = 0, bytes;
+    size_t at = 0;
 
-/* Those of the operation's fields that the member may be, whatever its case: mostly one or none. */
-static uint32_t
-rows_like(enum operation operation, const struct json_member *member)
-{
-    enum { N = sizeof(fields) / sizeof(fields[0]) };
-    static struct name_index index[DIALECT_N_OPERATIONS];
-    static bool is_ready;
-
-    for (unsigned i = 0; !is_ready && i < N * DIALECT_N_OPERATIONS; i++) {
-        if ((fields[i % N].operations >> i / N & 1) != 0)
-            name_index_add(&index[i / N], i % N, fields[i % N].name);
+    for (; s.len - at >= sizeof(bytes); at += sizeof(bytes)) {
+        memcpy(&bytes, s.ptr + at, sizeof(bytes));
+        all |= bytes;
     }
-    is_ready = true;
-    return name_index_rows(&index[operation], member);
+    for (; at < s.len; at++)
+        all |= (unsigned char)s.ptr[at];
+    return (all & UINT64_C(0x8080808080808080)) == 0;
 }
 
 static int
@@ -272,8 +260,8 @@ dialect_refuse(struct refusal_reason *why, int err, const char *param, const cha
     return err;
 }
 
-static int
-refuse_type(struct reading *r, const struct field *field, const char *kind)
+int
+dialect_refuse_type(struct reading *r, const struct field *field, const char *kind)
 {
     return dialect_refuse(r->why, ERR_INVALID_REQUEST, field->name.ptr, "%s must be %s",
                           field->name.ptr, kind);
@@ -285,7 +273,7 @@ field_model(struct reading *r, const struct field *field, const struct json_memb
     struct request_facts *facts = r->facts;
 
     if (m->type != JSON_STRING || m->value.len == 2)
-        return refuse_type(r, field, "a model's name");
+        return dialect_refuse_type(r, field, "a model's name");
     int err = json_string_view(m->value, facts->text, LIMIT_MODEL_NAME - 1, &facts->model);
     if (err != 0 || facts->model.len >= LIMIT_MODEL_NAME)
         return dialect_refuse(r->why, ERR_NOT_FOUND, "model", "The model");
@@ -297,7 +285,7 @@ static int
 field_stream(struct reading *r, const struct field *field, const struct json_member *m)
 {
     if (m->type != JSON_TRUE && m->type != JSON_FALSE)
-        return refuse_type(r, field, "true or false");
+        return dialect_refuse_type(r, field, "true or false");
     r->facts->is_stream = m->type == JSON_TRUE;
     return 0;
 }
@@ -312,7 +300,7 @@ field_stream_options(struct reading *r, const struct field *field, const struct 
     if (m->type == JSON_NULL)
         return 0;
     if (m->type != JSON_OBJECT || json_scan_object(m->value, &options, &error) != 0)
-        return refuse_type(r, field, "an object without duplicate members");
+        return dialect_refuse_type(r, field, "an object without duplicate members");
     const struct json_member *usage = json_find(&options, "include_usage");
     if (usage == NULL || usage->type == JSON_NULL || usage->type == JSON_FALSE)
         return 0;
@@ -332,7 +320,12 @@ field_max_tokens(struct reading *r, const struct field *field, const struct json
 
     if (err != 0)
         return err;
-    r->facts->said_max[r->facts->said_max[0].len > 0] = m->value;
+    bool is_other = r->facts->said_max[0].len > 0;
+
+    r->facts->said_max[is_other] = m->value;
+    r->facts->new_limit = (struct slice){NULL, 0};
+    if (!is_other && dialect_key_is(m, slice_str("max_completion_tokens")))
+        r->facts->new_limit = m->key;
     if (m->type == JSON_NULL) /* not said, but where a cap goes */
         return 0;
     r->has_max_tokens = true;
@@ -371,7 +364,7 @@ static int
 field_tier(struct reading *r, const struct field *field, const struct json_member *m)
 {
     if (m->type != JSON_STRING)
-        return refuse_type(r, field, "a string");
+        return dialect_refuse_type(r, field, "a string");
     r->facts->service_tier = keep_text(r, m->value, MAX_TIER);
     return 0;
 }
@@ -380,7 +373,7 @@ static int
 field_affinity(struct reading *r, const struct field *field, const struct json_member *m)
 {
     if (m->type != JSON_STRING)
-        return refuse_type(r, field, "a string");
+        return dialect_refuse_type(r, field, "a string");
     r->facts->affinity = keep_text(r, m->value, MAX_AFFINITY);
     return 0;
 }
@@ -415,7 +408,7 @@ static int
 field_messages(struct reading *r, const struct field *field, const struct json_member *m)
 {
     if (m->type != JSON_ARRAY)
-        return refuse_type(r, field, "an array");
+        return dialect_refuse_type(r, field, "an array");
     r->has_subject = true;
     return 0;
 }
@@ -424,7 +417,7 @@ static int
 field_input(struct reading *r, const struct field *field, const struct json_member *m)
 {
     if (m->type != JSON_ARRAY && m->type != JSON_STRING)
-        return refuse_type(r, field, "a string or an array");
+        return dialect_refuse_type(r, field, "a string or an array");
     r->has_subject = true;
     return 0;
 }
@@ -443,37 +436,9 @@ field_prompt(struct reading *r, const struct field *field, const struct json_mem
             n += type == JSON_STRING || type == JSON_ARRAY;
     }
     if (n > MAX_PROMPTS)
-        return refuse_type(r, field, "at most 2048 prompts");
+        return dialect_refuse_type(r, field, "at most 2048 prompts");
     r->n_prompts = n > 0 ? n : 1;
     return field_input(r, field, m);
-}
-
-static int
-field_state_id(struct reading *r, const struct field *field, const struct json_member *m)
-{
-    struct request_facts *facts = r->facts;
-
-    if (m->type != JSON_STRING)
-        return refuse_type(r, field, "a string");
-    assert(facts->n_state_ids < sizeof(facts->state_ids) / sizeof(facts->state_ids[0]));
-    facts->state_ids[facts->n_state_ids++] = m->value;
-    return 0;
-}
-
-static int
-field_conversation(struct reading *r, const struct field *field, const struct json_member *m)
-{
-    struct json_object conversation;
-    struct json_error error;
-
-    if (m->type != JSON_OBJECT)
-        return field_state_id(r, field, m);
-    /* Scanned as a whole: of two ids the provider might take the one that was not checked. */
-    const struct json_member *id = NULL;
-    if (json_scan_object(m->value, &conversation, &error) == 0)
-        id = json_find(&conversation, "id");
-    return id == NULL ? refuse_type(r, field, "an id or an object with one")
-                      : field_state_id(r, field, id);
 }
 
 static int
@@ -481,95 +446,6 @@ field_store(struct reading *r, const struct field *field, const struct json_memb
 {
     (void)field;
     r->facts->is_unstored = m->type == JSON_FALSE;
-    return 0;
-}
-
-/* A conversation kept upstream, where each answer's id is that of all before it: {"type":"create"},
- * or {"type":"continue","previous_message_id":ID}. No other member may name something. */
-static int
-field_thread(struct reading *r, const struct field *field, const struct json_member *m)
-{
-    struct json_object thread;
-    struct json_error error;
-    const struct json_member *id = NULL;
-
-    if (m->type != JSON_OBJECT || json_scan_object(m->value, &thread, &error) != 0)
-        return refuse_type(r, field, "an object without duplicate members");
-    for (size_t i = 0; i < thread.n_members; i++) {
-        if (json_key_is(&thread.members[i], "previous_message_id"))
-            id = &thread.members[i];
-        else if (!json_key_is(&thread.members[i], "type"))
-            return field_unsupported(r, field, m);
-    }
-    r->facts->keeps_state = true;
-    return id == NULL || id->type == JSON_NULL ? 0 : field_state_id(r, field, id);
-}
-
-/* State in an account that many share, of a kind that we have given nobody an id for. */
-static int
-field_unowned(struct reading *r, const struct field *field, const struct json_member *m)
-{
-    (void)m;
-    return dialect_refuse(r->why, ERR_NOT_FOUND, field->name.ptr, "%s", field->detail);
-}
-
-/* An id, or an object that may name one or skills of the account; else a fresh container. */
-static int
-field_container(struct reading *r, const struct field *field, const struct json_member *m)
-{
-    struct json_object container;
-    struct json_error error;
-
-    r->facts->has_server_tools = true;
-    r->facts->is_unbounded = true;
-    if (m->type != JSON_OBJECT || json_scan_object(m->value, &container, &error) != 0)
-        return field_unowned(r, field, m);
-    const struct json_member *id = json_find(&container, "id");
-    const struct json_member *skills = json_find(&container, "skills");
-    if (id != NULL && id->type != JSON_NULL)
-        return field_unowned(r, field, m);
-    if (skills != NULL && !are_public_skills(skills->value))
-        return dialect_refuse(r->why, ERR_NOT_FOUND, "container.skills", "The skill");
-    return 0;
-}
-
-/* Those that the provider brings along, or none at all. */
-static bool
-are_public_skills(struct slice skills)
-{
-    size_t cursor = 0;
-    struct slice skill;
-    enum json_type type;
-    struct json_object object;
-    struct json_error error;
-
-    while (json_array_next(skills, &cursor, &skill, &type)) {
-        if (json_scan_object(skill, &object, &error) != 0)
-            return false;
-        const struct json_member *kind = json_find(&object, "type");
-        if (kind == NULL || !json_string_is(kind->value, "anthropic"))
-            return false;
-    }
-    return true;
-}
-
-/* But for the value that asks for nothing. */
-static int
-field_unsupported(struct reading *r, const struct field *field, const struct json_member *m)
-{
-    if (m->type == JSON_FALSE || (field->detail != NULL && json_string_is(m->value, field->detail)))
-        return 0;
-    return dialect_refuse(r->why, ERR_UNSUPPORTED_PARAMETER, field->name.ptr, "%s",
-                          field->name.ptr);
-}
-
-static int
-field_server_tools(struct reading *r, const struct field *field, const struct json_member *m)
-{
-    (void)field;
-    (void)m;
-    r->facts->has_server_tools = true;
-    r->facts->is_unbounded = true;
     return 0;
 }
 
@@ -591,7 +467,7 @@ static int
 field_encoding(struct reading *r, const struct field *field, const struct json_member *m)
 {
     if (m->type != JSON_STRING)
-        return refuse_type(r, field, "a string");
+        return dialect_refuse_type(r, field, "a string");
     r->facts->encoding = json_string_is(m->value, "base64")  ? EMBEDDING_BASE64
                          : json_string_is(m->value, "float") ? EMBEDDING_FLOAT
                                                              : EMBEDDING_OTHER;

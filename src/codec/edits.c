@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: ISC
  *
- * Edits of a body that is otherwise passed on byte for byte. Prefix: edits_ (dialect.h).
+ * edits - see the header.
  */
-#include <assert.h>
+#include "relayos/codec/edits.h"
 
-#include "dialect_parts.h"
+#include <assert.h>
 
 int
 edits_add(struct edits *edits, struct edit edit)
 {
     assert(edit.from <= edit.to);
 
-    if (edits->n == DIALECT_MAX_EDITS)
+    if (edits->n == EDITS_MAX)
         return ERR_FULL;
     size_t i = edits->n++;
     for (; i > 0 && edits->edit[i - 1].from > edit.from; i--)

@@ -132,8 +132,8 @@ write_budget(struct gemini_request *g)
     const struct neutral_request *request = g->request;
     int64_t budget =
         request->thinking_budget > 0 ? request->thinking_budget : budgets[request->effort];
-    const int64_t most =
-        budgets[gemini_request_can(g, CAP_XHIGH) ? NEUTRAL_EFFORT_XHIGH : NEUTRAL_EFFORT_HIGH];
+    const int64_t most = budgets[gemini_request_can(g, CAP_EFFORT_XHIGH) ? NEUTRAL_EFFORT_XHIGH
+                                                                         : NEUTRAL_EFFORT_HIGH];
 
     if (budget < LEAST_BUDGET && !gemini_request_can(g, CAP_THINKING_OFF))
         budget = LEAST_BUDGET;

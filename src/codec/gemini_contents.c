@@ -70,7 +70,7 @@ write_turn(struct contents *c, const struct neutral_turn *turn)
     for (; at < last && parts[at].kind == NEUTRAL_RESULT && err == 0; at++)
         err = write_result(c, &parts[at]);
     for (uint32_t i = turn->first_part; i < at && err == 0; i++) {
-        if (!gemini_request_can(c->g, CAP_THINKING_SIGNED))
+        if (!gemini_request_can(c->g, CAP_SIGNED_CALLS))
             err = write_media_of(c, &parts[i]);
     }
     for (; at < last && err == 0; at++)
@@ -158,7 +158,7 @@ write_call(struct contents *c, const struct neutral_part *part, uint32_t at)
     struct gemini_request *g = c->g;
     struct slice signature = take_signature(c, at);
 
-    if (signature.len == 0 && !c->has_call && gemini_request_can(g, CAP_THINKING_SIGNED))
+    if (signature.len == 0 && !c->has_call && gemini_request_can(g, CAP_SIGNED_CALLS))
         signature = SLICE_LIT(NO_SIGNATURE);
     c->has_call = true;
     json_out_object(&g->json, NULL);
@@ -222,7 +222,7 @@ write_result(struct contents *c, const struct neutral_part *part)
     json_out_object(json, "response");
     json_out_raw_string(json, part->is_error ? "error" : "output", result_text(c, part));
     json_out_end_object(json);
-    if (gemini_request_can(g, CAP_THINKING_SIGNED)) {
+    if (gemini_request_can(g, CAP_SIGNED_CALLS)) {
         bool has_media = false;
 
         for (uint32_t i = 0; i < part->n_children; i++)
@@ -290,17 +290,15 @@ write_media(struct contents *c, const struct neutral_part *part)
     struct json_out *json = &g->json;
     const struct slice type = media_type_of(g->arena, part);
 
-    if (part->source == NEUTRAL_ID ||
-        (part->source == NEUTRAL_URL &&
-         !translate_takes_url(PROTOCOL_GEMINI, FLAVOR_COMPATIBLE, part)))
+    if (part->source != NEUTRAL_INLINE)
         return dialect_refuse(g->why, ERR_UNSUPPORTED_PARAMETER, "",
                               part->source == NEUTRAL_URL ? "An image or file given by its URL"
                                                           : "An image or file given by its id");
     json_out_object(json, NULL);
-    json_out_object(json, part->source == NEUTRAL_INLINE ? "inlineData" : "fileData");
+    json_out_object(json, "inlineData");
     if (type.len > 0)
         json_out_raw_string(json, "mimeType", type);
-    json_out_raw_string(json, part->source == NEUTRAL_INLINE ? "data" : "fileUri", part->data);
+    json_out_raw_string(json, "data", part->data);
     json_out_end_object(json);
     json_out_end_object(json);
     return 0;

@@ -30,7 +30,7 @@ static inline bool
 gemini_request_asks_in_words(const struct gemini_request *g)
 {
     return g->request->format != NEUTRAL_FORMAT_TEXT && g->request->n_tools > 0 &&
-           !gemini_request_can(g, CAP_THINKING_SIGNED);
+           !gemini_request_can(g, CAP_SIGNED_CALLS);
 }
 
 /* gemini_contents.c: "contents". 0, or ERR_UNSUPPORTED_PARAMETER with the reason. */

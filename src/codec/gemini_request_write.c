@@ -4,13 +4,10 @@
  */
 #include "gemini_request.h"
 #include "translate_id.h"
+#include "translate_schema.h"
 #include "translators.h"
 #include "turns.h"
 #include "unread.h"
-
-#define CUSTOM_SCHEMA                                                                              \
-    "{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},"                       \
-    "\"required\":[\"input\"]}"
 
 static void write_system(struct gemini_request *g);
 static void write_format_words(struct gemini_request *g);
@@ -134,15 +131,14 @@ write_tools(struct gemini_request *g)
 static void
 write_tool(struct gemini_request *g, const struct neutral_tool *tool)
 {
-    const struct slice schema =
-        tool->kind == NEUTRAL_CUSTOM ? SLICE_LIT(CUSTOM_SCHEMA) : tool->schema;
-
     json_out_object(&g->json, NULL);
     json_out_raw_string(&g->json, "name", translate_name(g->arena, tool->name));
     if (tool->description.len > 0)
         json_out_raw_string(&g->json, "description", tool->description);
-    if (schema.len > 0)
-        json_out_raw(&g->json, "parametersJsonSchema", schema);
+    if (tool->kind == NEUTRAL_CUSTOM)
+        translate_schema(&g->json, "parametersJsonSchema", tool);
+    else if (tool->schema.len > 0)
+        json_out_raw(&g->json, "parametersJsonSchema", tool->schema);
     json_out_end_object(&g->json);
 }
 

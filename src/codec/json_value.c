@@ -28,17 +28,20 @@ static const char *walk_value(struct walk *walk, const char *p);
 static const char *walk_member(struct walk *walk, const char *p);
 static const char *walk_end(struct walk *walk, const char *p);
 static const char *walk_fail(struct walk *walk, int err);
+static size_t characters_in(struct slice text);
 static bool is_low_surrogate(struct slice hex);
 
 const struct json_member *
 json_find_key(const struct json_object *object, struct slice key)
 {
     const struct json_member *member = object->members, *end = member + object->n_members;
+    const char first = key.len > 0 ? key.ptr[0] : '"'; /* behind an empty key is its quote */
 
     for (; member != end; member++) {
         /* Most keys differ in length; one with an escape is longer than what it means. */
-        if (member->key.len == key.len ? memcmp(member->key.ptr, key.ptr, key.len) == 0
-                                       : member->key_has_escape && text_is(member->key, key, true))
+        if (member->key.len == key.len
+                ? member->key.ptr[0] == first && memcmp(member->key.ptr, key.ptr, key.len) == 0
+                : member->key_has_escape && text_is(member->key, key, true))
             return member;
     }
     return NULL;
@@ -205,21 +208,38 @@ json_string_decode(struct slice value, struct buf *out)
 size_t
 json_length(struct slice raw)
 {
-    size_t n = 0;
+    size_t n = 0, at = 0;
 
-    for (size_t i = 0; i < raw.len; i++) {
-        if (raw.ptr[i] != '\\') {
-            n += ((unsigned char)raw.ptr[i] & 0xc0) != 0x80;
-            continue;
-        }
-        i++;
-        if (i >= raw.len || raw.ptr[i] != 'u') {
-            n++;
-            continue;
-        }
-        n += !is_low_surrogate(slice_sub(raw, i + 1 < raw.len ? i + 1 : raw.len, raw.len));
-        i += 4;
+    while (at < raw.len) {
+        const char *escape = memchr(raw.ptr + at, '\\', raw.len - at);
+        size_t end = escape == NULL ? raw.len : (size_t)(escape - raw.ptr);
+
+        n += characters_in(slice_sub(raw, at, end));
+        if (escape == NULL)
+            break;
+        at = end + 1;
+        bool is_code = at < raw.len && raw.ptr[at] == 'u';
+        n += !is_code || !is_low_surrogate(slice_sub(raw, at + 1, raw.len));
+        at += is_code ? 1 + 4 : 1;
     }
+    return n;
+}
+
+/* All bytes but those that continue a character, eight at a time. */
+static size_t
+characters_in(struct slice text)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    size_t n = text.len, at = 0;
+
+    for (; text.len - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+        uint64_t bytes;
+
+        memcpy(&bytes, text.ptr + at, sizeof(bytes));
+        n -= (bytes >> 7 & ~(bytes >> 6) & ones) * ones >> 56;
+    }
+    for (; at < text.len; at++)
+        n -= ((unsigned char)text.ptr[at] & 0xc0) == 0x80;
     return n;
 }
 

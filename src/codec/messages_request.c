@@ -137,6 +137,7 @@ static void read_part(struct reading *r, struct neutral_part *part, struct slice
 static part_reader read_text, read_image, read_document, read_call, read_result, read_thinking,
     read_redacted, read_search_result;
 static void read_source(struct reading *r, struct neutral_part *part, struct slice source);
+static struct slice under_name(struct reading *r, struct slice name, struct slice text);
 static struct slice text_of(struct reading *r, struct slice content);
 static void read_tools(struct reading *r, struct slice tools);
 static void read_tool(struct neutral_tool *tool, struct slice json);
@@ -302,6 +303,7 @@ read_document(struct reading *r, struct neutral_part *part, const struct slice *
     part->kind = NEUTRAL_FILE;
     part->name = messages_parts_raw(fields[PART_TITLE]);
     read_source(r, part, fields[PART_SOURCE]);
+    part->text = under_name(r, part->name, part->text);
 }
 
 /* Text that stands in the request itself is a matter of Messages alone: others show it. */
@@ -388,8 +390,29 @@ read_redacted(struct reading *r, struct neutral_part *part, const struct slice *
 static void
 read_search_result(struct reading *r, struct neutral_part *part, const struct slice *fields)
 {
+    const struct slice title = messages_parts_raw(fields[PART_TITLE]);
+    const struct slice source = messages_parts_raw(fields[PART_SOURCE]);
+
     part->kind = NEUTRAL_FOREIGN;
     part->text = text_of(r, fields[PART_CONTENT]);
+    part->text = under_name(r, source, part->text);
+    part->text = under_name(r, title, part->text);
+}
+
+/* Others see it so: a text that lies beside others is told from them. */
+static struct slice
+under_name(struct reading *r, struct slice name, struct slice text)
+{
+    static const char gap[] = ":\\n";
+    const size_t head = name.len + sizeof(gap) - 1;
+    char *room = name.len == 0 || text.len == 0 ? NULL : arena_alloc(r->arena, head + text.len);
+
+    if (room == NULL)
+        return text;
+    memcpy(room, name.ptr, name.len);
+    memcpy(room + name.len, gap, sizeof(gap) - 1);
+    memcpy(room + head, text.ptr, text.len);
+    return slice_of(room, head + text.len);
 }
 
 /* The texts of a string or of an array of parts, a blank line between them. */
@@ -519,6 +542,8 @@ read_scalars(struct neutral_request *out, const struct slice *body)
     out->user = messages_parts_raw(member_of(body[BODY_METADATA], "user_id"));
     if (json_int(body[BODY_MAX_TOKENS], &out->max_tokens) != 0 || out->max_tokens < 0)
         out->max_tokens = 0;
+    else if (out->max_tokens == 0)
+        out->max_tokens = 1; /* a prompt to be cached, and no answer: the least there is */
     if (json_string_is(body[BODY_SERVICE_TIER], "standard_only"))
         out->service_tier = SLICE_LIT("default");
     else

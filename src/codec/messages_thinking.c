@@ -44,7 +44,7 @@ messages_thinking_plan(const struct neutral_request *request, const struct trans
 
     bool is_budget = model->thinking == THINKING_BUDGET ||
                      (budget > 0 && request->effort == NEUTRAL_EFFORT_UNSAID &&
-                      (model->flags & CAP_BUDGET_ALLOWED) != 0);
+                      (model->flags & CAP_BUDGET) != 0);
     if (model->thinking == THINKING_ADAPTIVE && !is_budget) {
         plan.mode = MESSAGES_ADAPTIVE;
         plan.effort =
@@ -85,9 +85,9 @@ effort_of(int64_t budget)
 static const char *
 word_of(enum neutral_effort effort, uint32_t flags)
 {
-    if (effort == NEUTRAL_EFFORT_MAX && (flags & CAP_MAX_EFFORT) == 0)
+    if (effort == NEUTRAL_EFFORT_MAX && (flags & CAP_EFFORT_MAX) == 0)
         effort = NEUTRAL_EFFORT_XHIGH;
-    if (effort == NEUTRAL_EFFORT_XHIGH && (flags & CAP_XHIGH) == 0)
+    if (effort == NEUTRAL_EFFORT_XHIGH && (flags & CAP_EFFORT_XHIGH) == 0)
         effort = NEUTRAL_EFFORT_HIGH;
     return messages_parts_effort_word(effort);
 }

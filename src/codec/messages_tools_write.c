@@ -3,11 +3,11 @@
  * Tools of a request as Messages has them, and which of them the model is to call
  * (protocols.md 7.3).
  */
-#include "json_walk.h"
 #include "messages_write.h"
+#include "translate_schema.h"
 
+static bool is_taken(const struct messages_writing *w, const struct neutral_tool *tool);
 static void write_tool(struct messages_writing *w, const struct neutral_tool *tool);
-static void write_schema(struct messages_writing *w, const struct neutral_tool *tool);
 
 uint32_t
 messages_tools_write(struct messages_writing *w)
@@ -25,7 +25,7 @@ messages_tools_write(struct messages_writing *w)
         }
         if (n++ == 0)
             json_out_array(&w->json, "tools");
-        if (tool->kind == NEUTRAL_SERVER_TOOL)
+        if (tool->kind == NEUTRAL_SERVER_TOOL || (is_native && is_taken(w, tool)))
             json_out_raw(&w->json, NULL, tool->json);
         else
             write_tool(w, tool);
@@ -35,6 +35,14 @@ messages_tools_write(struct messages_writing *w)
     return n;
 }
 
+/* As it is: with what only this protocol says of tools, such as when they are loaded. */
+static bool
+is_taken(const struct messages_writing *w, const struct neutral_tool *tool)
+{
+    return w->n_surplus == 0 && tool->json.len > 0 &&
+           (tool->strict != NEUTRAL_YES || messages_write_takes(w, CAP_STRICT_TOOLS));
+}
+
 static void
 write_tool(struct messages_writing *w, const struct neutral_tool *tool)
 {
@@ -42,35 +50,11 @@ write_tool(struct messages_writing *w, const struct neutral_tool *tool)
     json_out_raw_string(&w->json, "name", translate_name(w->arena, tool->name));
     if (tool->description.len > 0)
         json_out_raw_string(&w->json, "description", tool->description);
-    write_schema(w, tool);
+    translate_schema(&w->json, "input_schema", tool);
     if (tool->strict == NEUTRAL_YES && messages_write_takes(w, CAP_STRICT_TOOLS))
         json_out_bool(&w->json, "strict", true);
     messages_content_write_cache(w, tool->cache_control);
     json_out_end_object(&w->json);
-}
-
-/* An object it must be, and say so. */
-static void
-write_schema(struct messages_writing *w, const struct neutral_tool *tool)
-{
-    struct json_walk walk = json_walk_in(tool->schema);
-    struct json_member type, first;
-
-    if (tool->kind == NEUTRAL_CUSTOM) {
-        json_out_raw(&w->json, "input_schema",
-                     SLICE_LIT("{\"type\":\"object\",\"properties\":{\"input\":{\"type\":"
-                               "\"string\"}},\"required\":[\"input\"]}"));
-    } else if (tool->schema.len < 2 || tool->schema.ptr[0] != '{') {
-        json_out_raw(&w->json, "input_schema",
-                     SLICE_LIT("{\"type\":\"object\",\"properties\":{}}"));
-    } else if (json_find_in(tool->schema, "type", &type)) {
-        json_out_raw(&w->json, "input_schema", tool->schema);
-    } else {
-        json_out_raw(&w->json, "input_schema", SLICE_LIT("{\"type\":\"object\""));
-        if (json_walk_member(&walk, &first))
-            buf_append_byte(w->json.buf, ',');
-        buf_append_slice(w->json.buf, slice_sub(tool->schema, 1, tool->schema.len));
-    }
 }
 
 void

@@ -92,12 +92,13 @@ read_usage(struct reply_stream *stream, const struct json_object *object, struct
 static bool
 has_no_choice(const struct json_member *choices)
 {
-    size_t cursor = 0;
-    struct slice choice;
-    enum json_type type;
-
-    return choices != NULL && choices->type == JSON_ARRAY &&
-           !json_array_next(choices->value, &cursor, &choice, &type);
+    if (choices == NULL || choices->type != JSON_ARRAY)
+        return false;
+    /* It was scanned: there is a bracket that closes it. */
+    const char *inside = choices->value.ptr + 1;
+    while ((unsigned char)*inside <= ' ')
+        inside++;
+    return *inside == ']';
 }
 
 /* No [DONE] behind it: the answer did not end well. */

@@ -134,9 +134,14 @@ read_content(const struct json_object *object, struct slice type, struct reply_f
         facts->is_content = json_find_path(object, path, 2, &item) &&
                             !json_string_is(item.value, "message") &&
                             !json_string_is(item.value, "reasoning");
+    } else if (slice_eq_str(type, "response.output_item.done")) {
+        const struct json_member *done = json_find(object, "item");
+
+        facts->is_content = true;
+        if (done != NULL && done->type == JSON_OBJECT)
+            facts->items = done->value;
     } else {
-        facts->is_content = slice_eq_str(type, "response.output_item.done") ||
-                            ends_with(type, SLICE_LIT(".partial_image"));
+        facts->is_content = ends_with(type, SLICE_LIT(".partial_image"));
     }
     return (struct slice){0};
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * Items of a Responses request into turns: what an assistant did between two inputs is one turn,
- * reasoning first, then what it said, then its calls (protocols.md 7.11).
+ * what it said first, then its calls (protocols.md 7.11).
  */
 #include "call_input.h"
 #include "dialect_parts.h"
@@ -9,7 +9,7 @@
 #include "responses_parts.h"
 
 enum item_kind {
-    ITEM_REASONING, /* of an assistant, in the order in which a turn has them */
+    ITEM_REASONING, /* of an assistant */
     ITEM_SAID,
     ITEM_CALL,
     ITEM_FOREIGN, /* run by OpenAI, or of its own tools: nobody else knows them */
@@ -18,6 +18,9 @@ enum item_kind {
     ITEM_REFERENCE,
     ITEM_BROKEN
 };
+
+/* Of an assistant's items between two inputs: before the first call, said behind it, others. */
+enum place_in_run { IN_FRONT, SAID_LATE, BEHIND };
 
 struct items {
     struct turns *turns;
@@ -32,9 +35,11 @@ struct place {
 };
 
 static int read_run(const struct items *items, size_t *cursor);
+static enum place_in_run place_of(enum item_kind kind, bool has_called);
 static bool is_of_run(enum item_kind kind);
 static enum item_kind kind_of(struct slice item, enum json_type type);
 static int read_item(const struct items *items, enum item_kind kind, struct slice item);
+static void keep(const struct items *items, struct slice item);
 static int read_message(const struct items *items, const struct json_object *item);
 static int read_content(const struct items *items, const struct json_member *content,
                         struct place place);
@@ -81,14 +86,18 @@ responses_items_read(const struct json_member *input, struct turns *turns,
     return err;
 }
 
-/* Several times over the same few items: each time those of one kind. */
+/*
+ * What was said stands in front of the calls. All else keeps its order: reasoning between two calls
+ * belongs to the second, and its vendor looks for it there.
+ */
 static int
 read_run(const struct items *items, size_t *cursor)
 {
     size_t end = *cursor;
 
-    for (enum item_kind wanted = ITEM_REASONING; wanted <= ITEM_CALL; wanted++) {
+    for (enum place_in_run wanted = IN_FRONT; wanted <= BEHIND; wanted++) {
         size_t at = *cursor;
+        bool has_called = false;
         struct slice item;
         enum json_type type;
 
@@ -99,7 +108,8 @@ read_run(const struct items *items, size_t *cursor)
             if (!is_of_run(kind))
                 break;
             end = at;
-            if (kind == wanted)
+            has_called |= kind == ITEM_CALL;
+            if (place_of(kind, has_called) == wanted)
                 err = read_item(items, kind, item);
             if (err != 0)
                 return err;
@@ -109,10 +119,18 @@ read_run(const struct items *items, size_t *cursor)
     return 0;
 }
 
+static enum place_in_run
+place_of(enum item_kind kind, bool has_called)
+{
+    if (!has_called)
+        return IN_FRONT;
+    return kind == ITEM_SAID ? SAID_LATE : BEHIND;
+}
+
 static bool
 is_of_run(enum item_kind kind)
 {
-    return kind <= ITEM_FOREIGN;
+    return kind <= ITEM_CALL;
 }
 
 /* A message may leave its type out; an id alone means an item kept upstream. */
@@ -170,10 +188,21 @@ read_item(const struct items *items, enum item_kind kind, struct slice item)
     case ITEM_REFERENCE:
         return refuse(items, ERR_UNSUPPORTED_PARAMETER, "item_reference");
     case ITEM_FOREIGN:
+        keep(items, item);
+        return 0;
     case ITEM_BROKEN:
         break;
     }
     return 0;
+}
+
+static void
+keep(const struct items *items, struct slice item)
+{
+    struct neutral_part *part = turns_add(items->turns, NEUTRAL_ASSISTANT);
+
+    part->kind = NEUTRAL_FOREIGN;
+    part->json = item;
 }
 
 static int

@@ -6,6 +6,7 @@
 #include "dialect_parts.h"
 #include "relayos/base/hash.h"
 #include "responses_write.h"
+#include "translate_schema.h"
 #include "translators.h"
 #include "unread.h"
 
@@ -13,6 +14,8 @@
 #define MAX_ID     64 /* bytes of a user's or a cache's name */
 
 static int refuse(const struct responses_writing *w);
+static bool demands_a_call(const struct responses_writing *w);
+static uint32_t count_sent(const struct responses_writing *w);
 static bool has_foreign_media(const struct neutral_request *request, const char **what);
 static void write_tools(struct responses_writing *w);
 static bool is_sent(const struct responses_writing *w, const struct neutral_tool *tool);
@@ -70,9 +73,28 @@ refuse(const struct responses_writing *w)
 
     if (w->request->n_choices > 1)
         what = "n";
+    else if (demands_a_call(w) && count_sent(w) == 0)
+        what = "tool_choice";
     else if (!has_foreign_media(w->request, &what))
         return 0;
     return dialect_refuse(w->why, ERR_UNSUPPORTED_PARAMETER, what, "%s", what);
+}
+
+static bool
+demands_a_call(const struct responses_writing *w)
+{
+    return w->request->choice == NEUTRAL_CHOICE_TOOL ||
+           w->request->choice == NEUTRAL_CHOICE_REQUIRED;
+}
+
+static uint32_t
+count_sent(const struct responses_writing *w)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < w->request->n_tools; i++)
+        n += is_sent(w, &w->request->tools[i]);
+    return n;
 }
 
 /* Sound has no place here, and files that are kept elsewhere cannot be had. */
@@ -145,9 +167,7 @@ write_tool(struct responses_writing *w, const struct neutral_tool *tool)
         if (tool->json.len > 0)
             json_out_raw(json, "format", tool->json);
     } else {
-        json_out_raw(json, "parameters",
-                     tool->schema.len > 0 ? tool->schema
-                                          : SLICE_LIT("{\"type\":\"object\",\"properties\":{}}"));
+        translate_schema(json, "parameters", tool);
         json_out_bool(json, "strict", tool->strict == NEUTRAL_YES);
     }
     json_out_end_object(json);
@@ -276,9 +296,9 @@ effort_of(const struct responses_writing *w)
         for (size_t i = 0; i < sizeof(budgets) / sizeof(budgets[0]); i++)
             effort += w->request->thinking_budget > budgets[i];
     }
-    if (effort == NEUTRAL_EFFORT_MAX && (flags & CAP_MAX_EFFORT) == 0)
+    if (effort == NEUTRAL_EFFORT_MAX && (flags & CAP_EFFORT_MAX) == 0)
         effort = NEUTRAL_EFFORT_XHIGH;
-    if (effort == NEUTRAL_EFFORT_XHIGH && (flags & CAP_XHIGH) == 0)
+    if (effort == NEUTRAL_EFFORT_XHIGH && (flags & CAP_EFFORT_XHIGH) == 0)
         effort = NEUTRAL_EFFORT_HIGH;
     if (effort == NEUTRAL_EFFORT_NONE && (flags & CAP_THINKING_OFF) == 0)
         effort = NEUTRAL_EFFORT_UNSAID;

@@ -20,7 +20,7 @@ static void write_data_url(struct responses_writing *w, const char *key,
                            const struct neutral_part *part);
 static void begin_item(struct responses_writing *w, const char *type);
 static void write_call_id(struct responses_writing *w, const struct neutral_part *part);
-static bool is_item(const struct neutral_part *part);
+static bool is_item(const struct responses_writing *w, const struct neutral_part *part);
 static bool is_shown(const struct neutral_part *part, enum neutral_role role);
 
 void
@@ -35,8 +35,11 @@ responses_write_input(struct responses_writing *w)
     json_out_end_array(&w->json);
 }
 
-/* The first system message; those behind it are messages in their places. Gives the first turn that
- * is left. */
+/*
+ * The first system message; those behind it are messages in their places. Gives the first turn that
+ * is left. For an answer in JSON the API wants the word said in the input, and does not read the
+ * instructions for it: whoever speaks chat has it there.
+ */
 static uint32_t
 write_instructions(struct responses_writing *w)
 {
@@ -44,7 +47,8 @@ write_instructions(struct responses_writing *w)
     const struct neutral_turn *turn = request->turns;
     struct buf *buf = w->json.buf;
 
-    if (request->n_turns == 0 || turn->role != NEUTRAL_SYSTEM)
+    if (request->n_turns == 0 || turn->role != NEUTRAL_SYSTEM ||
+        (request->format == NEUTRAL_FORMAT_JSON && request->protocol == PROTOCOL_OPENAI_CHAT))
         return 0;
     json_out_raw(&w->json, "instructions", SLICE_LIT("\""));
     for (uint32_t i = 0; i < turn->n_parts; i++) {
@@ -65,7 +69,7 @@ write_turn(struct responses_writing *w, const struct neutral_turn *turn)
     bool is_in_message = false;
 
     for (; part != end; part++) {
-        bool is_own_item = is_item(part);
+        bool is_own_item = is_item(w, part);
 
         if (!is_own_item && !is_shown(part, turn->role))
             continue;
@@ -80,6 +84,8 @@ write_turn(struct responses_writing *w, const struct neutral_turn *turn)
             write_call(w, part);
         else if (part->kind == NEUTRAL_REASONING)
             write_reasoning(w, part);
+        else if (is_own_item)
+            json_out_raw(&w->json, NULL, part->json);
         else
             write_part(w, turn, part);
     }
@@ -87,11 +93,13 @@ write_turn(struct responses_writing *w, const struct neutral_turn *turn)
         end_message(w);
 }
 
+/* What only this protocol knows, too. */
 static bool
-is_item(const struct neutral_part *part)
+is_item(const struct responses_writing *w, const struct neutral_part *part)
 {
     return part->kind == NEUTRAL_RESULT || part->kind == NEUTRAL_CALL ||
-           part->kind == NEUTRAL_REASONING;
+           part->kind == NEUTRAL_REASONING ||
+           (part->kind == NEUTRAL_FOREIGN && w->request->protocol == PROTOCOL_OPENAI_RESPONSES);
 }
 
 /* Others' own parts are shown as far as there is text for them; of an assistant's images nothing.

@@ -6,6 +6,8 @@
 #include "dialect_parts.h"
 #include "relayos/codec/translate.h"
 
+static int refuse_foreign(const struct neutral_request *request, struct refusal_reason *why);
+static int refuse_type(struct slice part, struct refusal_reason *why);
 static int refuse_images(const struct neutral_request *request, struct refusal_reason *why);
 static void drop_stops(struct neutral_request *request, struct translate_dropped *dropped);
 static void drop_sampling(struct neutral_request *request, struct translate_dropped *dropped);
@@ -19,6 +21,8 @@ translate_fit(struct neutral_request *request, enum protocol upstream,
     const bool is_forced =
         request->choice == NEUTRAL_CHOICE_TOOL || request->choice == NEUTRAL_CHOICE_REQUIRED;
 
+    if (upstream != request->protocol && refuse_foreign(request, why) != 0)
+        return ERR_UNSUPPORTED_PARAMETER;
     if ((lacks & CAP_STOP) != 0)
         drop_stops(request, dropped);
     if ((lacks & CAP_IMAGES) != 0 && refuse_images(request, why) != 0)
@@ -33,6 +37,34 @@ translate_fit(struct neutral_request *request, enum protocol upstream,
     if (request->format == NEUTRAL_FORMAT_SCHEMA && (lacks & CAP_JSON_SCHEMA) != 0)
         return dialect_refuse(why, ERR_UNSUPPORTED_PARAMETER, "", "An answer by a JSON schema");
     return 0;
+}
+
+/* What a user shows and nobody else can see. In an assistant's turns it is done with: what a
+ * provider's tools have found. */
+static int
+refuse_foreign(const struct neutral_request *request, struct refusal_reason *why)
+{
+    for (uint32_t i = 0; i < request->n_turns; i++) {
+        const struct neutral_turn *turn = &request->turns[i];
+
+        for (uint32_t n = 0; turn->role != NEUTRAL_ASSISTANT && n < turn->n_parts; n++) {
+            const struct neutral_part *part = &request->parts[turn->first_part + n];
+
+            if (part->kind == NEUTRAL_FOREIGN && part->text.len == 0)
+                return refuse_type(part->json, why);
+        }
+    }
+    return 0;
+}
+
+static int
+refuse_type(struct slice part, struct refusal_reason *why)
+{
+    struct json_member type = {0};
+
+    (void)json_find_in(part, "type", &type);
+    return dialect_refuse(why, ERR_UNSUPPORTED_PARAMETER, "messages", "Content of the type %.*s",
+                          (int)(type.value.len < 64 ? type.value.len : 64), type.value.ptr);
 }
 
 /* Those in results, too: they are parts as any. */

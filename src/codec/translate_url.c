@@ -3,8 +3,6 @@
 
 #include "relayos/codec/translate.h"
 
-static bool is_of_gemini(struct slice url);
-
 bool
 translate_takes_url(enum protocol upstream, enum upstream_flavor flavor,
                     const struct neutral_part *part)
@@ -17,20 +15,8 @@ translate_takes_url(enum protocol upstream, enum upstream_flavor flavor,
     case PROTOCOL_ANTHROPIC_MESSAGES:
         return true;
     case PROTOCOL_GEMINI:
-        return is_of_gemini(part->data);
+        /* It reads its own stores alone, with the rights of the account that all callers share. */
+        return false;
     }
-    return false;
-}
-
-/* It reads its own stores' alone. */
-static bool
-is_of_gemini(struct slice url)
-{
-    static const struct slice stores[] = {SLICE_LIT("gs://"),
-                                          SLICE_LIT("https://generativelanguage.googleapis.com/")};
-
-    for (size_t i = 0; i < sizeof(stores) / sizeof(stores[0]); i++)
-        if (slice_starts_with(url, stores[i]))
-            return true;
     return false;
 }

@@ -23,6 +23,7 @@
 static const char *process_env(const char *name);
 static int read_conf(struct conf_reader *reader, struct slice text);
 static int check_limits(struct conf_reader *reader, const struct conf_node *root);
+static int check_fetch(struct conf_reader *reader, const struct conf_node *fetch);
 static void derive_places(struct conf *conf);
 
 int
@@ -96,6 +97,8 @@ read_conf(struct conf_reader *reader, struct slice text)
     if (err == 0)
         err = check_limits(reader, yaml.root);
     if (err == 0)
+        err = check_fetch(reader, conf_yaml_child(yaml.root, "fetch"));
+    if (err == 0)
         derive_places(conf);
     conf_yaml_free(&yaml);
     return err;
@@ -115,6 +118,22 @@ check_limits(struct conf_reader *reader, const struct conf_node *root)
                               "'open_time_max' is less than 'open_time': make it as long at least");
     return conf_upstream_check_deadlines(reader, conf_yaml_child(root, "upstream_defaults"),
                                          &conf->first_token_timeout_us, conf->total_timeout_us);
+}
+
+static int
+check_fetch(struct conf_reader *reader, const struct conf_node *fetch)
+{
+    const struct conf *conf = reader->conf;
+
+    if (conf->fetch_memory / 2 < conf->fetch_total_bytes)
+        return directive_fail(reader, fetch,
+                              "'memory' is less than twice 'total_size': one key holds half of it "
+                              "at most");
+    if (conf->fetch_total_bytes < conf->fetch_file_bytes)
+        return directive_fail(reader, fetch,
+                              "'total_size' is less than 'file_size': a file of that size could "
+                              "never be had");
+    return conf_upstream_check_ca_file(reader, fetch, conf->fetch_ca_file);
 }
 
 static void

@@ -24,8 +24,6 @@ static int read_upstream(struct conf_reader *reader, const struct conf_node *nod
 static void take_defaults(const struct conf *conf, struct conf_upstream *upstream);
 static int check_url(struct conf_reader *reader, const struct conf_node *node,
                      struct conf_upstream *upstream);
-static int check_ca_file(struct conf_reader *reader, const struct conf_node *node,
-                         const struct conf_upstream *upstream);
 static int64_t hash_origin(const struct upstream_record *record);
 static void take_family(struct upstream_record *record, const char *family);
 static void take_probe(struct upstream_record *record);
@@ -75,7 +73,8 @@ read_upstream(struct conf_reader *reader, const struct conf_node *node,
     directive_defaults(DIRECTIVE_SET_UPSTREAM, upstream);
     take_defaults(reader->conf, upstream);
     if (directive_read(reader, DIRECTIVE_SET_UPSTREAM, node, upstream) != 0 ||
-        check_url(reader, node, upstream) != 0 || check_ca_file(reader, node, upstream) != 0 ||
+        check_url(reader, node, upstream) != 0 ||
+        conf_upstream_check_ca_file(reader, node, upstream->record.ca_file) != 0 ||
         conf_flavor_finish(reader, node, upstream) != 0 ||
         conf_credential_finish(reader, node, upstream) != 0 ||
         conf_upstream_check_deadlines(reader, node, &upstream->record.first_token_timeout_us,
@@ -126,17 +125,13 @@ check_url(struct conf_reader *reader, const struct conf_node *node, struct conf_
     return 0;
 }
 
-/* Better refused now than at each handshake. */
-static int
-check_ca_file(struct conf_reader *reader, const struct conf_node *node,
-              const struct conf_upstream *upstream)
+int
+conf_upstream_check_ca_file(struct conf_reader *reader, const struct conf_node *map,
+                            const char *path)
 {
-    const char *path = upstream->record.ca_file;
-
     if (path[0] == '\0' || access(path, R_OK) == 0)
         return 0;
-    return directive_fail(reader, conf_yaml_child(node, "ca_file"), "%s: %s", path,
-                          strerror(errno));
+    return directive_fail(reader, conf_yaml_child(map, "ca_file"), "%s: %s", path, strerror(errno));
 }
 
 /* Connections and TLS contexts are shared by all upstreams for which this is the same. */

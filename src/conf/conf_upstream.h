@@ -17,6 +17,10 @@ int conf_upstream_read_all(struct conf_reader *reader, const struct directive *r
 int conf_upstream_check_deadlines(struct conf_reader *reader, const struct conf_node *map,
                                   int64_t *first_token_us, int64_t total_us) MUST_CHECK;
 
+/* map's ca_file can be read: better refused now than at each handshake. */
+int conf_upstream_check_ca_file(struct conf_reader *reader, const struct conf_node *map,
+                                const char *path) MUST_CHECK;
+
 /* Index in conf->upstreams, or -1. */
 long conf_upstream_find(const struct conf *conf, const char *name);
 void conf_upstream_fini(struct conf_upstream *upstream);

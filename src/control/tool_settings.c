@@ -23,8 +23,19 @@ tool_settings_write(const struct tool_settings *settings, struct buf *out)
     buf_printf(out,
                "  Claude Code\n"
                "    export ANTHROPIC_BASE_URL=%s\n"
-               "    export ANTHROPIC_AUTH_TOKEN=%.*s\n\n",
-               url, len, key);
+               "    export ANTHROPIC_AUTH_TOKEN=%.*s\n"
+               "    export ANTHROPIC_MODEL=%s\n\n",
+               url, len, key, settings->model);
+    buf_printf(out,
+               "  Codex (~/.codex/config.toml, and in the environment: RELAYOS_KEY=%.*s)\n"
+               "    model = \"%s\"\n"
+               "    model_provider = \"relayos\"\n"
+               "    [model_providers.relayos]\n"
+               "    name = \"RelayOS\"\n"
+               "    base_url = \"%s/v1\"\n"
+               "    env_key = \"RELAYOS_KEY\"\n"
+               "    wire_api = \"responses\"\n\n",
+               len, key, settings->model, url);
     buf_printf(out,
                "  OpenAI SDK\n"
                "    export OPENAI_BASE_URL=%s/v1\n"

@@ -23,8 +23,14 @@ conn_body_is_wanted(struct conn *conn, const struct guard_head *head)
     if (!head->is_chunked && !head->expects_continue && length <= n_here)
         return true;
     /* What is too large is the library's to refuse. */
-    return ask_handler(conn, head) && (length <= SMALL_BODY || has_room(server, length) ||
-                                       length > server->conf.max_body_bytes);
+    return ask_handler(conn, head) &&
+           (conn_body_fits(server, length, length) || length > server->conf.max_body_bytes);
+}
+
+bool
+conn_body_fits(const struct server *server, size_t size, size_t more)
+{
+    return size <= SMALL_BODY || has_room(server, more);
 }
 
 static bool
@@ -58,7 +64,7 @@ conn_body_on_bytes(struct conn *conn)
     size_t size = conn->sock->input->size;
 
     conn_body_count(conn);
-    if (conn->n_body_bytes <= SMALL_BODY || has_room(conn->server, 0))
+    if (conn_body_fits(conn->server, conn->n_body_bytes, 0))
         return;
     conn->is_body_withheld = conn->must_close = true;
     conn_body_drop(conn, size > conn->input_size_due ? size : conn->input_size_due);

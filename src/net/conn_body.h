@@ -14,6 +14,8 @@
 
 #include "conn.h"
 
+/* Small ones always do: size bytes, of which `more` are not in the sum yet. */
+bool conn_body_fits(const struct server *server, size_t size, size_t more);
 /* Of a head that has a body. False: withhold it. */
 bool conn_body_is_wanted(struct conn *conn, const struct guard_head *head);
 /* More of a body was read: count it, and withhold it from the library if that is too much. */

@@ -298,7 +298,9 @@ on_body(void *data, struct slice bytes)
         settle(fetch, FETCH_TOO_LARGE);
         return;
     }
-    if (bytes.len > fetcher->conf.max_bytes - fetcher->n_bytes) {
+    if (bytes.len > fetcher->conf.max_bytes - fetcher->n_bytes ||
+        (fetch->request.may_hold != NULL &&
+         !fetch->request.may_hold(fetch->request.data, bytes.len))) {
         settle(fetch, FETCH_NO_ROOM);
         return;
     }

@@ -10,10 +10,12 @@
 #include <sys/socket.h>
 
 #include "conn.h"
+#include "conn_body.h"
 #include "exchange.h"
 #include "guard_selftest.h"
 #include "relayos/base/log.h"
 #include "relayos/base/mem.h"
+#include "relayos/net/server_body.h"
 #include "server_impl.h"
 
 #define ACCEPT_BATCH       16
@@ -144,10 +146,21 @@ server_n_body_bytes(const struct server *server)
     return server->n_body_bytes;
 }
 
-uint64_t
-server_n_refused(const struct server *server)
+bool
+server_count_body(struct server *server, size_t *counted, size_t n)
 {
-    return server->n_refused;
+    if (!conn_body_fits(server, n, n > *counted ? n - *counted : 0))
+        return false;
+    server->n_body_bytes += n - *counted;
+    *counted = n;
+    return true;
+}
+
+void
+server_forget_body(struct server *server, size_t *counted)
+{
+    server->n_body_bytes -= *counted;
+    *counted = 0;
 }
 
 /* ---- listeners ---- */

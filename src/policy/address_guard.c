@@ -41,6 +41,8 @@ static const struct address_range special_v6[] = {
 };
 /* What a translator on the way turns into IPv4: the last four bytes are where it goes. */
 static const struct address_range nat64 = {{0x00, 0x64, 0xff, 0x9b}, 96, true};
+/* So it is with what our own kernel takes for IPv4. */
+static const struct address_range mapped = {{[10] = 0xff, 0xff}, 96, true};
 
 static const struct address_range metadata[] = {
     {{169, 254, 169, 254}, 32, false}, /* AWS, Azure, Google and others */
@@ -53,6 +55,8 @@ static const struct address_range metadata[] = {
     {{0xfd, 0x20, 0x00, 0xce, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54}, 128, true},
 };
 
+static bool is_shut(const struct address_guard *guard, const uint8_t *bytes, size_t len);
+static bool is_public(const uint8_t *bytes, size_t len);
 static bool is_in(const struct address_range *ranges, size_t n, const uint8_t *bytes, size_t len);
 
 bool
@@ -62,23 +66,31 @@ address_guard_allows(const struct address_guard *guard, const struct sockaddr *a
     const size_t len = address_bytes(address, &bytes);
     const uint16_t port = address_port(address);
 
-    if (len == 0 || is_in(metadata, N(metadata), bytes, len) ||
-        is_in(guard->deny, guard->n_deny, bytes, len))
+    if (len == 0 || is_shut(guard, bytes, len))
         return false;
     if (is_in(guard->allow, guard->n_allow, bytes, len))
         return true;
-    if (!address_guard_is_public(bytes, len))
+    if (!is_public(bytes, len))
         return false;
     return is_tls ? port == 443 : guard->allows_plain && port == 80;
 }
 
-bool
-address_guard_is_public(const uint8_t *bytes, size_t len)
+static bool
+is_shut(const struct address_guard *guard, const uint8_t *bytes, size_t len)
+{
+    if (address_range_has(&nat64, bytes, len) || address_range_has(&mapped, bytes, len))
+        return is_shut(guard, bytes + 12, 4) || is_in(guard->deny, guard->n_deny, bytes, len);
+    return is_in(metadata, N(metadata), bytes, len) ||
+           is_in(guard->deny, guard->n_deny, bytes, len);
+}
+
+/* Globally reachable unicast; embedded IPv4 is judged as what it is. */
+static bool
+is_public(const uint8_t *bytes, size_t len)
 {
     assert(len == 4 || len == 16);
     if (len == 16 && address_range_has(&nat64, bytes, len))
-        return address_guard_is_public(bytes + 12, 4) &&
-               !is_in(metadata, N(metadata), bytes + 12, 4);
+        return is_public(bytes + 12, 4) && !is_in(metadata, N(metadata), bytes + 12, 4);
     if (len == 16)
         return address_range_has(&global_v6, bytes, len) &&
                !is_in(special_v6, N(special_v6), bytes, len);

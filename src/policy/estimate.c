@@ -14,7 +14,8 @@
 #define BYTES_PER_TOKEN       4
 #define SERVER_TOOL_CALLS_MAX 10 /* calls of one request that a reservation counts with */
 
-static int64_t input_bound(const struct request_facts *facts, const struct model_record *model);
+static int64_t input_bound(const struct request_facts *facts, const struct model_record *model,
+                           int64_t recalled_bytes);
 static int64_t choice_bound(const struct request_facts *facts, const struct model_record *model,
                             int64_t fallback);
 static int64_t expected(int64_t most, int64_t learned);
@@ -34,7 +35,7 @@ estimate_request(const struct request_facts *facts, const struct model_record *m
     *out = (struct estimate){0};
     if (dialect_operation_counts(facts->operation))
         return;
-    out->input_tokens = input_bound(facts, model);
+    out->input_tokens = input_bound(facts, model, terms->recalled_bytes);
     out->most_tokens = choice_bound(facts, model, terms->fallback_output_tokens);
     out->output_tokens =
         all_choices(expected(out->most_tokens, terms->learned_output_tokens), facts->n_choices);
@@ -44,9 +45,10 @@ estimate_request(const struct request_facts *facts, const struct model_record *m
 
 /* A token is at least a byte, and no prompt is longer than the model's context. */
 static int64_t
-input_bound(const struct request_facts *facts, const struct model_record *model)
+input_bound(const struct request_facts *facts, const struct model_record *model,
+            int64_t recalled_bytes)
 {
-    int64_t bytes = (int64_t)facts->body.len;
+    int64_t bytes = (int64_t)facts->body.len + recalled_bytes;
 
     /* What a URL, an id or a tool of the provider's brings in is not in the body. */
     if ((facts->is_unbounded || facts->n_state_ids > 0) && model->context_tokens > bytes)

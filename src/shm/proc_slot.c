@@ -183,13 +183,6 @@ proc_slot_count_add(struct segment *segment, uint32_t slot, enum proc_counter co
                           memory_order_relaxed);
 }
 
-void
-proc_slot_count_set(struct segment *segment, uint32_t slot, enum proc_counter counter, int64_t n)
-{
-    atomic_store_explicit(&slot_at(segment, slot)->counters[counter], (uint64_t)n,
-                          memory_order_relaxed);
-}
-
 static struct proc_slot *
 slot_at(const struct segment *segment, uint32_t slot)
 {

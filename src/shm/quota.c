@@ -251,13 +251,6 @@ quota_cell_info(const struct segment *segment, uint32_t idx, struct quota_cell_i
 }
 
 void
-quota_set_limit(struct quota_cell *cell, int64_t limit)
-{
-    assert(cell->magic == QUOTA_MAGIC && limit >= 0);
-    atomic_store_explicit(&cell->limit, limit, memory_order_release);
-}
-
-void
 quota_set_used(struct quota_cell *cell, int64_t used)
 {
     assert(cell->magic == QUOTA_MAGIC && used >= 0);

@@ -23,7 +23,6 @@
 #define TAG_SHIFT     40
 #define POSITION_MASK ((UINT64_C(1) << TAG_SHIFT) - 1)
 #define BUCKET        (SHM_LINE / sizeof(uint64_t))
-#define LONGEST_ID    96
 #define LARGEST       4 /* a record is at most so many times smaller than its ring */
 
 struct record {
@@ -55,29 +54,18 @@ static bool read_ring(const struct ring *ring, const struct recall_key *key, int
 static bool read_record(const struct ring *ring, uint64_t word, struct record *out);
 static bool is_untouched(const struct ring *ring, uint64_t position);
 static uint64_t check_of(const struct record *record, const char *bytes);
+static uint64_t mix(uint64_t sum, struct slice bytes);
 
-/* One hash for all names but very long ones. */
 struct recall_key
 recall_key_of(const struct recall_name *name)
 {
-    struct {
-        uint64_t kind, owner_hash, conversation, len;
-        char id[LONGEST_ID];
-    } all = {.kind = name->kind,
-             .owner_hash = name->owner_hash,
-             .conversation = name->conversation,
-             .len = name->id.len};
-    uint8_t digest[HASH_DIGEST_SIZE];
-    struct recall_key key;
+    uint64_t id = mix(hash_mix64(name->kind + 1), name->id);
 
-    static_assert(sizeof(all.id) >= sizeof(digest), "room for a hash in its place");
-    if (name->id.len > sizeof(all.id))
-        hash_sha256(name->id, (uint8_t *)all.id);
-    else if (name->id.len > 0)
-        memcpy(all.id, name->id.ptr, name->id.len);
-    hash_sha256(slice_of(&all, sizeof(all)), digest);
-    memcpy(key.words, digest, sizeof(key.words));
-    return key;
+    return (struct recall_key){
+        .owner_hash = name->owner_hash,
+        .conversation = name->conversation,
+        .id = id,
+        .place = hash_mix64(id ^ hash_mix64(name->owner_hash) ^ name->conversation)};
 }
 
 /* ---- writing ---- */
@@ -160,14 +148,14 @@ link_record(const struct ring *ring, const struct recall_key *key, uint64_t posi
 static _Atomic uint64_t *
 bucket_of(const struct ring *ring, const struct recall_key *key)
 {
-    return &ring->index[key->words[1] % ring->n_buckets * BUCKET];
+    return &ring->index[key->place % ring->n_buckets * BUCKET];
 }
 
 /* Never 0, which is an empty word. */
 static uint64_t
 tag_of(const struct recall_key *key)
 {
-    return key->words[0] >> TAG_SHIFT | 1;
+    return key->place >> TAG_SHIFT | 1;
 }
 
 /* Bytes from its record's begin to the frontier; of an empty word more than any. */
@@ -253,19 +241,31 @@ is_untouched(const struct ring *ring, uint64_t position)
     return atomic_load_explicit(ring->frontier, memory_order_relaxed) - position <= ring->size;
 }
 
-/* Eight bytes a step: it tells a torn or scribbled record, no more. */
+/* It tells a torn or scribbled record, no more. */
 static uint64_t
 check_of(const struct record *record, const char *bytes)
 {
-    uint64_t check = record->position ^ hash_mix64(record->len) ^ (uint64_t)record->kept_us;
+    uint64_t from = record->position ^ hash_mix64((uint64_t)record->kept_us) ^ record->key.place;
+
+    return mix(from, slice_of(bytes, record->len)) ^ hash_mix64(record->key.owner_hash) ^
+           record->key.conversation ^ record->key.id;
+}
+
+/* Eight bytes a step. */
+static uint64_t
+mix(uint64_t sum, struct slice bytes)
+{
+    const char *p = bytes.ptr;
+    size_t left = bytes.len;
     uint64_t word;
 
-    for (size_t at = 0; at < record->len; at += sizeof(word)) {
-        size_t n = record->len - at < sizeof(word) ? record->len - at : sizeof(word);
-
-        word = 0;
-        memcpy(&word, bytes + at, n);
-        check = (check << 23 | check >> 41) * UINT64_C(0x9e3779b97f4a7c15) ^ word;
+    for (; left >= sizeof(word); p += sizeof(word), left -= sizeof(word)) {
+        memcpy(&word, p, sizeof(word));
+        sum = (sum << 23 | sum >> 41) * UINT64_C(0x9e3779b97f4a7c15) ^ word;
     }
-    return hash_mix64(check ^ record->key.words[0] ^ record->key.words[1]);
+    word = 0;
+    if (left > 0)
+        memcpy(&word, p, left);
+    return hash_mix64(((sum << 23 | sum >> 41) * UINT64_C(0x9e3779b97f4a7c15) ^ word) +
+                      hash_mix64(bytes.len));
 }

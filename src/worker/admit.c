@@ -9,9 +9,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "recollect.h"
 #include "redact.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/period.h"
+#include "relayos/codec/json_scan.h"
 #include "relayos/policy/price.h"
 #include "relayos/shm/learned.h"
 #include "relayos/shm/poison.h"
@@ -23,6 +25,7 @@
 #define US_PER_S           INT64_C(1000000)
 
 static int estimate(struct request *r, struct refusal_reason *why);
+static int64_t thinking_budget(const struct request_facts *facts);
 static int take_rate(struct request *r, enum rate_kind kind, int64_t per_minute, int64_t amount);
 static void give_rate_back(struct request *r);
 static int take_share(struct request *r, struct refusal_reason *why);
@@ -71,13 +74,16 @@ estimate(struct request *r, struct refusal_reason *why)
     struct estimate_terms terms = {.fallback_output_tokens =
                                        r->worker->conf->default_max_output_tokens};
 
-    if (!is_strict)
+    if (is_strict)
+        terms.recalled_bytes = recollect_length(r);
+    else
         terms.learned_output_tokens = learned_output(r->worker->segment, r->key_id, model->id);
     estimate_request(&r->facts, model, &terms, out);
     r->prompt_tokens = estimate_output_tokens((int64_t)r->facts.body.len); /* likely, not at most */
     r->output_tokens = out->output_tokens;
     /* Tools ask much of names that they do not know: 128000 tokens, the AI SDK. */
-    if (r->facts.max_tokens > model->max_output_tokens && model->max_output_tokens > 0)
+    if (model->max_output_tokens > 0 && r->facts.max_tokens > model->max_output_tokens &&
+        model->max_output_tokens > thinking_budget(&r->facts)) /* a walk: rarely asked for */
         r->facts.cap_tokens = model->max_output_tokens;
     if (!is_strict || dialect_operation_counts(r->facts.operation))
         return 0;
@@ -89,6 +95,21 @@ estimate(struct request *r, struct refusal_reason *why)
         "this API key takes only requests whose cost has an upper bound: no images or files by "
         "URL or id, no stored conversations, no tools that the provider runs, no compaction");
     return ERR_INVALID_REQUEST;
+}
+
+/* Of Messages: max_tokens must be more than that. */
+static int64_t
+thinking_budget(const struct request_facts *facts)
+{
+    struct json_member thinking, budget;
+    int64_t tokens = 0;
+
+    if (facts->operation != OPERATION_MESSAGE ||
+        !json_find_in(slice_trim(facts->body), "thinking", &thinking) ||
+        !json_find_in(thinking.value, "budget_tokens", &budget) ||
+        json_int(budget.value, &tokens) != 0 || tokens < 0)
+        return 0;
+    return tokens;
 }
 
 static int

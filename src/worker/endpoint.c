@@ -13,18 +13,17 @@
 #define V1    "/v1"
 #define AZURE "/openai"
 
+/* As rows name them; NONE stands in the header. */
+enum {
+#define OPERATION(name, NAME, protocol, path, kind) ENDPOINT_OPERATION_##NAME = OPERATION_##NAME,
+    DIALECT_OPERATIONS(OPERATION)
+#undef OPERATION
+};
+
 static const struct endpoint endpoints[] = {
 #define ENDPOINT_PROTOCOL_OPENAI_CHAT        PROTOCOL_OPENAI_CHAT
 #define ENDPOINT_PROTOCOL_OPENAI_RESPONSES   PROTOCOL_OPENAI_RESPONSES
 #define ENDPOINT_PROTOCOL_ANTHROPIC_MESSAGES PROTOCOL_ANTHROPIC_MESSAGES
-#define ENDPOINT_OPERATION_CHAT              OPERATION_CHAT
-#define ENDPOINT_OPERATION_COMPLETION        OPERATION_COMPLETION
-#define ENDPOINT_OPERATION_EMBEDDING         OPERATION_EMBEDDING
-#define ENDPOINT_OPERATION_RESPONSE          OPERATION_RESPONSE
-#define ENDPOINT_OPERATION_MESSAGE           OPERATION_MESSAGE
-#define ENDPOINT_OPERATION_COUNT_TOKENS      OPERATION_COUNT_TOKENS
-#define ENDPOINT_OPERATION_INPUT_TOKENS      OPERATION_INPUT_TOKENS
-#define ENDPOINT_OPERATION_COMPACTION        OPERATION_COMPACTION
 #define ENDPOINT(name, methods, path, protocol, operation, access, handler)                        \
     {#name,                                                                                        \
      ENDPOINT_##methods,                                                                           \

@@ -99,8 +99,8 @@ feed_event(struct leg *leg, const struct sse_event *event, struct reply_facts *f
         return ERR_UPSTREAM_ERROR;
     }
     note(leg, facts);
-    if (r->is_watched && leg->translation == NULL)
-        recollect_event(leg, event);
+    if (r->is_watched && (facts->items.len > 0 || leg->watch != NULL))
+        recollect_event(leg, event, facts->items);
     if (facts->is_terminal)
         reply_hold_tail_at(r, before);
     return 0;

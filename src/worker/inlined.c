@@ -22,8 +22,9 @@
 #include "request.h"
 #include "translation.h"
 
-#define FETCHES_MAX 64 /* of a worker at a time; one key has half of them at most (share.h) */
-#define SHOWN_MAX   96 /* of a URL, to whoever wrote it */
+#define FETCHES_MAX 64   /* of a worker at a time; one key has half of them at most (share.h) */
+#define SHARES      1024 /* of the memory, which goes to keys as fetches do */
+#define SHOWN_MAX   96   /* of a URL, to whoever wrote it */
 
 struct inlined_file {
     enum neutral_part_kind kind;
@@ -43,7 +44,9 @@ struct inlined {
     struct leg *leg;   /* that waits; NULL: none */
     struct held *held; /* with it */
     int64_t since_us;
-    size_t left; /* bytes that the request may still fetch */
+    size_t left;   /* bytes that the request may still fetch */
+    size_t n_held; /* that came; what their key has of the memory for them: */
+    uint32_t n_shares;
     uint32_t n_running, n;
     struct inlined_file files[LIMIT_FETCHES];
     char fault[SHOWN_MAX + 32];
@@ -56,6 +59,7 @@ static void add(struct request *r, const struct neutral_part *part);
 static struct inlined *inlined_of(struct request *r);
 static bool read_url(struct slice raw, struct buf *out);
 static void hold(struct inlined *in, struct leg *leg, struct pick *pick);
+static bool may_hold(void *data, size_t n);
 static void on_fetched(void *data);
 static void note_end(struct inlined *in);
 static void go_on(struct inlined *in);
@@ -64,6 +68,7 @@ static int apply(const struct request *r, struct neutral_part *part, struct aren
                  struct refusal_reason *why);
 static struct inlined_file *find(struct inlined *in, const struct neutral_part *part);
 static enum fetch_result result_of(const struct inlined_file *file);
+static void say_why(const struct inlined_file *file, char *out, size_t size);
 static const char *type_of(const struct inlined_file *file);
 static struct slice base64(struct slice bytes, struct arena *arena);
 static int refuse(const struct request *r, const struct inlined_file *file, const char *what,
@@ -90,6 +95,7 @@ inlined_open(struct worker *worker)
         return;
     worker->fetcher = fetcher_new(&fetcher);
     share_init(&worker->fetch_share, FETCHES_MAX);
+    share_init(&worker->fetch_memory_share, SHARES);
 }
 
 void
@@ -97,6 +103,7 @@ inlined_close(struct worker *worker)
 {
     fetcher_free(&worker->fetcher);
     share_fini(&worker->fetch_share);
+    share_fini(&worker->fetch_memory_share);
 }
 
 static bool
@@ -179,6 +186,7 @@ add(struct request *r, const struct neutral_part *part)
         .max_bytes = (size_t)conf->fetch_file_bytes,
         .left = &in->left,
         .deadline_us = deadline_us < r->deadline_us ? deadline_us : r->deadline_us,
+        .may_hold = may_hold,
         .on_end = on_fetched,
         .data = in,
     };
@@ -233,6 +241,22 @@ hold(struct inlined *in, struct leg *leg, struct pick *pick)
 }
 
 /* ---- they come ---- */
+
+/* Less than a share is free: the number of requests bounds it (share.h). */
+static bool
+may_hold(void *data, size_t n)
+{
+    struct inlined *in = data;
+    struct worker *worker = in->request->worker;
+    const size_t size = (size_t)worker->conf->fetch_memory / SHARES;
+    uint32_t n_has;
+
+    for (; in->n_shares < (in->n_held + n) / size; in->n_shares++)
+        if (share_take(&worker->fetch_memory_share, in->request->key_id, &n_has) != 0)
+            return false;
+    in->n_held += n;
+    return true;
+}
 
 static void
 on_fetched(void *data)
@@ -328,11 +352,14 @@ apply(const struct request *r, struct neutral_part *part, struct arena *arena,
       struct refusal_reason *why)
 {
     const struct inlined_file *file = find(r->inlined, part);
+    char what[96];
 
     if (file == NULL)
-        return refuse(r, NULL, "there are too many of them", why);
-    if (result_of(file) != FETCH_OK)
-        return refuse(r, file, fetch_result_text(result_of(file)), why);
+        return refuse(r, NULL, "the request names too many of them", why);
+    if (result_of(file) != FETCH_OK) {
+        say_why(file, what, sizeof(what));
+        return refuse(r, file, what, why);
+    }
     const char *type = type_of(file);
     if (type == NULL)
         return refuse(r, file, "it is not of a type that the model takes", why);
@@ -355,6 +382,22 @@ static enum fetch_result
 result_of(const struct inlined_file *file)
 {
     return file->fetch == NULL ? FETCH_NO_ROOM : fetch_result(file->fetch);
+}
+
+/* Of a URL that is none, the first thing that is wrong; a redirect's is the host's fault. */
+static void
+say_why(const struct inlined_file *file, char *out, size_t size)
+{
+    const char *wrong = NULL;
+    struct url url;
+    struct buf text;
+
+    buf_init(&text, URL_MAX);
+    if (result_of(file) == FETCH_BAD_URL && read_url(buf_slice(&file->raw), &text))
+        wrong = url_parse(buf_slice(&text), &url);
+    snprintf(out, size, "%s%s", wrong == NULL ? "" : "it ",
+             wrong == NULL ? fetch_result_text(result_of(file)) : wrong);
+    buf_fini(&text);
 }
 
 static const char *
@@ -400,14 +443,17 @@ refuse(const struct request *r, const struct inlined_file *file, const char *wha
     return result == FETCH_NO_ROOM ? ERR_OVERLOADED : ERR_INVALID_URL;
 }
 
-/* A query may be a signature, and what stands before an "@" a password. */
+/* A query or fragment may be a signature, and what stands before an "@" a password. */
 static struct slice
 without_secrets(struct slice url)
 {
-    const char *query = url.len > 0 ? memchr(url.ptr, '?', url.len) : NULL;
+    static const char ends[] = {'?', '#'};
 
-    if (query != NULL)
-        url.len = (size_t)(query - url.ptr);
+    for (size_t i = 0; i < sizeof(ends); i++) {
+        const char *end = url.len > 0 ? memchr(url.ptr, ends[i], url.len) : NULL;
+
+        url.len = end == NULL ? url.len : (size_t)(end - url.ptr);
+    }
     const char *at = url.len > 0 ? memrchr(url.ptr, '@', url.len) : NULL;
     return at == NULL ? url : slice_sub(url, (size_t)(at + 1 - url.ptr), url.len);
 }
@@ -426,6 +472,8 @@ inlined_dispose(struct request *r)
     assert(in->leg == NULL);
     while (in->n_running > 0)
         note_end(in);
+    for (; in->n_shares > 0; in->n_shares--)
+        share_give(&r->worker->fetch_memory_share, r->key_id);
     for (uint32_t i = 0; i < in->n; i++) {
         fetch_free(&in->files[i].fetch);
         buf_fini(&in->files[i].raw);

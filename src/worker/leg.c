@@ -8,6 +8,7 @@
 #include "inlined.h"
 #include "recollect.h"
 #include "relayos/base/secret.h"
+#include "relayos/net/server_body.h"
 #include "request.h"
 #include "translation.h"
 
@@ -94,6 +95,18 @@ leg_end(struct leg *leg, enum attempt_outcome outcome, enum err_category categor
     attempt_end(leg, outcome, category);
 }
 
+/* A few bytes that name what is remembered or fetched may grow to all that a body may be. */
+int
+leg_count_body(struct leg *leg)
+{
+    const struct request *r = leg->request;
+    const size_t came = r->http.body.len, is = leg->body.len;
+
+    return server_count_body(r->worker->server, &leg->n_grown, is > came ? is - came : 0)
+               ? 0
+               : ERR_OVERLOADED;
+}
+
 void
 leg_forget_request(struct leg *leg)
 {
@@ -103,6 +116,8 @@ leg_forget_request(struct leg *leg)
     buf_pool_give(bufs, &leg->head);
     buf_pool_give(bufs, &leg->scratch);
     buf_fini(&leg->body);
+    if (leg->n_grown > 0)
+        server_forget_body(leg->request->worker->server, &leg->n_grown);
 }
 
 void

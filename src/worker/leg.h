@@ -54,12 +54,14 @@ struct leg {
     bool is_trial, is_crowded;
     uint32_t place;     /* where state that it makes lies (route_gate_place()) */
     uint16_t refusal;   /* see reply_facts */
+    uint8_t wording;    /* enum wording: its request's, when it was sent */
     bool may_be_resaid; /* what was refused may be taken in other words, or elsewhere */
     bool is_askers_own; /* how it ends is its request's doing, or its caller's: never a fault */
 
     /* Sent. */
     struct buf head, scratch; /* the upstream request's head; texts put into its body */
     struct buf body; /* the body, when it has more edits than pieces can carry, or is translated */
+    size_t n_grown;  /* of it, more than the caller's: counted as bodies are (server.h) */
 
     /* The answer. */
     enum leg_body body_kind;
@@ -82,6 +84,8 @@ struct buf *leg_out(struct leg *leg);
 void leg_let_flow(struct leg *leg);
 /* Drop its call, if it runs; its attempt, if it has not ended, ends so. */
 void leg_end(struct leg *leg, enum attempt_outcome outcome, enum err_category category);
+/* Its body is made. ERR_OVERLOADED: bodies take too much memory already. */
+int leg_count_body(struct leg *leg) MUST_CHECK;
 /* What was sent is not looked at again. */
 void leg_forget_request(struct leg *leg);
 /* Its buffers go back. */

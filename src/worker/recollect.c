@@ -6,6 +6,7 @@
 #include "recollect.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "leg.h"
 #include "pick.h"
@@ -15,9 +16,11 @@
 #include "relayos/codec/json_scan.h"
 #include "relayos/codec/remembered.h"
 #include "relayos/codec/translate.h"
+#include "relayos/net/server_body.h"
 #include "relayos/shm/recall.h"
 #include "request.h"
 #include "session.h"
+#include "translation.h"
 
 #define MAX_CARRIERS ((size_t)2 * CARRIER_MAX_STATE) /* of one call */
 
@@ -31,18 +34,17 @@ struct recollect_watch {
 struct asking {
     struct request *request;
     uint64_t conversation;
+    size_t n_bytes; /* found (find_measured()) */
 };
 
 static bool is_on(const struct request *r);
-static remembered_find find_call, find_open_call, find_item;
+static remembered_find find_measured, find_call, find_open_call, find_item;
 static bool find(const struct request *r, const struct recall_name *name, struct buf *out);
 static void keep(struct request *r, const struct recall_name *name, struct slice bytes);
 static void begin(struct recollection *recollection, const struct neutral_event *event);
 static void end(struct leg *leg, struct recollection *recollection);
 static void keep_call(struct request *r, struct recollection *recollection, struct slice id);
 static void take(void *ctx, const struct neutral_event *event);
-static void note_item(struct request *r, const struct sse_event *event);
-static void note_items(struct request *r, struct slice body);
 
 void
 recollect_init(struct recollection *recollection)
@@ -100,6 +102,38 @@ recollect_insert(struct request *r, struct recollection *recollection,
         return;
     recollection->conversation = asking.conversation = session_conversation(r);
     remembered_insert(neutral, &memory, arena);
+}
+
+int64_t
+recollect_length(struct request *r)
+{
+    struct asking asking = {.request = r};
+    const struct remembered memory = {.find = find_measured, .ctx = &asking, .max = MAX_CARRIERS};
+    struct neutral_request neutral;
+    struct refusal_reason why;
+    struct arena arena;
+
+    if (r->facts.operation != OPERATION_CHAT || !is_on(r) ||
+        memmem(r->facts.body.ptr, r->facts.body.len, "call", 4) == NULL)
+        return 0;
+    asking.conversation = session_conversation(r);
+    arena_init(&arena, TRANSLATION_MAX_RECORDS);
+    int err = translator_of(r->dialect->protocol)
+                  ->read_request(r->facts.operation, r->facts.body, &arena, &neutral, &why);
+    if (err == 0 && !arena.is_full)
+        remembered_insert(&neutral, &memory, &arena);
+    arena_fini(&arena);
+    return (int64_t)asking.n_bytes;
+}
+
+static bool
+find_measured(void *ctx, struct slice id, struct buf *out)
+{
+    struct asking *asking = ctx;
+    bool is_found = find_call(ctx, id, out);
+
+    asking->n_bytes += out->len;
+    return is_found;
 }
 
 /* Ids of calls with a vendor's state are its own and told from all others. Servers that think in
@@ -216,7 +250,7 @@ keep_call(struct request *r, struct recollection *recollection, struct slice id)
 
 /* ---- models that think in the open, reached straight ---- */
 
-/* Longer than its caller could have made it, it goes as it is. */
+/* Longer than its caller could have made it, or than there is room for, it goes as it is. */
 void
 recollect_open(struct leg *leg, const struct pick *pick)
 {
@@ -236,11 +270,16 @@ recollect_open(struct leg *leg, const struct pick *pick)
     buf_init(&opened, leg->body.len + (size_t)r->worker->conf->max_body_bytes);
     remembered_open(buf_slice(&leg->body), member, &memory, &opened);
     if (opened.len > 0 && !opened.overflow) {
-        buf_fini(&leg->body);
+        const struct buf closed = leg->body;
+
         leg->body = opened;
-    } else {
-        buf_fini(&opened);
+        opened = closed;
+        if (leg_count_body(leg) != 0) {
+            opened = leg->body;
+            leg->body = closed;
+        }
     }
+    buf_fini(&opened);
 }
 
 void
@@ -279,6 +318,8 @@ recollect_expand(struct request *r, struct refusal_reason *why)
         return ERR_UNSUPPORTED_PARAMETER;
     buf_init(&expanded, max);
     int err = dialect_expand_references(r->http.body, &memory, &expanded, why);
+    if (err == 0 && !server_count_body(r->worker->server, &r->n_grown, expanded.len))
+        err = ERR_OVERLOADED;
     buf_fini(&r->own_body);
     r->own_body = expanded;
     r->http.body = buf_slice(&r->own_body);
@@ -310,48 +351,27 @@ recollect_item(struct request *r, struct slice item)
 
 /* What a watched answer says in ways that its reader does not know is not remembered. */
 void
-recollect_event(struct leg *leg, const struct sse_event *event)
+recollect_event(struct leg *leg, const struct sse_event *event, struct slice item)
 {
     if (leg->watch != NULL)
         (void)translator_of(PROTOCOL_OPENAI_CHAT)
             ->read_event(&leg->watch->reader, event, take, leg);
-    else if (leg->request->facts.operation == OPERATION_RESPONSE)
-        note_item(leg->request, event);
-}
-
-static void
-note_item(struct request *r, const struct sse_event *event)
-{
-    const struct slice done = SLICE_LIT("response.output_item.done");
-    struct json_member type, item;
-
-    if (event->name.len > 0 && !slice_eq(event->name, done))
-        return;
-    if (json_find_in(event->data, "type", &type) && json_string_eq(type.value, done) &&
-        json_find_in(event->data, "item", &item) && item.type == JSON_OBJECT)
-        recollect_item(r, item.value);
+    else if (item.len > 0)
+        recollect_item(leg->request, item);
 }
 
 void
-recollect_reply(struct leg *leg, struct slice body)
+recollect_reply(struct leg *leg, struct slice body, struct slice items)
 {
-    if (leg->watch != NULL)
-        (void)translator_of(PROTOCOL_OPENAI_CHAT)->read_reply(&leg->watch->reader, body, take, leg);
-    else if (leg->request->facts.operation == OPERATION_RESPONSE)
-        note_items(leg->request, body);
-}
-
-static void
-note_items(struct request *r, struct slice body)
-{
-    struct json_member output;
     size_t cursor = 0;
     struct slice item;
     enum json_type type;
 
-    if (!json_find_in(body, "output", &output) || output.type != JSON_ARRAY)
+    if (leg->watch != NULL) {
+        (void)translator_of(PROTOCOL_OPENAI_CHAT)->read_reply(&leg->watch->reader, body, take, leg);
         return;
-    while (json_array_next(output.value, &cursor, &item, &type))
+    }
+    while (items.len > 0 && json_array_next(items, &cursor, &item, &type))
         if (type == JSON_OBJECT)
-            recollect_item(r, item);
+            recollect_item(leg->request, item);
 }

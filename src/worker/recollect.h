@@ -38,6 +38,8 @@ void recollect_fini(struct recollection *recollection);
 bool recollect_wants_items(const struct request *request);
 /* Its body was refused for references: the same with what is remembered, in request->http.body. */
 int recollect_expand(struct request *request, struct refusal_reason *why) MUST_CHECK;
+/* Of chat: bytes of reasoning, at most, that will go in front of its calls. */
+int64_t recollect_length(struct request *request);
 /* Of chat, translated: reasoning goes in front of its calls, and its answer will be noted. */
 void recollect_insert(struct request *request, struct recollection *recollection,
                       struct neutral_request *neutral, struct arena *arena);
@@ -54,8 +56,9 @@ void recollect_note(struct leg *leg, struct recollection *recollection,
                     const struct neutral_event *event);
 /* A finished item of a Responses answer. */
 void recollect_item(struct request *request, struct slice item);
-/* Of a straight answer that is watched (request.is_watched), an event, or all of it, as it came. */
-void recollect_event(struct leg *leg, const struct sse_event *event);
-void recollect_reply(struct leg *leg, struct slice body);
+/* Of a straight answer that is watched (request.is_watched), an event, or all of it, as it came;
+ * and what of reply_facts.items is in it. */
+void recollect_event(struct leg *leg, const struct sse_event *event, struct slice item);
+void recollect_reply(struct leg *leg, struct slice body, struct slice items);
 
 #endif

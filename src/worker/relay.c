@@ -20,9 +20,11 @@
 #include "relayos/base/clock.h"
 #include "relayos/base/crash.h"
 #include "relayos/base/log.h"
+#include "relayos/net/server_body.h"
 #include "reply.h"
 #include "request.h"
 #include "translation.h"
+#include "wording.h"
 
 #define ERROR_BODY_MAX BUF_POOL_KEEP_SIZE /* of an upstream's error: the rest is not read */
 
@@ -32,10 +34,12 @@ static void on_head(void *data, int status, const struct http_header *headers, s
 static void note_refusal(struct leg *leg, const struct http_header *headers, size_t n_headers);
 static void on_body(void *data, struct slice bytes);
 static void on_end(void *data, const struct upstream_report *report);
+static void reword(struct leg *leg, struct fault *fault);
 static bool is_not_there(const struct leg *leg);
 static void end_whole(struct leg *leg);
 static void end_stream(struct leg *leg);
 static void log_fault(const struct leg *leg, enum err_category category);
+static void forget_body(struct request *r);
 
 /* ---- sending ---- */
 
@@ -80,6 +84,7 @@ relay_send_leg(struct leg *leg, struct pick *pick)
 
     if (r->record->n_attempts == 1)
         flight_dispatch(r->flight);
+    leg->wording = r->wording;
     int err = outgoing_build(leg, pick, &out, why);
     if (err != 0) {
         fail_unsaid(leg, err, why);
@@ -106,8 +111,9 @@ fail_unsaid(struct leg *leg, int err, const struct refusal_reason *why)
                                                       ? inlined_fault(leg->request)
                                                       : "cannot be translated for it")};
 
-    leg->may_be_resaid = leg->request->wording == WORDING_FREE;
-    leg->request->wording = WORDING_STRAIGHT;
+    leg->may_be_resaid = leg->wording == WORDING_FREE;
+    if (leg->may_be_resaid)
+        leg->request->wording = WORDING_STRAIGHT;
     relay_fail(leg, &fault);
 }
 
@@ -229,19 +235,13 @@ relay_end_refusal(struct leg *leg)
 
     dialect_of(leg->protocol)
         ->read_error(status, buf_slice(&leg->answer), &leg->stream.scratch, &facts);
-    if (leg->protocol !=
-        leg->request->dialect->protocol) /* the caller's request has other fields */
-        facts.error_param = (struct slice){NULL, 0};
+    if (leg->protocol != leg->request->dialect->protocol)
+        facts.error_param = (struct slice){NULL, 0}; /* the caller's request has other fields */
     facts.is_error = true;
     retry_hint_body(&leg->hint, buf_slice(&leg->answer));
     leg->retry_after_s = retry_hint_seconds(&leg->hint);
     struct fault fault = fault_of_reply(&facts, ATTEMPT_FAILED);
-    const enum translation_wording wording = translation_reword(leg, fault.category);
-    if (wording != (enum translation_wording)leg->request->wording) {
-        fault.category = ERR_CATEGORY_INVALID_REQUEST; /* nobody's fault, whatever was said */
-        leg->may_be_resaid = true;
-        leg->request->wording = (uint8_t)wording;
-    }
+    reword(leg, &fault);
     if (status >= 300 && status <= 399) /* never followed, never relayed */
         fault.category = ERR_CATEGORY_UPSTREAM_ERROR;
     if (is_not_there(leg)) {
@@ -252,6 +252,20 @@ relay_end_refusal(struct leg *leg)
         fault.detail = detail;
     }
     relay_fail(leg, &fault);
+}
+
+/* In other words it may be taken. */
+static void
+reword(struct leg *leg, struct fault *fault)
+{
+    const enum wording wording = wording_after(leg, fault->category);
+
+    if (wording == (enum wording)leg->wording)
+        return;
+    fault->category = ERR_CATEGORY_INVALID_REQUEST; /* nobody's fault, whatever was said */
+    leg->may_be_resaid = true;
+    if (leg->request->wording < wording) /* the leg beside may have shown more */
+        leg->request->wording = (uint8_t)wording;
 }
 
 /* Few have it: no fault of theirs, and of no interest to the operator. Others may. */
@@ -274,7 +288,7 @@ end_whole(struct leg *leg)
     /* A whole document is no answer for a caller who waits for events. */
     if (err != 0 || r->facts.is_stream) {
         struct fault fault = fault_of_reply(&facts, ATTEMPT_UNCERTAIN);
-        leg->stream.is_complete = false;
+        leg->stream.is_complete = leg->stream.has_content = false; /* none has reached him */
         relay_fail(leg, &fault);
         return;
     }
@@ -363,7 +377,7 @@ relay_forget_request(struct request *r)
     if (r->inlined != NULL)
         inlined_dispose(r);
     buf_fini(&r->ids);
-    buf_fini(&r->own_body);
+    forget_body(r);
     r->facts.model = r->http.path = r->http.target = (struct slice){NULL, 0};
     r->http.headers = NULL;
     r->http.n_headers = 0;
@@ -377,5 +391,13 @@ relay_dispose(struct request *r)
     if (r->inlined != NULL)
         inlined_dispose(r);
     buf_fini(&r->ids);
+    forget_body(r);
+}
+
+static void
+forget_body(struct request *r)
+{
     buf_fini(&r->own_body);
+    if (r->n_grown > 0)
+        server_forget_body(r->worker->server, &r->n_grown);
 }

@@ -265,7 +265,7 @@ reply_read_whole(struct leg *leg, struct reply_facts *facts)
     buf_pool_take(&r->worker->bufs, &r->out, 2 * leg->answer.cap);
     edits_apply(&edits, answer, &r->out);
     if (r->is_watched)
-        recollect_reply(leg, answer);
+        recollect_reply(leg, answer, facts->items);
     if (r->facts.operation == OPERATION_EMBEDDING && recode_vectors(r) != 0)
         return ERR_UPSTREAM_ERROR;
     return r->out.overflow ? ERR_UPSTREAM_ERROR : 0;

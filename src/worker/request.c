@@ -25,6 +25,7 @@
 #include "reply.h"
 #include "reply_error.h"
 #include "translation.h"
+#include "wording.h"
 
 #define SPARE_REQUESTS_MAX 256
 
@@ -269,8 +270,8 @@ decode(struct request *r, struct refusal_reason *why)
         (err = recollect_expand(r, why)) == 0)
         err = read_body(r, why);
     r->is_watched = r->facts.operation == OPERATION_RESPONSE && recollect_wants_items(r);
-    if (r->facts.is_mixed)
-        r->wording = WORDING_TRANSLATED;
+    if (err == 0)
+        r->wording = wording_at_first(r);
     return err;
 }
 

@@ -44,7 +44,6 @@ struct request {
     enum flight_stage stage; /* reached last */
     int64_t accepted_real_us, key_checked_us;
     uint64_t key_id, owner_hash;
-
     uint32_t once_entry; /* claimed entry + 1, 0 = none (once.c) */
     uint64_t once_owner;
 
@@ -65,7 +64,7 @@ struct request {
     bool is_family_bound;     /* its reasoning is signed: only that family reads it */
     bool keeps_pin;           /* its conversation's place is elsewhere, and stays there */
     bool is_exhausted;        /* at the last choice nothing was left to try */
-    uint8_t wording;          /* enum translation_wording */
+    uint8_t wording;          /* enum wording */
     bool has_share;           /* it counts among its key's (share.h) */
     uint32_t family;          /* with is_family_bound */
     uint64_t conversation;    /* session.h; 0 = none, or not asked yet */
@@ -79,7 +78,8 @@ struct request {
     struct leg *beside;      /* races it until content (hedge.c); NULL: none */
     struct leg own_leg;      /* of either, mostly *leg */
     struct buf ids;          /* opened ids of state kept upstream (state_ids.c) */
-    struct buf own_body;     /* the body, where it is not as it came (request.c: decode) */
+    struct buf own_body;     /* the body, where it is not as it came (request.c: decode); */
+    size_t n_grown;          /* of it, counted as bodies are (server.h) */
     struct inlined *inlined; /* files fetched for it (inlined.c); NULL: mostly there are none */
     int64_t deadline_us;     /* of all attempts together */
     int retry_after_s;       /* what is told a caller who fails; 0 = nobody knows */

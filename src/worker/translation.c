@@ -20,6 +20,7 @@
 #include "relayos/codec/translate.h"
 #include "relayos/policy/estimate.h"
 #include "request.h"
+#include "wording.h"
 
 #define STRICT_HEADER "relayos-strict" /* of the caller: what is dropped is refused */
 #define MAX_GROWTH    4                /* of a body, in other words */
@@ -46,16 +47,12 @@ struct outlet {
     struct reply_facts *facts;
 };
 
-static bool lacks_path(const struct leg *leg);
-static bool blames_state(struct slice error);
-static bool blames_model(struct slice error);
-static bool says_any(struct slice error, const char *const *words, size_t n);
-static bool has_carrier(const struct request_facts *facts);
 static int write_request(struct leg *leg, const struct pick *pick, struct arena *arena,
                          struct refusal_reason *why);
 static int ask_for_vectors(struct leg *leg, struct slice model, struct refusal_reason *why);
 static int ask_for_count(struct leg *leg, struct slice model);
 static int refuse_dropped(const struct leg *leg, struct refusal_reason *why);
+static int64_t most_output(const struct request *r, const struct capability *capability);
 static void cap_tokens(struct neutral_request *request, int64_t cap);
 static int read_vectors(struct leg *leg, struct slice body, struct buf *out,
                         struct reply_facts *facts);
@@ -104,85 +101,6 @@ translation_choose(enum protocol caller, uint32_t protocols)
     return caller;
 }
 
-enum translation_wording
-translation_reword(const struct leg *leg, enum err_category category)
-{
-    const struct request *r = leg->request;
-    const enum translation_wording wording = (enum translation_wording)r->wording;
-    const bool is_translated = leg->translation != NULL || wording >= WORDING_TRANSLATED;
-
-    if (!translation_can(r->facts.operation) || r->facts.operation == OPERATION_EMBEDDING ||
-        r->facts.n_state_ids > 0 || r->facts.keeps_state)
-        return wording;
-    if (r->facts.operation == OPERATION_COMPLETION)
-        return !is_translated && lacks_path(leg) ? WORDING_TRANSLATED : wording;
-    if ((category != ERR_CATEGORY_INVALID_REQUEST &&
-         category != ERR_CATEGORY_UNSUPPORTED_PARAMETER) ||
-        wording == WORDING_STRIPPED)
-        return wording;
-    if (!is_translated && (has_carrier(&r->facts) || dialect_has_flat_tool(&r->facts)))
-        return WORDING_TRANSLATED;
-    if (blames_state(buf_slice(&leg->answer)))
-        return WORDING_STRIPPED;
-    return !is_translated && !dialect_operation_counts(r->facts.operation) &&
-                   blames_model(buf_slice(&leg->answer))
-               ? WORDING_TRANSLATED
-               : wording;
-}
-
-/* And not the model, by the codes and words that providers have for that. */
-static bool
-lacks_path(const struct leg *leg)
-{
-    struct slice error = buf_slice(&leg->answer);
-
-    if (leg->attempt->status != 404)
-        return leg->attempt->status == 405;
-    return memmem(error.ptr, error.len, "model_not_found", 15) == NULL &&
-           memmem(error.ptr, error.len, "does not exist", 14) == NULL;
-}
-
-/* In the words of those who know it. */
-static bool
-blames_state(struct slice error)
-{
-    static const char *const words[] = {
-        "`thinking` block",  "`thinking` or `redacted_thinking`",
-        "redacted_thinking", "thinking.signature",
-        "thought_signature", "hought signature",
-        "encrypted_content", "encrypted content",
-    };
-
-    return says_any(error, words, sizeof(words) / sizeof(words[0]));
-}
-
-/* Tools know models by name, and not by ours: what this one does not take they would leave out. */
-static bool
-blames_model(struct slice error)
-{
-    static const char *const words[] = {"nsupported", "not supported", "not support the",
-                                        "deprecated for this model"};
-
-    return says_any(error, words, sizeof(words) / sizeof(words[0]));
-}
-
-static bool
-says_any(struct slice error, const char *const *words, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (memmem(error.ptr, error.len, words[i], strlen(words[i])) != NULL)
-            return true;
-    return false;
-}
-
-static bool
-has_carrier(const struct request_facts *facts)
-{
-    struct slice mark = SLICE_LIT("\"" CARRIER_MARK);
-
-    return memmem(facts->body.ptr, facts->body.len, mark.ptr, mark.len) != NULL;
-}
-
 bool
 translation_is_needed(const struct leg *leg)
 {
@@ -222,7 +140,7 @@ translation_begin(struct leg *leg, const struct pick *pick, struct refusal_reaso
     if (err == 0 && (arena.is_full || leg->body.overflow))
         err = ERR_REQUEST_TOO_LARGE;
     arena_fini(&arena);
-    return err;
+    return err == 0 ? leg_count_body(leg) : err;
 }
 
 static int
@@ -234,7 +152,7 @@ write_request(struct leg *leg, const struct pick *pick, struct arena *arena,
     const struct translate_target target = {
         .model = slice_str(pick->route.upstream_model),
         .capability = &pick->route.capability,
-        .max_output_tokens = r->worker->scratch.model.max_output_tokens,
+        .max_output_tokens = most_output(r, &pick->route.capability),
         .flavor = (enum upstream_flavor)pick->upstream.flavor,
         .cache_prompts = pick->upstream.cache_prompts,
     };
@@ -300,6 +218,18 @@ refuse_dropped(const struct leg *leg, struct refusal_reason *why)
     snprintf(why->detail, sizeof(why->detail), "%.*s", (int)dropped->len, dropped->names);
     snprintf(why->param, sizeof(why->param), "%.*s", (int)strcspn(why->detail, ","), why->detail);
     return ERR_UNSUPPORTED_PARAMETER;
+}
+
+/* Also what thinking may raise it to. */
+static int64_t
+most_output(const struct request *r, const struct capability *capability)
+{
+    const int64_t cap = r->facts.cap_tokens;
+    int64_t most = r->worker->scratch.model.max_output_tokens;
+
+    if (most == 0 && cap > 0)
+        most = capability->max_output_tokens;
+    return most == 0 || (cap > 0 && cap < most) ? cap : most;
 }
 
 static void

@@ -24,14 +24,6 @@ struct leg;
 struct pick;
 struct request;
 
-/* What a request's attempts have shown so far. */
-enum translation_wording {
-    WORDING_FREE,       /* translated where the upstream does not speak the caller's protocol */
-    WORDING_STRAIGHT,   /* one had no words for it: only to those that do */
-    WORDING_TRANSLATED, /* refused as it is, or mixed: translated, also to the caller's protocol */
-    WORDING_STRIPPED    /* translated, without the reasoning state that was refused */
-};
-
 /* Is it one that every protocol has words for? */
 bool translation_can(enum operation operation);
 /* Those of which a route must speak one: the caller's, or, of what can be said in any, any. */
@@ -40,15 +32,6 @@ uint32_t translation_protocols(const struct request *request);
 enum protocol translation_choose(enum protocol caller, uint32_t protocols);
 /* Does the leg's request go through the records? */
 bool translation_is_needed(const struct leg *leg);
-
-/*
- * The request was refused. How may it be said, if not as it was? Without reasoning state, if that
- * was blamed: it is another account's, or belongs to a turn that was cut. Translated, if it has
- * reasoning that another provider has signed, from when the conversation was with another model (it
- * goes without then), or tools in another protocol's words, or something that the model does not
- * take and others do, or asks for the old completions where there is only chat.
- */
-enum translation_wording translation_reword(const struct leg *leg, enum err_category category);
 
 /*
  * The caller's request as leg->protocol has it, into leg->body. ERR_INVALID_REQUEST,

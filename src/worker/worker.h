@@ -66,6 +66,7 @@ struct worker {
     struct upstream_pool *upstream_pool;
     struct fetcher *fetcher;  /* NULL: switched off (inlined.c) */
     struct share fetch_share; /* what runs of it, by key */
+    struct share fetch_memory_share;
     struct flight_desk *desk;
     struct hash_hmac *pepper;
     struct seal *seal;

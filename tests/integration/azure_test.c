@@ -12,11 +12,10 @@
 
 #include "books.h"
 #include "calls.h"
-#include "gateway.h"
 #include "http.h"
 #include "json.h"
 #include "ladder.h"
-#include "routes.h"
+#include "rig.h"
 
 #define AZURE(name, path, more)                                                                    \
     "  " name ":\n    url: http://127.0.0.1:%d/azure" path "\n    flavor: azure\n"                 \
@@ -36,25 +35,6 @@ static const struct gateway_options azure = {
             ROUTES_NAMED("careful", "    fallback: [by-name]\n    fallback_on: refusal\n" ROUTE(
                                         "older", "gpt-4.1-mini")),
 };
-
-static struct gateway *gateway;
-static char *key;
-
-static void
-start(const struct gateway_options *options)
-{
-    gateway = gateway_start(options);
-    key = gateway_key(gateway, "--quota 100usd");
-    gateway_mock_control(gateway, 0, "* strict");
-}
-
-static void
-stop(void)
-{
-    books_check(gateway);
-    cr_expect_eq(gateway_stop(&gateway), 0);
-    free(key);
-}
 
 static void
 expect_served(const struct call *call, const char *model, bool is_stream)
@@ -83,7 +63,7 @@ Test(azure, every_endpoint_reaches_both_forms, .timeout = 120)
     const struct call *call;
     int64_t n = 0;
 
-    start(&azure);
+    rig_start_strict(&azure);
     for (size_t i = 0; (call = call_at(i)) != NULL; i++) {
         if (dialect_operation_counts(call->operation) || call->operation == OPERATION_COMPACTION)
             continue;
@@ -96,7 +76,7 @@ Test(azure, every_endpoint_reaches_both_forms, .timeout = 120)
     cr_expect_eq(books_n_rows(gateway), n);
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM ledger WHERE provenance != 'reported'"),
                  0);
-    stop();
+    rig_stop();
 }
 
 /* The test above proves nothing if its mock takes whatever comes. */
@@ -118,7 +98,7 @@ Test(azure, the_mock_is_as_strict_as_azure, .timeout = 60)
         {"/azure/openai/v1/chat/completions", "api-key: k\r\n", 200},
     };
 
-    start(&azure);
+    rig_start_strict(&azure);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct http_reply *reply =
             http_call(gateway->mock_port, rows[i].path, NULL, rows[i].headers,
@@ -137,7 +117,7 @@ Test(azure, a_blocked_prompt_is_a_refusal, .timeout = 60)
     const struct call *call = call_of(OPERATION_CHAT);
     const char *const blocked = "hi !mock:status=400,code=content_filter";
 
-    start(&azure);
+    rig_start_strict(&azure);
     struct http_reply *reply = call_model(gateway, call, key, "by-deployment", false, blocked);
 
     cr_expect_eq(reply->status, 400, "%s", reply->body);
@@ -152,14 +132,14 @@ Test(azure, a_blocked_prompt_is_a_refusal, .timeout = 60)
     http_reply_free(&reply);
     books_check(gateway);
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM attempt WHERE reason = 'fallback'"), 1);
-    stop();
+    rig_stop();
 }
 
 Test(azure, how_long_to_wait_may_be_said_in_milliseconds, .timeout = 60)
 {
     char value[32];
 
-    start(&azure);
+    rig_start_strict(&azure);
     struct http_reply *reply = call_model(gateway, call_of(OPERATION_CHAT), key, "by-name", false,
                                           "hi !mock:status=429,retry-after=7");
 
@@ -167,7 +147,7 @@ Test(azure, how_long_to_wait_may_be_said_in_milliseconds, .timeout = 60)
     cr_expect(http_header(reply, "retry-after", value, sizeof value) && strcmp(value, "7") == 0,
               "%s", reply->head);
     http_reply_free(&reply);
-    stop();
+    rig_stop();
 }
 
 Test(azure, a_strict_keys_bound_goes_up_in_the_servers_own_word, .timeout = 60)
@@ -177,7 +157,7 @@ Test(azure, a_strict_keys_bound_goes_up_in_the_servers_own_word, .timeout = 60)
         {"gpt-4.1-mini", "\"max_tokens\":"}, /* of a server that nothing is known of */
     };
 
-    start(&azure);
+    rig_start_strict(&azure);
     char *strict = gateway_key(gateway, "--quota 100usd --strict on");
     for (size_t i = 0; i < 2; i++) {
         struct http_reply *reply =
@@ -190,7 +170,7 @@ Test(azure, a_strict_keys_bound_goes_up_in_the_servers_own_word, .timeout = 60)
         http_reply_free(&reply);
     }
     free(strict);
-    stop();
+    rig_stop();
 }
 
 /* ---- capabilities ---- */
@@ -238,7 +218,7 @@ Test(azure, what_a_deployment_takes_is_the_operators_word_and_holds_from_the_rel
         HOUSE_IS("like: gpt-4.1, lacks: stop, max_output_tokens: 50");
     char dropped[256], *last;
 
-    start(&reasons);
+    rig_start_strict(&reasons);
     last = sent(dropped, sizeof dropped);
     cr_expect_str_eq(dropped, "stop, temperature");
     cr_expect_not_null(strstr(last, "\"max_completion_tokens\":900"), "%s", last);
@@ -259,5 +239,5 @@ Test(azure, what_a_deployment_takes_is_the_operators_word_and_holds_from_the_rel
     cr_expect_null(strstr(takes, "stop"), "%s", takes);
     cr_expect_not_null(strstr(takes, "at most 50 tokens"), "%s", takes);
     cJSON_Delete(shown);
-    stop();
+    rig_stop();
 }

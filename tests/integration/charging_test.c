@@ -12,9 +12,9 @@
 
 #include "books.h"
 #include "calls.h"
-#include "gateway.h"
 #include "http.h"
 #include "json.h"
+#include "rig.h"
 
 #define N_INPUT  100
 #define N_OUTPUT 10
@@ -23,24 +23,6 @@
 #define INPUT     ((int64_t)N_INPUT * GATEWAY_INPUT_NUSD)
 #define OUTPUT    ((int64_t)N_OUTPUT * GATEWAY_OUTPUT_NUSD)
 #define ONE_TOKEN ((int64_t)GATEWAY_OUTPUT_NUSD) /* what message_start says of the output */
-
-static struct gateway *gateway;
-static char *key;
-
-static void
-start(const struct gateway_options *options)
-{
-    gateway = gateway_start(options);
-    key = gateway_key(gateway, "--quota 100usd");
-}
-
-static void
-stop(void)
-{
-    books_check(gateway);
-    cr_expect_eq(gateway_stop(&gateway), 0);
-    free(key);
-}
 
 /* The ways of asking that cost something: (endpoint, plain or stream). NULL past the end. */
 static const struct call *
@@ -137,7 +119,7 @@ Test(charging, complete_answer, .timeout = 60)
     int64_t due = 0;
     bool is_stream;
 
-    start(NULL);
+    rig_start(NULL);
     int n = ask_all("!mock:" USED, 2);
     for (size_t i = 0; (call = way_at(i, &is_stream)) != NULL; i++)
         due += cost_of(call);
@@ -147,18 +129,18 @@ Test(charging, complete_answer, .timeout = 60)
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM attempt WHERE provenance = 'reported'"
                                       " AND input = 100 AND cost_nusd > 0"),
                  n);
-    stop();
+    rig_stop();
 }
 
 Test(charging, explicit_zero, .timeout = 60)
 {
-    start(NULL);
+    rig_start(NULL);
     int n = ask_all("!mock:in=0,out=0", 2);
 
     books_check(gateway);
     /* A stream of Messages reports a token of output at its start; the last report is 0. */
     cr_expect_eq(n_rows("charge_nusd = 0 AND provenance = 'reported'"), n);
-    stop();
+    rig_stop();
 }
 
 Test(charging, unreported_answer, .timeout = 60)
@@ -167,7 +149,7 @@ Test(charging, unreported_answer, .timeout = 60)
     int n_without_output = 0;
     bool is_stream;
 
-    start(NULL);
+    rig_start(NULL);
     int n = ask_all("!mock:no-usage,size=4000", 2);
 
     for (size_t i = 0; (call = way_at(i, &is_stream)) != NULL; i++)
@@ -176,17 +158,17 @@ Test(charging, unreported_answer, .timeout = 60)
     books_check(gateway);
     cr_expect_eq(n_rows("charge_nusd > 0 AND provenance = 'estimated' AND input > 0"), n);
     cr_expect_eq(n_rows("output BETWEEN 990 AND 1010"), n - n_without_output);
-    stop();
+    rig_stop();
 }
 
 Test(charging, last_report, .timeout = 60)
 {
-    start(NULL);
+    rig_start(NULL);
     cr_expect_eq(ask(call_of(OPERATION_MESSAGE), NULL, true, "!mock:" USED), 200);
     cr_expect_eq(ask(call_of(OPERATION_MESSAGE), NULL, true, "!mock:in=100,out=0"), 200);
     books_check(gateway);
     cr_expect_eq(books_charged_nusd(gateway), 2 * INPUT + OUTPUT);
-    stop();
+    rig_stop();
 }
 
 Test(charging, impossible_usage, .timeout = 120)
@@ -198,7 +180,7 @@ Test(charging, impossible_usage, .timeout = 120)
     bool is_stream;
     int n = 0;
 
-    start(NULL);
+    rig_start(NULL);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         snprintf(text, sizeof(text), "!mock:bad-usage=%s", bad[i]);
         n += ask_all(text, 2);
@@ -214,14 +196,14 @@ Test(charging, impossible_usage, .timeout = 120)
     books_check(gateway);
     cr_expect_eq(n_rows("1"), n);
     cr_expect_eq(n_rows("charge_nusd < 0 OR charge_nusd > reserved_nusd"), 0);
-    stop();
+    rig_stop();
 }
 
 Test(charging, contradictory_usage, .timeout = 60)
 {
     int64_t due = (int64_t)N_INPUT * GATEWAY_CACHED_NUSD + OUTPUT;
 
-    start(NULL);
+    rig_start(NULL);
     for (int way = 0; way < 4; way++)
         cr_expect_eq(ask(call_of(way < 2 ? OPERATION_CHAT : OPERATION_RESPONSE), NULL, way % 2 == 1,
                          "!mock:bad-usage=parts," USED),
@@ -229,40 +211,40 @@ Test(charging, contradictory_usage, .timeout = 60)
     books_check(gateway);
     cr_expect_eq(books_charged_nusd(gateway), 4 * due);
     cr_expect_eq(n_rows("provenance = 'reported' AND reasoning = output"), 4);
-    stop();
+    rig_stop();
 }
 
 Test(charging, counting_tokens, .timeout = 60)
 {
-    start(NULL);
+    rig_start(NULL);
     cr_expect_eq(ask(call_of(OPERATION_COUNT_TOKENS), NULL, false, "how many?"), 200);
     books_check(gateway);
     cr_expect_eq(n_rows("charge_nusd = 0 AND cost_nusd = 0 AND provenance = 'reported'"), 1);
-    stop();
+    rig_stop();
 }
 
 /* ---- failures ---- */
 
 Test(charging, failed_before_usage, .timeout = 120)
 {
-    start(NULL);
+    rig_start(NULL);
     int n = ask_all("!mock:status=500", 5);
 
     books_check(gateway);
     cr_expect_eq(n_rows("charge_nusd = 0 AND cost_nusd = 0 AND provenance = 'none'"), n);
-    stop();
+    rig_stop();
 }
 
 /* Only a stream of Messages says what it uses before it says anything else. */
 Test(charging, failed_before_content, .timeout = 60)
 {
-    start(NULL);
+    rig_start(NULL);
     cr_expect_eq(ask(call_of(OPERATION_MESSAGE), NULL, true, "!mock:error-event=2,in=100") / 100,
                  5);
     books_check(gateway);
     cr_expect_eq(n_rows("charge_nusd = 0 AND provenance = 'none'"), 1);
     cr_expect_eq(operators_cost(), INPUT + ONE_TOKEN, "the provider will have it paid");
-    stop();
+    rig_stop();
 }
 
 Test(charging, other_attempt, .timeout = 60)
@@ -281,7 +263,7 @@ Test(charging, other_attempt, .timeout = 60)
     int64_t due = 0;
     bool is_stream;
 
-    start(&options);
+    rig_start(&options);
     for (size_t i = 0; (call = way_at(i, &is_stream)) != NULL; i++) {
         cr_expect_eq(ask(call, "silent", is_stream, "!mock:" USED), 200, "%s", call->name);
         due += cost_of(call);
@@ -298,7 +280,7 @@ Test(charging, other_attempt, .timeout = 60)
                                       " (SELECT sum(cost_nusd) FROM attempt AS a"
                                       " WHERE a.request_id = l.request_id)"),
                  0);
-    stop();
+    rig_stop();
 }
 
 Test(charging, stand_in, .timeout = 60)
@@ -314,7 +296,7 @@ Test(charging, stand_in, .timeout = 60)
     int64_t due = 0;
     bool is_stream;
 
-    start(&options);
+    rig_start(&options);
     for (size_t i = 0; (call = way_at(i, &is_stream)) != NULL; i++) {
         cr_expect_eq(ask(call, "asked", is_stream, "!mock:" USED), 200, "%s", call->name);
         due += cost_of(call);
@@ -322,14 +304,14 @@ Test(charging, stand_in, .timeout = 60)
     books_check(gateway);
     cr_expect_eq(books_charged_nusd(gateway), due, "at the price of what was asked for");
     cr_expect_eq(operators_cost(), due / 10, "at the cost of what has answered");
-    stop();
+    rig_stop();
 }
 
 Test(charging, unknown_outcome, .timeout = 120)
 {
     static const struct gateway_options options = {.settings = "health: {breaker_failures: 0}\n"};
 
-    start(&options);
+    rig_start(&options);
     int n = ask_all("!mock:cut=0", 5);
 
     books_check(gateway);
@@ -341,7 +323,7 @@ Test(charging, unknown_outcome, .timeout = 120)
     seen = gateway_ctl(gateway, "request list --provenance reported");
     cr_expect_eq(cJSON_GetArraySize(json_at(seen, "requests")), 0);
     cJSON_Delete(seen);
-    stop();
+    rig_stop();
 }
 
 Test(charging, interrupted_stream, .timeout = 120)
@@ -350,7 +332,7 @@ Test(charging, interrupted_stream, .timeout = 120)
     bool is_stream;
     int n = 0;
 
-    start(NULL);
+    rig_start(NULL);
     for (size_t i = 0; (call = way_at(i, &is_stream)) != NULL; i++) {
         if (!is_stream)
             continue;
@@ -361,7 +343,7 @@ Test(charging, interrupted_stream, .timeout = 120)
     cr_expect_eq(n_rows("provenance = 'estimated' AND category = 'stream_interrupted' AND"
                         " charge_nusd > 0 AND input > 0 AND output BETWEEN 20 AND 250"),
                  n);
-    stop();
+    rig_stop();
 }
 
 /* ---- callers who hang up ---- */
@@ -372,7 +354,7 @@ Test(charging, gone_before_first_byte, .timeout = 100)
     bool is_stream;
     size_t n = 0;
 
-    start(NULL);
+    rig_start(NULL);
     for (; (call = way_at(n, &is_stream)) != NULL; n++) {
         int fd = call_begin(gateway, call, key, is_stream, "!mock:stall");
 
@@ -383,7 +365,7 @@ Test(charging, gone_before_first_byte, .timeout = 100)
     books_check(gateway);
     cr_expect_eq(n_rows("charge_nusd = 0 AND cost_nusd = 0 AND category = 'client_closed'"),
                  (int64_t)n);
-    stop();
+    rig_stop();
 }
 
 /* All streams, each left after its first words; how many. */
@@ -412,7 +394,7 @@ leave_all(const char *text)
 
 Test(charging, gone_in_mid_stream, .timeout = 100)
 {
-    start(NULL);
+    rig_start(NULL);
     int n = leave_all("!mock:chunks=400,pace=10,size=4000,in=100,out=1000");
 
     cr_expect_eq(gateway_mock_count(gateway, "cancelled"), n);
@@ -420,21 +402,21 @@ Test(charging, gone_in_mid_stream, .timeout = 100)
                         " charge_nusd > 0 AND cost_nusd = charge_nusd AND"
                         " output BETWEEN 1 AND 900"),
                  n);
-    stop();
+    rig_stop();
 }
 
 Test(charging, gone_in_mid_stream_and_read_on, .timeout = 100)
 {
     static const struct gateway_options options = {.settings = "limits: {on_client_gone: drain}\n"};
 
-    start(&options);
+    rig_start(&options);
     int n = leave_all("!mock:chunks=30,pace=10,size=4000," USED);
 
     cr_expect_eq(gateway_mock_count(gateway, "cancelled"), 0);
     cr_expect_eq(n_rows("provenance = 'reported' AND category = 'client_closed'"), n);
     cr_expect_eq(books_charged_nusd(gateway), n * (INPUT + OUTPUT));
     cr_expect_eq(operators_cost(), n * (INPUT + OUTPUT));
-    stop();
+    rig_stop();
 }
 
 Test(charging, gone_in_mid_stream_and_read_on_within_bounds, .timeout = 100)
@@ -445,14 +427,14 @@ Test(charging, gone_in_mid_stream_and_read_on_within_bounds, .timeout = 100)
         .settings = "limits: {on_client_gone: drain, client_gone_time: 100ms}\n"};
 
     for (int i = 0; i < 2; i++) {
-        start(i == 0 ? &in_bytes : &in_time);
+        rig_start(i == 0 ? &in_bytes : &in_time);
         int n = leave_all("!mock:chunks=400,pace=10,size=40000,in=100,out=10000");
 
         cr_expect_eq(gateway_mock_count(gateway, "cancelled"), n);
         cr_expect_eq(n_rows("provenance = 'estimated' AND category = 'client_closed' AND"
                             " output BETWEEN 1 AND 9000"),
                      n);
-        stop();
+        rig_stop();
     }
 }
 
@@ -462,7 +444,7 @@ Test(charging, gone_in_mid_stream_and_stopped, .timeout = 100)
         .settings = "limits: {on_client_gone: drain, client_gone_time: 10m}\nstop_timeout: 1s\n"};
     const struct call *call = call_of(OPERATION_CHAT);
 
-    start(&options);
+    rig_start(&options);
     int fd = call_begin(gateway, call, key, true, "!mock:stall=9,chunks=40,size=4000");
     struct http_reply *reply = http_read_until(fd, "lorem");
 
@@ -472,7 +454,7 @@ Test(charging, gone_in_mid_stream_and_stopped, .timeout = 100)
     cr_expect_eq(gateway_end(gateway, SIGTERM), 0, "it does not wait for the stream");
     cr_expect_eq(n_rows("provenance = 'estimated' AND category = 'client_closed'"), 1);
     gateway_restart(gateway);
-    stop();
+    rig_stop();
 }
 
 Test(charging, gone_after_last_byte, .timeout = 100)
@@ -481,7 +463,7 @@ Test(charging, gone_after_last_byte, .timeout = 100)
     int64_t n = 0, due = 0;
     bool is_stream;
 
-    start(NULL);
+    rig_start(NULL);
     for (; (call = way_at((size_t)n, &is_stream)) != NULL; due += cost_of(call)) {
         int fd = call_begin(gateway, call, key, is_stream, "!mock:" USED);
 
@@ -492,7 +474,7 @@ Test(charging, gone_after_last_byte, .timeout = 100)
     books_check(gateway);
     cr_expect_eq(books_charged_nusd(gateway), due);
     cr_expect_eq(n_rows("provenance = 'reported' AND category IS NULL"), n);
-    stop();
+    rig_stop();
 }
 
 /* ---- prices ---- */
@@ -510,7 +492,7 @@ Test(charging, long_prompt, .timeout = 60)
                                                 OPERATION_MESSAGE};
     int64_t base = INPUT + (int64_t)50 * GATEWAY_CACHED_NUSD + OUTPUT, due = 0;
 
-    start(&options);
+    rig_start(&options);
     for (int i = 0; i < 6; i++) {
         const struct call *call = call_of(operations[i / 2]);
 
@@ -521,7 +503,7 @@ Test(charging, long_prompt, .timeout = 60)
     books_check(gateway);
     cr_expect_eq(books_charged_nusd(gateway), due);
     cr_expect_eq(n_rows("charge_nusd > reserved_nusd"), 0);
-    stop();
+    rig_stop();
 }
 
 Test(charging, service_tier, .timeout = 60)
@@ -530,7 +512,7 @@ Test(charging, service_tier, .timeout = 60)
         .models =
             "  tenth:\n    price: {input: 2.00, output: 8.00, factors: {flex: 0.1}}\n" ROUTES};
 
-    start(&options);
+    rig_start(&options);
     for (int way = 0; way < 3; way++) {
         const struct call *call = call_of(way == 0 ? OPERATION_CHAT : OPERATION_RESPONSE);
 
@@ -542,7 +524,7 @@ Test(charging, service_tier, .timeout = 60)
     cr_expect_eq(books_charged_nusd(gateway), 3 * (INPUT + OUTPUT) * 16 / 10);
     cr_expect_eq(n_rows("tier_permille = 500"), 3);
     cr_expect_eq(n_rows("tier_permille = 100"), 3);
-    stop();
+    rig_stop();
 }
 
 #define STREAMS "  cheap:\n    price: {input: 1.00, output: 1.00}\n" ROUTES
@@ -560,7 +542,7 @@ Test(charging, price_of_admission, .timeout = 60)
     char *body = call_body(call, "cheap", true, "!mock:chunks=100,pace=20,size=4000," USED);
     int n_asked = 0;
 
-    start(&before);
+    rig_start(&before);
     int fd = http_connect(gateway->port);
 
     cr_assert(http_request(fd, call->path, key, NULL, body));
@@ -583,5 +565,5 @@ Test(charging, price_of_admission, .timeout = 60)
     http_reply_free(&reply);
     free(rest);
     free(body);
-    stop();
+    rig_stop();
 }

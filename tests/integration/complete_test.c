@@ -11,14 +11,10 @@
 #include <criterion/criterion.h>
 
 #include "books.h"
-#include "gateway.h"
 #include "http.h"
 #include "json.h"
-#include "routes.h"
+#include "rig.h"
 
-#define UPSTREAM(name, path, protocol)                                                             \
-    "  " name ":\n    url: http://127.0.0.1:%d/" name path "\n    probe: none\n"                   \
-    "    protocols: " protocol "\n" ROUTES_KEY
 #define CACHED "    cache_prompts: true\n"
 #define MODEL(name, upstream, model)                                                               \
     "  " name ":\n    price: {input: 2.00, output: 8.00}\n    max_output_tokens: 4000\n"           \
@@ -26,10 +22,10 @@
 
 static const struct gateway_options options = {
     .settings = ROUTES_NO_AFFINITY ROUTES_NO_BREAKER,
-    .upstreams =
-        UPSTREAM("chat", "/v1", "openai_chat") UPSTREAM("answers", "/v1", "openai_responses")
-            UPSTREAM("messages", "/v1", "anthropic_messages")
-                CACHED UPSTREAM("google", "/v1beta", "gemini"),
+    .upstreams = RIG_UPSTREAM("chat", "/v1", "openai_chat")
+        RIG_UPSTREAM("answers", "/v1", "openai_responses")
+            RIG_UPSTREAM("messages", "/v1", "anthropic_messages")
+                CACHED RIG_UPSTREAM("google", "/v1beta", "gemini"),
     .models = MODEL("gpt", "answers", "gpt-5-mini") MODEL("small", "chat", "gpt-4.1-mini") MODEL(
         "claude", "messages", "claude-sonnet-4-5") MODEL("gemini", "google", "gemini-2.5-flash"),
 };
@@ -38,24 +34,11 @@ static const struct gateway_options options = {
 #define MESSAGES "/v1/messages"
 #define RESPONSE "/v1/responses"
 
-static struct gateway *gateway;
-static char *key;
-
 static void
 start(void)
 {
-    gateway = gateway_start(&options);
-    key = gateway_key(gateway, "--quota 100usd");
-    gateway_mock_control(gateway, 0, "* strict");
+    rig_start_strict(&options);
     gateway_mock_reset(gateway);
-}
-
-static void
-stop(void)
-{
-    books_check(gateway);
-    cr_expect_eq(gateway_stop(&gateway), 0);
-    free(key);
 }
 
 static struct http_reply *
@@ -96,7 +79,7 @@ Test(complete, fields_without_a_place_in_a_translation_are_named, .timeout = 60)
         cr_expect_str_eq(value, rows[i].dropped, "%s", reply->head);
         http_reply_free(&reply);
     }
-    stop();
+    rig_stop();
 }
 
 Test(complete, who_wants_all_or_nothing_is_refused_instead, .timeout = 60)
@@ -125,7 +108,7 @@ Test(complete, who_wants_all_or_nothing_is_refused_instead, .timeout = 60)
             "{\"model\":\"claude\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}");
     cr_expect_eq(reply->status, 200, "%s", reply->body);
     http_reply_free(&reply);
-    stop();
+    rig_stop();
 }
 
 Test(complete, log_probabilities_come_in_the_callers_shape, .timeout = 60)
@@ -158,7 +141,7 @@ Test(complete, log_probabilities_come_in_the_callers_shape, .timeout = 60)
         cJSON_Delete(answer);
         http_reply_free(&reply);
     }
-    stop();
+    rig_stop();
 }
 
 /* The newer version of Anthropic's API takes none. */
@@ -176,7 +159,7 @@ Test(complete, sampling_reaches_claude_by_the_version_that_knows_it, .timeout = 
     cr_expect(strstr(last, "\"temperature\":0.5") != NULL, "%s", last);
     free(last);
     http_reply_free(&reply);
-    stop();
+    rig_stop();
 }
 
 Test(complete, claude_caches_what_nobody_says_where_to_cut, .timeout = 60)
@@ -210,7 +193,7 @@ Test(complete, claude_caches_what_nobody_says_where_to_cut, .timeout = 60)
         free(last);
         http_reply_free(&reply);
     }
-    stop();
+    rig_stop();
 }
 
 /* ---- reasoning that is not taken back ---- */
@@ -250,7 +233,7 @@ Test(complete, a_finished_turn_goes_without_a_signature_that_is_refused, .timeou
                       "b!d") ",{\"type\":\"text\","
                              "\"text\":\"b\"}]}," TEXT("user", "c") "]}",
                   "b!d", "\"text\":\"b\"");
-    stop();
+    rig_stop();
 }
 
 Test(complete, a_loop_keeps_its_signature_when_an_older_one_is_refused, .timeout = 60)
@@ -263,7 +246,7 @@ Test(complete, a_loop_keeps_its_signature_when_an_older_one_is_refused, .timeout
                   TEXT("user", "use it") ",{\"role\":\"assistant\",\"content\":["       //
                   THINKING("Z29vZA==") "," CALL "]}," RESULT "]}",
                   "b!d", "\"signature\":\"Z29vZA==\"");
-    stop();
+    rig_stop();
 }
 
 Test(complete, a_loop_that_lost_its_thinking_goes_on_without, .timeout = 60)
@@ -274,7 +257,7 @@ Test(complete, a_loop_that_lost_its_thinking_goes_on_without, .timeout = 60)
                       "user", "use it") ",{\"role\":\"assistant\",\"content\":[" CALL "]}," RESULT
                                         "]}",
                   "budget_tokens", "tool_result");
-    stop();
+    rig_stop();
 }
 
 Test(complete, a_reasoning_item_that_cannot_be_read_is_left_out, .timeout = 60)
@@ -287,7 +270,7 @@ Test(complete, a_reasoning_item_that_cannot_be_read_is_left_out, .timeout = 60)
             "a") ",{\"type\":\"reasoning\",\"id\":\"rs_1\",\"summary\":[],\"encrypted_content\":"
                  "\"b!d\"}," TEXT("assistant", "b") "," TEXT("user", "c") "]}",
         "b!d", "\"store\":false");
-    stop();
+    rig_stop();
 }
 
 /* Tools go by a model's name, and the name here is none they know. */
@@ -313,7 +296,39 @@ Test(complete, what_a_model_does_not_take_is_left_out_when_it_is_refused, .timeo
     cr_expect_eq(reply->status, 400, "%s", reply->body);
     cr_expect(strstr(reply->body, "temperature") != NULL, "%s", reply->body);
     http_reply_free(&reply);
-    stop();
+    rig_stop();
+}
+
+/* Two calls at once, and both are refused: what the first has shown, the second goes by. */
+Test(complete, what_two_calls_refuse_is_left_out_as_well, .timeout = 60)
+{
+    static const struct gateway_options hedged = {
+        .settings = ROUTES_NO_AFFINITY ROUTES_NO_BREAKER
+        "failover: {retry_min: 100}\nhedge: {percent: 20, min_delay: 50ms}\n",
+        .upstreams = RIG_UPSTREAM("answers", "/v1", "openai_responses")
+            RIG_UPSTREAM("others", "/v1", "openai_responses"),
+        .models = ROUTES_NAMED("gpt", "    hedge: true\n    policy: ordered\n"
+                                      "    routes: [{upstream: answers, model: gpt-5-mini}, "
+                                      "{upstream: others, model: gpt-5-mini}]\n"),
+    };
+    char value[128];
+
+    rig_start_strict(&hedged);
+    for (int i = 0; i < 10; i++) { /* of which a fifth may be hedged */
+        struct http_reply *plain = ask(RESPONSE, NULL, "{\"model\":\"gpt\",\"input\":\"hi\"}");
+
+        http_reply_free(&plain);
+    }
+    gateway_mock_control(gateway, 0, "* strict\n* slow=1000");
+    struct http_reply *reply = ask(
+        RESPONSE, NULL, "{\"model\":\"gpt\",\"input\":\"hi\",\"temperature\":0.5,\"stream\":true}");
+
+    cr_expect_eq(reply->status, 200, "%s", reply->body);
+    (void)http_header(reply, "x-relayos-dropped", value, sizeof value);
+    cr_expect_str_eq(value, "temperature");
+    cr_expect_eq(routes_calls(gateway, "others"), 1);
+    http_reply_free(&reply);
+    rig_stop();
 }
 
 Test(complete, another_refusal_is_told_at_once, .timeout = 60)
@@ -327,7 +342,7 @@ Test(complete, another_refusal_is_told_at_once, .timeout = 60)
     cr_expect_eq(reply->status, 400, "%s", reply->body);
     cr_expect_eq(routes_calls(gateway, "messages"), 1);
     http_reply_free(&reply);
-    stop();
+    rig_stop();
 }
 
 /* ---- threads ---- */
@@ -366,7 +381,7 @@ Test(complete, a_thread_is_kept_upstream_or_clients_are_told_in_its_words, .time
         http_reply_free(&reply);
     }
     cr_expect_eq(routes_calls(gateway, "messages"), 1);
-    stop();
+    rig_stop();
 }
 
 /* The same account upstream, another owner: what one began the other does not go on with. */
@@ -394,5 +409,5 @@ Test(complete, a_thread_is_its_owners, .timeout = 60)
     http_reply_free(&reply);
     cJSON_Delete(answer);
     free(other);
-    stop();
+    rig_stop();
 }

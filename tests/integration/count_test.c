@@ -11,24 +11,17 @@
 
 #include "books.h"
 #include "calls.h"
-#include "gateway.h"
 #include "http.h"
 #include "json.h"
-#include "routes.h"
+#include "rig.h"
 
-#define UPSTREAM(name, path, protocol)                                                             \
-    "  " name ":\n    url: http://127.0.0.1:%d/" name path "\n    probe: none\n"                   \
-    "    protocols: " protocol "\n" ROUTES_KEY
 #define MODEL(name, routes) ROUTES_NAMED(name, "    policy: ordered\n    routes: [" routes "]\n")
 #define ROUTE_MESSAGES      "{upstream: messages, model: claude-sonnet-4-5}"
 
 /* One model per protocol of an upstream, and some of several. */
 static const struct gateway_options each = {
     .settings = ROUTES_NO_AFFINITY "failover: {retry_min: 100000}\n",
-    .upstreams = UPSTREAM("chat", "/v1", "openai_chat")
-        UPSTREAM("answers", "/v1", "openai_responses") UPSTREAM("more", "/v1", "openai_responses")
-            UPSTREAM("messages", "/v1", "anthropic_messages")
-                UPSTREAM("google", "/v1beta", "gemini"),
+    .upstreams = RIG_UPSTREAMS RIG_UPSTREAM("more", "/v1", "openai_responses"),
     .models = MODEL("over-chat", "{upstream: chat, model: gpt-4.1-mini}")
         MODEL("over-responses", "{upstream: answers, model: gpt-5-mini}")
             MODEL("over-two", "{upstream: answers, model: gpt-5-mini}, {upstream: more, model: "
@@ -41,25 +34,6 @@ static const struct gateway_options each = {
 static const enum operation operations[] = {OPERATION_COUNT_TOKENS, OPERATION_INPUT_TOKENS};
 static const char *const counters[] = {"over-responses", "over-messages", "over-gemini"};
 #define N(array) (sizeof(array) / sizeof(array)[0])
-
-static struct gateway *gateway;
-static char *key;
-
-static void
-start(void)
-{
-    gateway = gateway_start(&each);
-    key = gateway_key(gateway, "--quota 100usd");
-    gateway_mock_control(gateway, 0, "* strict");
-}
-
-static void
-stop(void)
-{
-    books_check(gateway);
-    cr_expect_eq(gateway_stop(&gateway), 0);
-    free(key);
-}
 
 /* What a client of that operation gets, whoever counted; free it. */
 static char *
@@ -100,7 +74,7 @@ Test(count, every_counter_is_asked_in_its_own_words_and_its_number_is_the_answer
 {
     int64_t n = 0;
 
-    start();
+    rig_start_strict(&each);
     for (size_t o = 0; o < N(operations); o++) {
         for (size_t m = 0; m < N(counters); m++, n++) {
             struct http_reply *reply = ask(operations[o], counters[m], "hi !mock:in=321");
@@ -115,7 +89,7 @@ Test(count, every_counter_is_asked_in_its_own_words_and_its_number_is_the_answer
     cr_expect_eq(books_n_rows(gateway), n);
     cr_expect_eq(books_charged_nusd(gateway), 0);
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM attempt"), n);
-    stop();
+    rig_stop();
 }
 
 #define SCHEMA "{\"type\":\"object\",\"properties\":{\"path\":{\"type\":\"string\"}}}"
@@ -154,7 +128,7 @@ rich_body(enum operation operation, const char *model)
 
 Test(count, all_of_the_prompt_is_counted_and_nothing_else_is_sent, .timeout = 60)
 {
-    start();
+    rig_start_strict(&each);
     for (size_t o = 0; o < N(operations); o++) {
         for (size_t m = 0; m < N(counters); m++) {
             char *body = rich_body(operations[o], counters[m]);
@@ -171,13 +145,13 @@ Test(count, all_of_the_prompt_is_counted_and_nothing_else_is_sent, .timeout = 60
             free(body);
         }
     }
-    stop();
+    rig_stop();
 }
 
 /* The first speaks no protocol that counts, the next one has no counter. */
 Test(count, routes_that_do_not_count_are_passed_over, .timeout = 60)
 {
-    start();
+    rig_start_strict(&each);
     struct http_reply *reply = ask(OPERATION_COUNT_TOKENS, "mixed", "hi !mock:in=7");
 
     expect_count(reply, OPERATION_COUNT_TOKENS, 7, false);
@@ -188,7 +162,7 @@ Test(count, routes_that_do_not_count_are_passed_over, .timeout = 60)
     expect_count(reply, OPERATION_COUNT_TOKENS, 8, false);
     http_reply_free(&reply);
     cr_expect_eq(routes_calls(gateway, "google"), 1);
-    stop();
+    rig_stop();
 }
 
 /* ---- by estimate ---- */
@@ -199,7 +173,7 @@ Test(count, routes_that_do_not_count_are_passed_over, .timeout = 60)
 
 Test(count, a_model_that_nobody_counts_for_is_estimated_at_once, .timeout = 60)
 {
-    start();
+    rig_start_strict(&each);
     for (size_t o = 0; o < N(operations); o++) {
         struct http_reply *reply = ask(operations[o], "over-chat", TEXT);
 
@@ -211,7 +185,7 @@ Test(count, a_model_that_nobody_counts_for_is_estimated_at_once, .timeout = 60)
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM trace WHERE status = 200"), 2);
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM attempt"), 0);
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM ledger WHERE provenance != 'none'"), 0);
-    stop();
+    rig_stop();
 }
 
 Test(count, whatever_ails_the_counter_there_is_an_estimate, .timeout = 120)
@@ -220,7 +194,7 @@ Test(count, whatever_ails_the_counter_there_is_an_estimate, .timeout = 120)
         "status=404", "status=405", "status=429", "status=500", "status=501",        "status=529",
         "reset",      "garbage",    "error-200",  "bad-head",   "bad-usage=negative"};
 
-    start();
+    rig_start_strict(&each);
     for (size_t i = 0; i < N(rules); i++) {
         for (size_t o = 0; o < N(operations); o++) {
             for (size_t m = 0; m < N(counters); m++) {
@@ -242,14 +216,14 @@ Test(count, whatever_ails_the_counter_there_is_an_estimate, .timeout = 120)
         }
     }
     cr_expect_eq(books_charged_nusd(gateway), 0);
-    stop();
+    rig_stop();
 }
 
 Test(count, none_of_it_is_held_against_a_route, .timeout = 60)
 {
     static const char *const rules[] = {"* status=404", "* status=500", "* status=429"};
 
-    start();
+    rig_start_strict(&each);
     for (size_t i = 0; i < N(rules); i++) {
         gateway_mock_control(gateway, 0, rules[i]);
         for (int n = 0; n < 20; n++) {
@@ -264,12 +238,12 @@ Test(count, none_of_it_is_held_against_a_route, .timeout = 60)
         cr_expect_eq(reply->status, 200, "after %s: %s", rules[i], reply->body);
         http_reply_free(&reply);
     }
-    stop();
+    rig_stop();
 }
 
 Test(count, what_the_counter_says_is_wrong_with_a_request_in_its_own_words_is_told, .timeout = 60)
 {
-    start();
+    rig_start_strict(&each);
     gateway_mock_control(gateway, 0, "* status=400");
     struct http_reply *reply = ask(OPERATION_COUNT_TOKENS, "over-messages", TEXT);
 
@@ -282,12 +256,12 @@ Test(count, what_the_counter_says_is_wrong_with_a_request_in_its_own_words_is_to
     reply = ask(OPERATION_INPUT_TOKENS, "over-messages", TEXT);
     expect_count(reply, OPERATION_INPUT_TOKENS, ABOUT_IT, true);
     http_reply_free(&reply);
-    stop();
+    rig_stop();
 }
 
 Test(count, what_cannot_be_read_cannot_be_estimated, .timeout = 60)
 {
-    start();
+    rig_start_strict(&each);
     struct http_reply *reply = http_call(
         gateway->port, "/v1/messages/count_tokens", key, NULL,
         "{\"model\":\"over-chat\",\"messages\":[{\"role\":\"robot\",\"content\":\"hi\"}]}");
@@ -295,12 +269,12 @@ Test(count, what_cannot_be_read_cannot_be_estimated, .timeout = 60)
     cr_expect_eq(reply->status, 400, "%s", reply->body);
     cr_expect_eq(http_header_count(reply, "x-relayos-estimated"), 0);
     http_reply_free(&reply);
-    stop();
+    rig_stop();
 }
 
 Test(count, a_key_is_held_to_its_models_and_its_rate_but_not_to_its_quota, .timeout = 60)
 {
-    start();
+    rig_start_strict(&each);
     char *scoped = gateway_key(gateway, "--models over-messages");
     char *slow = gateway_key(gateway, "--rpm 1");
     char *empty = gateway_key(gateway, "--quota 0.000000001usd");
@@ -321,7 +295,7 @@ Test(count, a_key_is_held_to_its_models_and_its_rate_but_not_to_its_quota, .time
     free(scoped);
     free(slow);
     free(empty);
-    stop();
+    rig_stop();
 }
 
 /* ---- what lies upstream ---- */
@@ -359,7 +333,7 @@ go_on(enum operation operation, const char *whose, const char *model, const char
 
 Test(count, a_conversation_that_lies_upstream_is_counted_there_or_not_at_all, .timeout = 60)
 {
-    start();
+    rig_start_strict(&each);
     char *id = first_id(OPERATION_RESPONSE, "over-responses"),
          *other = gateway_key(gateway, "--quota 100usd --owner bert");
     struct http_reply *reply = go_on(OPERATION_INPUT_TOKENS, key, "over-responses", id);
@@ -375,14 +349,14 @@ Test(count, a_conversation_that_lies_upstream_is_counted_there_or_not_at_all, .t
     http_reply_free(&reply);
     free(id);
     free(other);
-    stop();
+    rig_stop();
 }
 
 /* ---- compact ---- */
 
 Test(compact, is_metered_and_its_id_is_its_owners, .timeout = 60)
 {
-    start();
+    rig_start_strict(&each);
     struct http_reply *reply =
         ask(OPERATION_COMPACTION, "over-responses", "long !mock:in=100,out=10,cached=40");
     cJSON *answer = json_body(reply);
@@ -408,7 +382,7 @@ Test(compact, is_metered_and_its_id_is_its_owners, .timeout = 60)
     http_reply_free(&reply);
     free(id);
     free(other);
-    stop();
+    rig_stop();
 }
 
 static void
@@ -426,7 +400,7 @@ expect_not_there(const char *model)
 
 Test(compact, where_no_route_has_it_it_is_not_found_and_nobody_is_blamed, .timeout = 60)
 {
-    start();
+    rig_start_strict(&each);
     expect_not_there("over-chat");
     expect_not_there("over-messages");
     expect_not_there("over-gemini");
@@ -443,12 +417,12 @@ Test(compact, where_no_route_has_it_it_is_not_found_and_nobody_is_blamed, .timeo
     cr_expect_eq(reply->status, 200, "%s", reply->body);
     http_reply_free(&reply);
     cr_expect_eq(routes_calls(gateway, "more"), 1);
-    stop();
+    rig_stop();
 }
 
 Test(compact, a_key_that_wants_a_bound_is_refused, .timeout = 60)
 {
-    start();
+    rig_start_strict(&each);
     char *strict = gateway_key(gateway, "--quota 100usd --strict on");
     struct http_reply *reply =
         call_model(gateway, call_of(OPERATION_COMPACTION), strict, "over-responses", false, "hi");
@@ -460,5 +434,5 @@ Test(compact, a_key_that_wants_a_bound_is_refused, .timeout = 60)
     expect_count(reply, OPERATION_INPUT_TOKENS, 3, false);
     http_reply_free(&reply);
     free(strict);
-    stop();
+    rig_stop();
 }

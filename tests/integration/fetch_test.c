@@ -18,15 +18,12 @@
 
 #include "books.h"
 #include "calls.h"
-#include "gateway.h"
 #include "http.h"
 #include "json.h"
-#include "routes.h"
+#include "rig.h"
 
 #define UPSTREAM(name, path, more)                                                                 \
     "  " name ":\n    url: http://127.0.0.1:%d/" name path "\n    probe: none\n" more ROUTES_KEY
-#define MODEL(name, upstream, model)                                                               \
-    ROUTES_NAMED(name, "    routes: [{upstream: " upstream ", model: " model "}]\n")
 #define UPSTREAMS                                                                                  \
     UPSTREAM("chat", "/v1", "    protocols: openai_chat\n")                                        \
     UPSTREAM("plain", "/v1", "    protocols: openai_chat\n    flavor: ollama\n")                   \
@@ -34,10 +31,10 @@
     UPSTREAM("google", "/v1beta", "    protocols: gemini\n")                                       \
     UPSTREAM("google2", "/v1beta", "    protocols: gemini\n")
 #define MODELS                                                                                     \
-    MODEL("over-chat", "chat", "gpt-4.1-mini")                                                     \
-    MODEL("over-plain", "plain", "llava")                                                          \
-    MODEL("over-messages", "messages", "claude-sonnet-4-5")                                        \
-    MODEL("over-gemini", "google", "gemini-2.5-pro")                                               \
+    RIG_MODEL("over-chat", "chat", "gpt-4.1-mini")                                                 \
+    RIG_MODEL("over-plain", "plain", "llava")                                                      \
+    RIG_MODEL("over-messages", "messages", "claude-sonnet-4-5")                                    \
+    RIG_MODEL("over-gemini", "google", "gemini-2.5-pro")                                           \
     ROUTES_NAMED("twice", "    policy: ordered\n    routes: [{upstream: google, model: "           \
                           "gemini-2.5-pro}, {upstream: google2, model: gemini-2.5-pro}]\n")        \
     ROUTES_NAMED("either", "    routes: [{upstream: google, model: gemini-2.5-pro}, {upstream: "   \
@@ -51,6 +48,19 @@ static const struct gateway_options open_to_us = {
 };
 static const struct gateway_options as_shipped = {
     .settings = SETTINGS, .upstreams = UPSTREAMS, .models = MODELS};
+static const struct gateway_options raced = {
+    .settings = SETTINGS "fetch: {allow: 127.0.0.1/32}\n"
+                         "hedge: {percent: 20, min_delay: 50ms}\n",
+    .upstreams = UPSTREAMS,
+    .models = ROUTES_NAMED("raced", "    policy: ordered\n    hedge: true\n    routes: [{upstream: "
+                                    "chat, model: gpt-4.1-mini}, {upstream: google, model: "
+                                    "gemini-2.5-pro}]\n")};
+static const struct gateway_options narrow = {
+    .workers = 1,
+    .settings = SETTINGS
+    "fetch: {allow: 127.0.0.1/32, file_size: 400KiB, total_size: 512KiB, memory: 1MiB}\n",
+    .upstreams = UPSTREAMS,
+    .models = MODELS};
 static const struct gateway_options shut = {.settings = SETTINGS
                                             "fetch: {enabled: false, allow: 127.0.0.0/8}\n",
                                             .upstreams = UPSTREAMS,
@@ -62,6 +72,8 @@ static const struct gateway_options shut = {.settings = SETTINGS
 #define PICTURE_BASE64  "iVBORw0KGgogcGljdHVyZQ=="
 #define DOCUMENT        "%PDF-1.4 a document"
 #define DOCUMENT_BASE64 "JVBERi0xLjQgYSBkb2N1bWVudA=="
+
+#define LARGE (300 * 1024)
 
 static struct host {
     int fd, port, trap;
@@ -95,6 +107,10 @@ answer(int fd, const char *path)
         reply(fd, "text/markdown; charset=utf-8", "some words", 10);
     } else if (strncmp(path, "/page", 5) == 0) {
         reply(fd, "image/png", "<html>no picture</html>", 23);
+    } else if (strncmp(path, "/large", 6) == 0) {
+        static char large[LARGE] = "\x89PNG\r\n\x1a\n";
+
+        reply(fd, "image/png", large, sizeof large);
     } else if (strncmp(path, "/long", 5) == 0) {
         (void)send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n", 44, MSG_NOSIGNAL);
     } else if (strncmp(path, "/to?", 4) == 0) {
@@ -172,24 +188,17 @@ host_end(void)
 
 /* ---- the gateway ---- */
 
-static struct gateway *gateway;
-static char *key;
-
 static void
 start(const struct gateway_options *options)
 {
     host_start();
-    gateway = gateway_start(options);
-    key = gateway_key(gateway, "--quota 100usd");
-    gateway_mock_control(gateway, 0, "* strict");
+    rig_start_strict(options);
 }
 
 static void
 stop(void)
 {
-    books_check(gateway);
-    cr_expect_eq(gateway_stop(&gateway), 0);
-    free(key);
+    rig_stop();
     host_end();
 }
 
@@ -305,8 +314,6 @@ Test(fetch, what_takes_urls_gets_them_and_nothing_is_fetched, .timeout = 60)
     expect_sent(chat_image, "over-messages", HERE "/a.png", "/a.png\"");
     expect_sent(messages_image, "over-chat", HERE "/a.png", "/a.png\"");
     expect_sent(chat_image, "over-chat", HERE "/a.png", "/a.png\"");
-    expect_sent(chat_image, "over-gemini", "gs://bucket/a.png",
-                "\"fileUri\":\"gs://bucket/a.png\"");
     cr_expect_eq(host.n_requests, 0);
     stop();
 }
@@ -324,9 +331,11 @@ Test(fetch, what_cannot_be_had_is_told_by_its_field, .timeout = 60)
     expect_refused(chat_image, HERE "/a.pdf", "not of a type");
     expect_refused(chat_image, HERE "/long", "too large");
     expect_refused(chat_image, HERE "/to?/to?/to?/to?/a.png", "redirected too often");
-    expect_refused(chat_image, "ftp://127.0.0.1:#/a.png", "no https URL");
+    expect_refused(chat_image, "ftp://127.0.0.1:#/a.png", "it does not begin with https://");
+    expect_refused(chat_image, "gs://bucket/a.png", "it does not begin with https://");
     expect_refused(chat_image, "http://127.0.0.1:1/a.png?secret", "(http://127.0.0.1:1/a.png)");
     expect_refused(chat_image, "http://me:secret@127.0.0.1:#/a.png", "(127.0.0.1:");
+    expect_refused(chat_image, "http://me:secret@127.0.0.1:#/a.png", "has a user name or password");
     expect_refused(chat_image, three, "too many");
     stop();
 }
@@ -366,7 +375,7 @@ Test(fetch, nothing_inside_is_ever_connected_to, .timeout = 60)
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++)
         expect_refused(chat_image, urls[i], "cannot be reached over https, or is not public");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        expect_refused(chat_image, bad[i], "no https URL");
+        expect_refused(chat_image, bad[i], "from its URL: it ");
     stop();
 }
 
@@ -415,18 +424,38 @@ Test(fetch, a_route_that_takes_the_url_is_left_when_the_file_is_not_to_be_had, .
     stop();
 }
 
+static const char chat_stream[] = "{\"stream\":true,\"model\":\"$\",\"messages\":[{\"role\":"
+                                  "\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{"
+                                  "\"url\":\"~\"}},{\"type\":\"text\",\"text\":\"look\"}]}]}";
+
 Test(fetch, a_stream_begins_when_the_files_are_there, .timeout = 60)
 {
-    static const char chat_stream[] =
-        "{\"stream\":true,\"model\":\"$\",\"messages\":[{\"role\":"
-        "\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{"
-        "\"url\":\"~\"}},{\"type\":\"text\",\"text\":\"look\"}]}]}";
-
     start(&open_to_us);
     expect_sent(chat_stream, "over-gemini", HERE "/a.png", PICTURE_BASE64);
     struct http_reply *got = ask(chat_stream, "over-gemini", HERE "/none");
     cr_expect_eq(got->status, 400, "%s", got->body);
     http_reply_free(&got);
+    stop();
+}
+
+/* The first takes the URL and says nothing; plain calls, which are never hedged, make room. */
+Test(fetch, a_second_call_beside_the_first_waits_for_its_files, .timeout = 60)
+{
+    start(&raced);
+    for (int i = 0; i < 6; i++)
+        expect_sent(chat_image, "raced", HERE "/a.png", "/a.png\"");
+    cr_expect_eq(host.n_requests, 0);
+    gateway_mock_control(gateway, 0, "* strict\n/chat/ stall");
+    expect_sent(chat_stream, "raced", HERE "/a.png", PICTURE_BASE64);
+    cr_expect_eq(host.n_requests, 1);
+    cr_expect_eq(routes_calls(gateway, "google"), 1);
+    gateway_mock_control(gateway, 0, "* strict\n/chat/ slow=500");
+    for (int i = 0; i < 6; i++)
+        expect_sent(chat_image, "raced", HERE "/a.png", "/a.png\"");
+    struct http_reply *got = ask(chat_stream, "raced", HERE "/silent");
+    cr_expect_eq(got->status, 200, "%s", got->body);
+    http_reply_free(&got);
+    cr_expect_eq(routes_calls(gateway, "google"), 1, "the first was faster");
     stop();
 }
 
@@ -467,5 +496,38 @@ Test(fetch, the_trace_says_what_was_waited_for, .timeout = 60)
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM attempt WHERE note LIKE "
                                       "'forbidden: http://127.0.0.2%'"),
                  1);
+    stop();
+}
+
+static bool
+is_upstream(const struct gateway *g, void *data)
+{
+    (void)data;
+    return gateway_mock_count(g, "requests") > 0;
+}
+
+/* As of all that a worker has: there is room for who comes next. */
+Test(fetch, one_key_holds_half_of_the_memory_at_most, .timeout = 60)
+{
+    char body[4096];
+
+    start(&narrow);
+    char *first = key, *other = gateway_key(gateway, "--quota 100usd --owner other");
+
+    gateway_mock_control(gateway, 0, "* strict,stall");
+    fill(chat_image, "over-gemini", HERE "/large", body, sizeof body);
+    int fd = http_connect(gateway->port);
+    http_request(fd, "/v1/chat/completions", key, "", body);
+    cr_assert(gateway_wait(gateway, is_upstream, NULL));
+    gateway_mock_control(gateway, 0, "* strict");
+    struct http_reply *got = ask(chat_image, "over-gemini", HERE "/large");
+    cr_expect_eq(got->status, 503, "%d %s", got->status, got->body);
+    http_reply_free(&got);
+    key = other;
+    for (int i = 0; i < 4; i++)
+        expect_sent(chat_image, "over-gemini", HERE "/large", "iVBORw0KGgoAAAAAAAAA");
+    key = first;
+    http_close(fd, false);
+    free(other);
     stop();
 }

@@ -169,6 +169,8 @@ Test(limits, a_strict_key_is_held_to_what_was_reserved, .timeout = 100)
     free(key);
 }
 
+#define THINKING(budget) "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":" budget "}"
+
 Test(limits, more_than_the_model_gives_is_lowered_to_that_for_every_key, .timeout = 60)
 {
     static const struct {
@@ -180,6 +182,11 @@ Test(limits, more_than_the_model_gives_is_lowered_to_that_for_every_key, .timeou
         {OPERATION_CHAT, "gpt-4.1-mini", "\"max_tokens\":7", "\"max_tokens\":7,"},
         {OPERATION_MESSAGE, "claude-sonnet-4", "\"max_tokens\":128000", "\"max_tokens\":1000,"},
         {OPERATION_MESSAGE, "flat", "\"max_tokens\":128000", "\"max_tokens\":128000,"},
+        {OPERATION_MESSAGE, "claude-sonnet-4", "\"max_tokens\":128000," THINKING("999"),
+         "\"max_tokens\":1000,"},
+        /* No more than what is to be thought already is: the provider would refuse it. */
+        {OPERATION_MESSAGE, "claude-sonnet-4", "\"max_tokens\":128000," THINKING("1000"),
+         "\"max_tokens\":128000,"},
     };
     struct gateway *gateway = gateway_start(NULL);
     char *key = gateway_key(gateway, ""), body[256];

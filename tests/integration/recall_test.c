@@ -11,23 +11,14 @@
 #include <signal.h>
 
 #include "books.h"
-#include "gateway.h"
 #include "http.h"
 #include "json.h"
-#include "routes.h"
+#include "rig.h"
 
-#define UPSTREAM(name, path, protocol)                                                             \
-    "  " name ":\n    url: http://127.0.0.1:%d/" name path "\n    probe: none\n"                   \
-    "    protocols: " protocol "\n" ROUTES_KEY
 #define MODEL(name, upstream, model)                                                               \
     "  " name ":\n    price: {input: 2.00, output: 8.00}\n    max_output_tokens: 8000\n"           \
     "    routes: [{upstream: " upstream ", model: " model "}]\n"
 
-#define UPSTREAMS                                                                                  \
-    UPSTREAM("chat", "/v1", "openai_chat")                                                         \
-    UPSTREAM("answers", "/v1", "openai_responses")                                                 \
-    UPSTREAM("messages", "/v1", "anthropic_messages")                                              \
-    UPSTREAM("google", "/v1beta", "gemini")
 #define MODELS                                                                                     \
     MODEL("over-chat", "chat", "gpt-4.1-mini")                                                     \
     MODEL("over-responses", "answers", "gpt-5")                                                    \
@@ -36,12 +27,9 @@
     MODEL("thinker", "chat", "deepseek-reasoner") MODEL("other", "chat", "gpt-5")
 
 static const struct gateway_options remembering = {
-    .settings = ROUTES_NO_AFFINITY, .upstreams = UPSTREAMS, .models = MODELS};
+    .settings = ROUTES_NO_AFFINITY, .upstreams = RIG_UPSTREAMS, .models = MODELS};
 static const struct gateway_options forgetful = {
-    .settings = ROUTES_NO_AFFINITY, .upstreams = UPSTREAMS, .models = MODELS, .recall = "0"};
-
-static struct gateway *gateway;
-static char *key;
+    .settings = ROUTES_NO_AFFINITY, .upstreams = RIG_UPSTREAMS, .models = MODELS, .recall = "0"};
 
 static void
 start(const struct gateway_options *options)
@@ -49,14 +37,6 @@ start(const struct gateway_options *options)
     gateway = gateway_start(options);
     key = gateway_key(gateway, "--quota 100usd --owner anna");
     gateway_mock_control(gateway, 0, "* strict,reasoning=3");
-}
-
-static void
-stop(void)
-{
-    books_check(gateway);
-    cr_expect_eq(gateway_stop(&gateway), 0);
-    free(key);
 }
 
 /* ---- chat ---- */
@@ -166,7 +146,31 @@ Test(recall, a_chat_clients_calls_bring_their_reasoning_back_to_its_vendor, .tim
     }
     free(same);
     free(other);
-    stop();
+    rig_stop();
+}
+
+/* What is put into the prompt costs as much as what was sent. */
+Test(recall, a_strict_key_reserves_what_comes_back_as_well, .timeout = 60)
+{
+    static const char more[] = "SELECT (SELECT reserved_nusd FROM ledger ORDER BY seq DESC LIMIT 1)"
+                               " - (SELECT reserved_nusd FROM ledger ORDER BY seq DESC LIMIT 1 "
+                               "OFFSET 1)";
+
+    start(&remembering);
+    char *other = gateway_key(gateway, "--quota 100usd --strict on --owner bert");
+    char *same = gateway_key(gateway, "--quota 100usd --strict on --owner anna");
+    char *hers = gateway_key(gateway, "--quota 100usd --owner anna");
+    char *id = call_id(chat(hers, "over-messages", false, ASK), false);
+
+    free(go_on(other, "over-messages", id));
+    free(go_on(same, "over-messages", id));
+    cr_expect_eq(books_n_rows(gateway), 3);
+    cr_expect_gt(books_query(gateway, more), 0);
+    free(id);
+    free(hers);
+    free(same);
+    free(other);
+    rig_stop();
 }
 
 /* A model that thinks in the open is reached straight: nothing of the body changes but for what it
@@ -202,7 +206,7 @@ Test(recall, a_model_that_thinks_in_the_open_gets_its_thoughts_back, .timeout = 
     http_reply_free(&reply);
     free(last);
     free(id);
-    stop();
+    rig_stop();
 }
 
 struct pair {
@@ -250,7 +254,7 @@ Test(recall, it_outlives_the_workers_that_were_told, .timeout = 60)
     cr_expect(holds(last, signed_models[0].state), "%s", last);
     free(last);
     free(id);
-    stop();
+    rig_stop();
 }
 
 /* ---- Responses ---- */
@@ -361,7 +365,7 @@ Test(recall, items_named_by_id_reach_every_vendor_with_their_reasoning, .timeout
         free(items);
         http_reply_free(&reply);
     }
-    stop();
+    rig_stop();
 }
 
 static void
@@ -401,7 +405,7 @@ Test(recall, what_was_not_to_be_stored_or_is_somebody_elses_is_not_found, .timeo
     books_check(gateway);
     cr_expect_eq(books_n_rows(gateway), 3 * (int64_t)N_ALL, "a miss costs nothing");
     free(other);
-    stop();
+    rig_stop();
 }
 
 Test(recall, without_a_memory_references_are_refused_and_calls_go_on_without, .timeout = 60)
@@ -419,5 +423,5 @@ Test(recall, without_a_memory_references_are_refused_and_calls_go_on_without, .t
     free(last);
     free(id);
     free(items);
-    stop();
+    rig_stop();
 }

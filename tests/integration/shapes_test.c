@@ -12,30 +12,20 @@
 
 #include "books.h"
 #include "calls.h"
-#include "gateway.h"
 #include "http.h"
 #include "json.h"
 #include "ladder.h"
-#include "routes.h"
-
-#define UPSTREAM(name, path, protocol)                                                             \
-    "  " name ":\n    url: http://127.0.0.1:%d/" name path "\n    probe: none\n"                   \
-    "    protocols: " protocol "\n" ROUTES_KEY
-#define MODEL(name, upstream, model)                                                               \
-    ROUTES_NAMED(name, "    routes: [{upstream: " upstream ", model: " model "}]\n")
+#include "rig.h"
 
 static const struct gateway_options options = {
     .settings = ROUTES_NO_AFFINITY "failover: {retry_percent: 0, retry_min: 2}\n",
-    .upstreams = UPSTREAM("chat", "/v1", "openai_chat") UPSTREAM("answers", "/v1",
-                                                                 "openai_responses")
-        UPSTREAM("messages", "/v1", "anthropic_messages") UPSTREAM("google", "/v1beta", "gemini")
-            UPSTREAM("both", "/v1beta", "[anthropic_messages, gemini]")
-                UPSTREAM("spare", "/v1", "openai_chat"),
-    .models = MODEL("over-chat", "chat", "gpt-4.1-mini")
-        MODEL("over-responses", "answers", "gpt-4.1-mini")
-            MODEL("over-messages", "messages", "claude-sonnet-4-5")
-                MODEL("over-gemini", "google", "gemini-2.5-pro")
-                    MODEL("vendor/over-both", "both", "gemini-embedding-001")
+    .upstreams = RIG_UPSTREAMS RIG_UPSTREAM("both", "/v1beta", "[anthropic_messages, gemini]")
+        RIG_UPSTREAM("spare", "/v1", "openai_chat"),
+    .models = RIG_MODEL("over-chat", "chat", "gpt-4.1-mini")
+        RIG_MODEL("over-responses", "answers", "gpt-4.1-mini")
+            RIG_MODEL("over-messages", "messages", "claude-sonnet-4-5")
+                RIG_MODEL("over-gemini", "google", "gemini-2.5-pro")
+                    RIG_MODEL("vendor/over-both", "both", "gemini-embedding-001")
                         ROUTES_NAMED("twice", "    policy: ordered\n    routes: [{upstream: chat, "
                                               "model: gpt-4.1-mini}, {upstream: spare, model: "
                                               "gpt-4.1-mini}]\n"),
@@ -43,25 +33,6 @@ static const struct gateway_options options = {
 
 static const char *const models[] = {"over-chat", "over-responses", "over-messages", "over-gemini"};
 #define N_MODELS (sizeof models / sizeof *models)
-
-static struct gateway *gateway;
-static char *key;
-
-static void
-start(void)
-{
-    gateway = gateway_start(&options);
-    key = gateway_key(gateway, "--quota 100usd");
-    gateway_mock_control(gateway, 0, "* strict");
-}
-
-static void
-stop(void)
-{
-    books_check(gateway);
-    cr_expect_eq(gateway_stop(&gateway), 0);
-    free(key);
-}
 
 static struct http_reply *
 post(const char *path, const char *fields, const char *model)
@@ -101,7 +72,7 @@ expect_refused(const char *path, const char *body, int status, const char *param
 
 Test(shapes, a_body_made_for_responses_is_answered_as_chat, .timeout = 120)
 {
-    start();
+    rig_start_strict(&options);
     for (size_t i = 0; i < 2 * N_MODELS; i++) {
         bool is_stream = i % 2 == 1;
         struct http_reply *reply = post(
@@ -130,12 +101,12 @@ Test(shapes, a_body_made_for_responses_is_answered_as_chat, .timeout = 120)
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM ledger WHERE provenance != 'reported'"),
                  0);
     cr_expect_eq(books_n_rows(gateway), 2 * N_MODELS);
-    stop();
+    rig_stop();
 }
 
 Test(shapes, a_body_made_for_responses_names_no_state_and_no_second_model, .timeout = 60)
 {
-    start();
+    rig_start_strict(&options);
     gateway_mock_reset(gateway);
     expect_refused("/v1/chat/completions",
                    "{\"model\":\"over-chat\",\"input\":\"x\",\"previous_response_id\":\"resp_1\"}",
@@ -148,7 +119,7 @@ Test(shapes, a_body_made_for_responses_names_no_state_and_no_second_model, .time
                    "{\"model\":\"over-chat\",\"input\":\"x\",\"models\":[\"y\"]}", 400, "models");
     expect_refused("/v1/chat/completions", "{\"model\":\"over-chat\"}", 400, "messages");
     cr_expect_eq(gateway_mock_count(gateway, "requests"), 0);
-    stop();
+    rig_stop();
 }
 
 /* ---- tools of two shapes ---- */
@@ -165,7 +136,7 @@ Test(shapes, tools_may_be_flat_or_nested_or_both, .timeout = 120)
     static const char *const bodies[] = {ASK_TOOLS(FLAT), ASK_TOOLS(FLAT "," NESTED),
                                          ASK_TOOLS(NESTED "," FLAT), ASK_TOOLS(NESTED)};
 
-    start();
+    rig_start_strict(&options);
     for (size_t i = 0; i < 4 * N_MODELS; i++) {
         struct http_reply *reply = post("/v1/chat/completions", bodies[i % 4], models[i / 4]);
         cJSON *answer = json_body(reply);
@@ -180,13 +151,13 @@ Test(shapes, tools_may_be_flat_or_nested_or_both, .timeout = 120)
     /* Only the mixture whose first is nested costs a second try, and only where it went as it is.
      */
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM attempt"), 4 * (int64_t)N_MODELS + 1);
-    stop();
+    rig_stop();
 }
 
 /* Another route, not the same once more. */
 Test(shapes, what_is_mixed_fails_over_as_all_does, .timeout = 60)
 {
-    start();
+    rig_start_strict(&options);
     gateway_mock_reset(gateway);
     gateway_mock_control(gateway, 0, "* strict\n/chat/ status=500");
     for (int i = 0; i < 2; i++) {
@@ -198,7 +169,7 @@ Test(shapes, what_is_mixed_fails_over_as_all_does, .timeout = 60)
     }
     cr_expect_eq(routes_calls(gateway, "chat"), 2);
     cr_expect_eq(routes_calls(gateway, "spare"), 2);
-    stop();
+    rig_stop();
 }
 
 /* ---- the old completions ---- */
@@ -235,7 +206,7 @@ expect_completion(const struct http_reply *reply, const char *model, bool is_str
 
 Test(shapes, completions_reach_every_protocol, .timeout = 120)
 {
-    start();
+    rig_start_strict(&options);
     for (size_t i = 0; i < 2 * N_MODELS; i++) {
         struct http_reply *reply = post(
             "/v1/completions", i % 2 == 1 ? "\"prompt\":\"once\"" STREAM : "\"prompt\":[\"once\"]",
@@ -246,12 +217,12 @@ Test(shapes, completions_reach_every_protocol, .timeout = 120)
     }
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM ledger WHERE provenance != 'reported'"),
                  0);
-    stop();
+    rig_stop();
 }
 
 Test(shapes, a_completion_is_cut_and_fails_as_a_completion, .timeout = 60)
 {
-    start();
+    rig_start_strict(&options);
     for (size_t i = 0; i < N_MODELS; i++) {
         struct http_reply *reply = post(
             "/v1/completions", "\"prompt\":\"x !mock:chunks=30\",\"max_tokens\":20", models[i]);
@@ -270,7 +241,7 @@ Test(shapes, a_completion_is_cut_and_fails_as_a_completion, .timeout = 60)
         cr_expect_null(strstr(reply->body, "\"stop\""), "%s", reply->body);
         http_reply_free(&reply);
     }
-    stop();
+    rig_stop();
 }
 
 Test(shapes, what_only_completions_can_do_is_refused_by_name_where_there_is_chat, .timeout = 60)
@@ -286,7 +257,7 @@ Test(shapes, what_only_completions_can_do_is_refused_by_name_where_there_is_chat
     };
     char body[256];
 
-    start();
+    rig_start_strict(&options);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         for (size_t m = 1; m < N_MODELS; m++) {
             snprintf(body, sizeof body, "{\"model\":\"%s\",%s}", models[m], fields[i][1]);
@@ -297,7 +268,7 @@ Test(shapes, what_only_completions_can_do_is_refused_by_name_where_there_is_chat
         cr_expect_eq(reply->status, 200, "%s", reply->body);
         http_reply_free(&reply);
     }
-    stop();
+    rig_stop();
 }
 
 /* An upstream that has only chat says so each time: no fault, and nobody else's budget. */
@@ -306,7 +277,7 @@ Test(shapes, a_completion_goes_as_chat_where_there_is_nothing_else, .timeout = 6
     static const char *const rules[] = {"* strict\n/chat/v1/completions status=404",
                                         "* strict\n/chat/v1/completions status=405"};
 
-    start();
+    rig_start_strict(&options);
     for (int i = 0; i < 40; i++) {
         gateway_mock_control(gateway, 0, rules[i % 2]);
         struct http_reply *reply =
@@ -321,7 +292,7 @@ Test(shapes, a_completion_goes_as_chat_where_there_is_nothing_else, .timeout = 6
     books_check(gateway);
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM attempt WHERE status = 200"), 40);
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM attempt"), 82);
-    stop();
+    rig_stop();
 }
 
 /* ---- embeddings ---- */
@@ -389,7 +360,7 @@ Test(shapes, vectors_are_written_as_asked_whatever_the_upstream_does, .timeout =
     static const char *const mores[] = {"", ",\"encoding_format\":\"float\"",
                                         ",\"encoding_format\":\"base64\""};
 
-    start();
+    rig_start_strict(&options);
     for (size_t i = 0; i < 27; i++) {
         char body[256];
         const char *model = embedders[i / 9];
@@ -408,12 +379,12 @@ Test(shapes, vectors_are_written_as_asked_whatever_the_upstream_does, .timeout =
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM ledger WHERE provenance = 'estimated'"),
                  18);
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM ledger WHERE charge_nusd = 0"), 0);
-    stop();
+    rig_stop();
 }
 
 Test(shapes, the_estimate_that_is_told_is_the_one_that_is_charged, .timeout = 60)
 {
-    start();
+    rig_start_strict(&options);
     struct http_reply *reply =
         post("/v1/embeddings", "\"input\":\"a few words\",\"user\":\"me\"", "over-gemini");
     char dropped[64];
@@ -428,12 +399,12 @@ Test(shapes, the_estimate_that_is_told_is_the_one_that_is_charged, .timeout = 60
     cr_expect_eq(books_query(gateway, "SELECT input FROM ledger"), told);
     cJSON_Delete(answer);
     http_reply_free(&reply);
-    stop();
+    rig_stop();
 }
 
 Test(shapes, what_cannot_be_embedded_is_refused, .timeout = 60)
 {
-    start();
+    rig_start_strict(&options);
     gateway_mock_reset(gateway);
     expect_refused("/v1/embeddings", "{\"model\":\"over-gemini\",\"input\":[1,2,3]}", 400, "input");
     expect_refused("/v1/embeddings", "{\"model\":\"over-gemini\",\"input\":[[1],[2]]}", 400,
@@ -447,7 +418,7 @@ Test(shapes, what_cannot_be_embedded_is_refused, .timeout = 60)
     expect_refused("/v1/embeddings", "{\"model\":\"over-responses\",\"input\":\"x\"}", 404, "");
     cr_expect_eq(gateway_mock_count(gateway, "requests"), 0);
     cr_expect_eq(books_charged_nusd(gateway), 0);
-    stop();
+    rig_stop();
 }
 
 /* ---- Azure's paths ---- */
@@ -497,7 +468,7 @@ Test(shapes, azures_paths_are_the_same_endpoints, .timeout = 120)
     char path[128];
     int n = 0;
 
-    start();
+    rig_start_strict(&options);
     for (size_t i = 0; (call = call_at(i)) != NULL; i++) {
         char *own = body_of(call, call->model);
 
@@ -520,7 +491,7 @@ Test(shapes, azures_paths_are_the_same_endpoints, .timeout = 120)
     cr_expect_geq(n, 15);
     books_check(gateway);
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM ledger WHERE model = 'over-chat'"), 9);
-    stop();
+    rig_stop();
 }
 
 Test(shapes, the_path_names_the_model_for_scope_and_idempotency_too, .timeout = 60)
@@ -528,7 +499,7 @@ Test(shapes, the_path_names_the_model_for_scope_and_idempotency_too, .timeout = 
     static const char body[] = "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"
                                "\"model\":\"over-chat\"}";
 
-    start();
+    rig_start_strict(&options);
     char *narrow = gateway_key(gateway, "--models over-chat");
     struct http_reply *reply = http_call(
         gateway->port, "/openai/deployments/over-gemini/chat/completions", narrow, NULL, body);
@@ -555,5 +526,5 @@ Test(shapes, the_path_names_the_model_for_scope_and_idempotency_too, .timeout = 
     cr_expect_neq(reply->status, 200, "%s", reply->body);
     http_reply_free(&reply);
     free(narrow);
-    stop();
+    rig_stop();
 }

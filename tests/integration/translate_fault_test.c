@@ -111,6 +111,9 @@ try_everywhere(bool is_everywhere)
     for (size_t i = 0; i < N_FAULTS; i++)
         try_all(&faults[i], is_everywhere);
     books_check(gateway);
+    cr_expect_eq(books_query(gateway, "SELECT count(*) FROM ledger WHERE status != 200 AND "
+                                      "charge_nusd > 0"),
+                 0);
     cr_expect_eq(gateway_stop(&gateway), 0);
     free(key);
 }

@@ -11,25 +11,8 @@
 
 #include "books.h"
 #include "json.h"
+#include "rig.h"
 #include "ways.h"
-
-static struct gateway *gateway;
-static char *key;
-
-static void
-start(const struct gateway_options *options)
-{
-    gateway = gateway_start(options);
-    key = gateway_key(gateway, "--quota 100usd");
-}
-
-static void
-stop(void)
-{
-    books_check(gateway);
-    cr_expect_eq(gateway_stop(&gateway), 0);
-    free(key);
-}
 
 static void
 expect_good(const struct way *way, const char *what)
@@ -67,7 +50,7 @@ Test(translate_route, that_goes_bad_is_left_alone_and_comes_back, .timeout = 120
     static const char *const troubles[] = {"status=500", "error-event", "garbage", "eof=0"};
     struct way way;
 
-    start(&breakers);
+    rig_start(&breakers);
     for (size_t n = 0; ways_stream_at(n, &way); n++) {
         char rules[64];
 
@@ -84,7 +67,7 @@ Test(translate_route, that_goes_bad_is_left_alone_and_comes_back, .timeout = 120
         gateway_mock_control(gateway, 0, "");
         cr_expect(gateway_wait(gateway, is_used_again, &way), "%s %s", way.call->name, way.model);
     }
-    stop();
+    rig_stop();
 }
 
 /* ---- stand-ins ---- */
@@ -113,7 +96,7 @@ Test(translate_route, a_model_of_another_protocol_stands_in, .timeout = 120)
     struct way way;
     size_t n;
 
-    start(&spares);
+    rig_start(&spares);
     gateway_mock_control(gateway, 0, "/a/ status=500");
     for (n = 0; ways_at(n, &way); n++) {
         struct http_reply *reply =
@@ -129,5 +112,5 @@ Test(translate_route, a_model_of_another_protocol_stands_in, .timeout = 120)
     cr_expect_eq(routes_calls(gateway, "b"), (int64_t)n);
     cr_expect_eq(books_charged_nusd(gateway),
                  (int64_t)n * (100 * GATEWAY_INPUT_NUSD + 10 * GATEWAY_OUTPUT_NUSD));
-    stop();
+    rig_stop();
 }

@@ -61,6 +61,7 @@ static const struct faults_row {
     {"cut=5", FAULTS_LATE, false, false, false},
     {"rst=5", FAULTS_LATE, false, false, false},
     {"eof=5", FAULTS_LATE, false, false, false},
+    {"plain", FAULTS_MOVE, false, false, true},
     {"gzip", FAULTS_MOVE, false, false, false},
     {"bad-head", FAULTS_MOVE, false, false, false},
     {"big-head", FAULTS_MOVE, false, false, false},

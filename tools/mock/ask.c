@@ -187,6 +187,8 @@ ask_read_body(struct ask *ask, const char *body, size_t len)
     ask_check(ask);
     ask_read_prompt(ask);
     ask_read_text_faults(ask);
+    if (ask->fault.plain >= 0)
+        ask->is_stream = ask->is_array = false;
     ask_choose_tool(ask);
     ask_write_answer(ask);
     ask_count(ask);

@@ -25,6 +25,7 @@
  *   split=BYTES         written in pieces of so many bytes, a millisecond (or pace) apart
  *   crlf, comments      line ends; SSE comments and ids between the events, and a trailer
  *   chunked, until-eof  a plain body without Content-Length
+ *   plain               a plain answer, though events were asked for
  *   drop                the connection closes after the answer without having said so
  *   redirect, gzip, bad-head, big-head   answers that no gateway should pass on
  *   no-usage, bad-usage=negative|huge|text|float|null|2^63|1e300|list|object|true|twice|parts
@@ -65,6 +66,7 @@
     FAULT("crlf", crlf)                                                                            \
     FAULT("comments", comments)                                                                    \
     FAULT("chunked", chunked)                                                                      \
+    FAULT("plain", plain)                                                                          \
     FAULT("until-eof", until_eof)                                                                  \
     FAULT("drop", drop)                                                                            \
     FAULT("redirect", redirect)                                                                    \

@@ -57,6 +57,9 @@ bool carrier_read(struct slice raw, struct neutral_part *part);
 void carrier_open(struct neutral_request *request, struct seal *seal, uint64_t owner_hash,
                   struct arena *arena);
 
+/* Does a string of the body begin as carriers do? */
+bool carrier_stands_in(struct slice body);
+
 /*
  * Its vendor has refused a state, and does not say in a way that counts which: those of turns that
  * are over go, which nothing needs (section 8); without any, those of the loop that runs.

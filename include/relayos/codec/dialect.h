@@ -4,8 +4,8 @@
  * dialects.def. Pure: bytes in, facts and edits out.
  *
  * On a straight path (the route speaks the caller's protocol) bodies pass through byte for byte but
- * for a few edits: prompt caches and signatures depend on it. The neutral model that other pairs
- * will meet in (N + M codecs) gets its place beside read_request/read_event here.
+ * for a few edits: prompt caches and signatures depend on it. Where it speaks another one the same
+ * facts are read here, and translate.h says the rest.
  *
  * Process: pure. Ownership: slices in facts and edits point into the body or into the context's
  * scratch buffer; both must outlive them.
@@ -21,33 +21,18 @@
 #include "relayos/base/err.h"
 #include "relayos/base/slice.h"
 #include "relayos/base/text.h"
+#include "relayos/codec/edits.h"
 #include "relayos/codec/operation.h"
 #include "relayos/codec/seal.h"
 #include "relayos/codec/sse.h"
 #include "relayos/model/catalog.h"
 #include "relayos/model/usage.h"
 
-/* Replace bytes [from, to) of a body by `with`. Edits are in ascending order and do not overlap. */
-struct edit {
-    size_t from, to;
-    struct slice with;
-};
-#define DIALECT_MAX_EDITS 48
-
 /*
  * Scratch buffers need at least this cap, and room for one call's texts is made at its start: edits
  * of one call stay good while it runs, those of an earlier call with the same buffer do not.
  */
 #define DIALECT_SCRATCH 16384
-
-struct edits {
-    size_t n;
-    struct edit edit[DIALECT_MAX_EDITS];
-};
-
-/* Length of text after the edits; the edited text appended to out. */
-size_t edits_length(const struct edits *edits, struct slice text);
-void edits_apply(const struct edits *edits, struct slice text, struct buf *out);
 
 /* How a caller wants embeddings written. */
 enum embedding_encoding {
@@ -60,9 +45,7 @@ enum embedding_encoding {
 struct request_facts {
     struct slice body;
     enum operation operation;
-    /* Whose fields the body has: operation's, but of what is made for Responses and sent to chat.
-     */
-    enum operation shape;
+    enum operation shape;     /* whose fields the body has: chat takes those of Responses, too */
     bool is_mixed;            /* the words of several protocols: no upstream takes it as it is */
     uint8_t encoding;         /* of embeddings: enum embedding_encoding */
     struct slice model;       /* decoded */
@@ -75,6 +58,7 @@ struct request_facts {
     int64_t cap_tokens;          /* set by whoever has a bound to keep: what max_tokens is lowered
                                     to, or set to if it was not said; 0 = it stays as it is */
     bool has_old_limit;          /* set with it: the upstream may not know max_completion_tokens */
+    struct slice new_limit;      /* that name in the body, where it is the only one */
     int64_t n_choices;           /* 1 unless said */
     bool is_unbounded;           /* URL images, file ids, server tools: no bound on the prompt */
     bool has_server_tools;
@@ -114,11 +98,12 @@ struct reply_facts {
     enum err_category category; /* of that error: see dialect_classify() */
     uint16_t refusal;   /* of UPSTREAM_UNAVAILABLE: 401, 402, 403 or 404, as status or words say */
     bool is_askers_own; /* UPSTREAM_RATE_LIMITED, for being larger than the rate ever allows */
+    bool is_content;    /* carries content of the answer: ends failover */
+    bool is_terminal;   /* the dialect says that the stream is complete */
+    bool has_usage;     /* usage below was updated */
     struct slice error_text;  /* upstream's words, for the operator's trace only */
     struct slice error_param; /* field path the upstream blames, "" if none */
-    bool is_content;          /* carries content of the answer: ends failover */
-    bool is_terminal;         /* the dialect says that the stream is complete */
-    bool has_usage;           /* usage below was updated */
+    struct slice items; /* of Responses: all of a whole answer, the one that an event finishes */
     /* Of text, arguments and reasoning in this event, for estimates; of a whole answer only when it
      * reports no usage. */
     int64_t content_bytes;
@@ -240,16 +225,12 @@ void dialect_conversation(const struct request_facts *facts, struct slice out[2]
 bool dialect_has_signed_reasoning(const struct request_facts *facts);
 
 const struct dialect *dialect_of(enum protocol protocol);
-/* "openai_chat" -> protocol, or ERR_MISSING (config). */
-int dialect_protocol_find(struct slice name, enum protocol *out) MUST_CHECK;
 
 void reply_stream_init(struct reply_stream *stream, const struct reply_context *context);
 void reply_stream_fini(struct reply_stream *stream);
 
 /* Finished sentence of a category: detail put where the catalogue has %s ("" reads well too). */
 void dialect_error_message(enum err_category category, const char *detail, struct buf *out);
-/* The sentence for an upstream's error: the field's path if it gave one, none of its words. */
-void dialect_upstream_message(const struct reply_facts *facts, struct buf *out);
 
 /* GET /v1/models and /v1/models/{id} in either shape. */
 void dialect_write_model(enum protocol protocol, const struct model_record *model, struct buf *out);

@@ -28,15 +28,15 @@
     FLAG(json_schema, JSON_SCHEMA, "Answers by a JSON schema.")                                    \
     FLAG(late_system, LATE_SYSTEM, "System messages in the midst of a conversation.")              \
     FLAG(thinking_off, THINKING_OFF, "Not to reason, when told so.")                               \
-    FLAG(budget, BUDGET_ALLOWED, "A budget of tokens beside adaptive thinking.")                   \
+    FLAG(budget, BUDGET, "A budget of tokens beside adaptive thinking.")                           \
     FLAG(developer_role, DEVELOPER_ROLE, "The role developer instead of system.")                  \
     FLAG(stop, STOP, "Stop sequences.")                                                            \
     FLAG(images, IMAGES, "Images.")                                                                \
     FLAG(strict_tools, STRICT_TOOLS, "strict in the description of a tool.")                       \
-    FLAG(effort_minimal, MINIMAL_EFFORT, "The effort minimal.")                                    \
-    FLAG(effort_xhigh, XHIGH, "The effort xhigh; of Gemini 2.5, 32768 tokens of thinking.")        \
-    FLAG(effort_max, MAX_EFFORT, "The effort max.")                                                \
-    FLAG(signed_calls, THINKING_SIGNED, "It wants the signatures of its calls back, as Gemini 3.") \
+    FLAG(effort_minimal, EFFORT_MINIMAL, "The effort minimal.")                                    \
+    FLAG(effort_xhigh, EFFORT_XHIGH, "The effort xhigh; of Gemini 2.5, 32768 tokens of thinking.") \
+    FLAG(effort_max, EFFORT_MAX, "The effort max.")                                                \
+    FLAG(signed_calls, SIGNED_CALLS, "It wants the signatures of its calls back, as Gemini 3.")    \
     FLAG(open_calls, OPEN_CALLS, "It wants the reasoning behind its calls back, as DeepSeek.")
 /* clang-format on */
 

@@ -66,6 +66,8 @@ struct fetch_request {
     size_t max_bytes;
     size_t *left; /* what several fetches may have together: bytes are taken from it */
     int64_t deadline_us;
+    /* May so many bytes more be held for data? False: FETCH_NO_ROOM. NULL: whatever there is. */
+    bool (*may_hold)(void *data, size_t n);
     /* Once, when a running fetch has its result; it may be freed from here. */
     void (*on_end)(void *data);
     void *data;

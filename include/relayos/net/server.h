@@ -105,8 +105,6 @@ uint32_t server_n_connections(const struct server *server);
 uint64_t server_n_accepted(const struct server *server);
 /* Bytes of bodies in memory now. */
 size_t server_n_body_bytes(const struct server *server);
-/* Requests refused before a handler saw them (guard, limits, deadlines). */
-uint64_t server_n_refused(const struct server *server);
 
 /* Header by lower-case name, empty slice if absent (the first one if repeated). */
 struct slice http_header_find_name(const struct http_request *request, struct slice name);

@@ -25,8 +25,6 @@ struct address_guard {
 /* Of public hosts only the ports 443 (TLS) and 80 (none). */
 bool address_guard_allows(const struct address_guard *guard, const struct sockaddr *address,
                           bool is_tls);
-/* Globally reachable unicast; embedded IPv4 is judged as what it is. len: 4 or 16. */
-bool address_guard_is_public(const uint8_t *bytes, size_t len);
 /* Is it a name (lower case) that may be looked up at all? */
 bool address_guard_takes_name(struct slice host);
 

@@ -24,6 +24,7 @@ struct estimate_terms {
     int64_t fallback_output_tokens; /* where neither the request nor the model says a maximum */
     int64_t learned_output_tokens;  /* of one choice, that few answers pass (shm/learned.h): half as
                                        much again is reserved; 0 = not known, or not to be used */
+    int64_t recalled_bytes;         /* that will be put into the prompt, beside the body */
 };
 
 /* Bounded estimate. Embeddings and counting have no output. */

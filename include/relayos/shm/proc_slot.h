@@ -115,7 +115,5 @@ void proc_slot_view(const struct segment *segment, uint32_t slot, struct proc_vi
 /* Own slot only (one writer each). Gauges start from 0 at each claim. */
 void proc_slot_count_add(struct segment *segment, uint32_t slot, enum proc_counter counter,
                          int64_t n);
-void proc_slot_count_set(struct segment *segment, uint32_t slot, enum proc_counter counter,
-                         int64_t n);
 
 #endif

@@ -65,7 +65,6 @@ struct quota_terms {
 int quota_cell_open(struct segment *segment, const struct quota_cell_id *id,
                     const struct quota_terms *terms, uint32_t *out_idx,
                     uint32_t *out_generation) MUST_CHECK;
-void quota_set_limit(struct quota_cell *cell, int64_t limit);
 /* Ledger, at start: what the store says was used. */
 void quota_set_used(struct quota_cell *cell, int64_t used);
 /* Walk, for a ledger that takes over a living segment: whose cell idx (< capacity.quota_cells) is.

@@ -24,7 +24,7 @@ enum recall_kind {
     RECALL_ITEM  /* an item of a Responses answer: its JSON */
 };
 
-/* Nobody finds what another owner was given. */
+/* Nobody finds what another owner was given: a key has the owner as he is, not hashed. */
 struct recall_name {
     enum recall_kind kind;
     uint64_t owner_hash;
@@ -32,7 +32,9 @@ struct recall_name {
     struct slice id;
 };
 struct recall_key {
-    uint64_t words[2];
+    uint64_t owner_hash, conversation;
+    uint64_t id;    /* and kind, hashed */
+    uint64_t place; /* in the index: a hash of all */
 };
 struct recall_key recall_key_of(const struct recall_name *name);
 

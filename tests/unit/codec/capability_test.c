@@ -32,7 +32,7 @@ Test(capability, names_not_known_yet_are_their_vendors_newest)
     cr_expect(!takes("claude-saga-7", CAP_SAMPLING) && !takes("claude-saga-7", CAP_FORCED_TOOL));
     cr_expect_eq(of("gpt-7")->thinking, THINKING_EFFORT);
     cr_expect(takes("gpt-7", CAP_DEVELOPER_ROLE));
-    cr_expect(takes("gemini-4-pro", CAP_THINKING_SIGNED));
+    cr_expect(takes("gemini-4-pro", CAP_SIGNED_CALLS));
     cr_expect_eq(of("llama3.3:70b")->thinking, THINKING_NONE);
     cr_expect(takes("llama3.3:70b", CAP_SAMPLING) && takes("", CAP_SAMPLING));
 }
@@ -44,7 +44,7 @@ Test(capability, the_families_of_the_handbook)
     cr_expect_eq(of("claude-sonnet-4-20250514")->thinking, THINKING_BUDGET);
     cr_expect(!takes("claude-opus-4-20250514", CAP_JSON_SCHEMA));
     cr_expect(takes("claude-sonnet-4-6", CAP_SAMPLING));
-    cr_expect(takes("claude-sonnet-4-6", CAP_BUDGET_ALLOWED));
+    cr_expect(takes("claude-sonnet-4-6", CAP_BUDGET));
     cr_expect(!takes("claude-opus-4-7", CAP_SAMPLING));
     cr_expect(takes("claude-opus-4-7", CAP_THINKING_OFF));
     cr_expect(!takes("claude-fable-5", CAP_THINKING_OFF));

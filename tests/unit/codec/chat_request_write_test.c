@@ -163,8 +163,8 @@ Test(chat_request_write, gives_custom_tools_to_those_that_know_them)
     EXPECT(r, "\"tool_choice\":{\"type\":\"custom\",\"custom\":{\"name\":\"p\"}}");
     run_end(&r);
     r = run(OPERATION_CHAT, "llama-4", body);
-    EXPECT(r,
-           "\"parameters\":{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}}");
+    EXPECT(r, "\"parameters\":{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\","
+              "\"description\":\"d\"}},\"required\":[\"input\"]}");
     EXPECT(r, "\"arguments\":\"{\\\"input\\\":\\\"x\\\\ny\\\"}\"");
     EXPECT(r, "\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"p\"}}");
     run_end(&r);
@@ -427,4 +427,49 @@ Test(chat_request_write, a_late_system_message_is_the_users_where_the_model_know
         buf_fini(&r.written);
     }
     arena_fini(&r.arena);
+}
+
+/* OpenAI refuses the whole request for a tool whose schema leaves them out. */
+Test(chat_request_write, says_that_a_tool_takes_nothing)
+{
+    static const char *const schemas[][2] = {
+        {"{\"type\":\"object\"}", "{\"properties\":{},\"type\":\"object\"}"},
+        {"{}", "{\"type\":\"object\",\"properties\":{}}"},
+        {"{\"type\": \"object\", \"properties\": {}}",
+         "{\"type\": \"object\", \"properties\": {}}"},
+    };
+    char body[256], expected[128];
+
+    for (size_t i = 0; i < sizeof(schemas) / sizeof(schemas[0]); i++) {
+        snprintf(body, sizeof(body),
+                 "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":"
+                 "\"hi\"}],\"tools\":[{\"name\":\"f\",\"input_schema\":%s}]}",
+                 schemas[i][0]);
+        snprintf(expected, sizeof(expected), "\"parameters\":%s}", schemas[i][1]);
+        struct translate_run r = run(OPERATION_MESSAGE, "gpt-4.1", body);
+        EXPECT(r, expected);
+        run_end(&r);
+    }
+}
+
+Test(chat_request_write, a_prompt_that_is_only_to_be_cached_gets_the_least_answer)
+{
+    struct translate_run r =
+        run(OPERATION_MESSAGE, "gpt-4.1", "{\"model\":\"m\",\"max_tokens\":0," USER "}");
+
+    EXPECT(r, "\"max_completion_tokens\":1");
+    run_end(&r);
+}
+
+Test(chat_request_write, shows_texts_that_lie_beside_others_under_their_names)
+{
+    struct translate_run r = run(
+        OPERATION_MESSAGE, "gpt-4.1",
+        "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":["
+        "{\"type\":\"document\",\"title\":\"a.txt\",\"source\":{\"type\":\"text\",\"media_type\":"
+        "\"text/plain\",\"data\":\"one\"}},{\"type\":\"search_result\",\"source\":\"http://u\","
+        "\"title\":\"T\",\"content\":[{\"type\":\"text\",\"text\":\"two\"}]}]}]}");
+
+    EXPECT(r, "a.txt:\\none\\n\\nT:\\nhttp://u:\\ntwo");
+    run_end(&r);
 }

@@ -250,17 +250,10 @@ Test(dialect_error, a_param_is_repeated_only_if_it_is_a_path_in_a_request)
     char body[512];
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct buf message;
-
         snprintf(body, sizeof(body), "{\"error\":{\"message\":\"canary\",\"param\":%s}}",
                  rows[i].param);
         category_of(400, body);
         cr_expect(slice_eq_str(facts.error_param, rows[i].kept), "%s", rows[i].param);
-        buf_init(&message, 1024);
-        dialect_upstream_message(&facts, &message);
-        cr_expect_null(memmem(message.ptr, message.len, "canary", 6));
-        cr_expect_not_null(memmem(message.ptr, message.len, rows[i].kept, strlen(rows[i].kept)));
-        buf_fini(&message);
     }
 }
 

@@ -24,7 +24,7 @@ Test(edits, are_refused_past_their_number)
 {
     struct edits edits = {.n = 0};
 
-    for (size_t i = 0; i < DIALECT_MAX_EDITS; i++)
+    for (size_t i = 0; i < EDITS_MAX; i++)
         cr_assert_eq(edits_add(&edits, (struct edit){i, i, {0}}), 0);
     cr_expect_eq(edits_add(&edits, (struct edit){0, 0, {0}}), ERR_FULL);
 }

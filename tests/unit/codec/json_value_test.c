@@ -179,3 +179,40 @@ Test(json_value, a_needle_is_found_at_every_place)
         }
     }
 }
+
+/* Byte by byte. */
+static size_t
+slow_length(const char *p, size_t len)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        bool is_code = p[i] == '\\' && i + 1 < len && p[i + 1] == 'u';
+        bool is_second = is_code && len - i >= 6 && p[i + 2] == 'd' && p[i + 3] >= 'c';
+
+        n += (p[i] & 0xc0) != 0x80 && !is_second;
+        i += is_code ? 5 : p[i] == '\\';
+    }
+    return n;
+}
+
+Test(json_value, characters_are_counted_whatever_stands_where)
+{
+    static const char *const pieces[] = {"a",       "plain text of some length, in one piece",
+                                         "ä",       "\\n",
+                                         "\\\\",    "\\\"",
+                                         "\\u00e4", "\\ud83d\\ude00",
+                                         "😀",       "€"};
+    char text[256];
+
+    for (unsigned seed = 1; seed < 20000; seed++) {
+        size_t len = 0;
+
+        for (unsigned left = seed * 2654435761u; left != 0; left /= 10)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s",
+                                    len < 200 ? pieces[left % 10] : "");
+        for (size_t cut = 0; cut < 8 && cut <= len; cut++)
+            cr_assert_eq(json_length(slice_of(text, len - cut)), slow_length(text, len - cut),
+                         "%.*s", (int)(len - cut), text);
+    }
+}

@@ -73,7 +73,7 @@ Test(messages_request, reads_every_kind_of_block)
     EXPECT(p[2].name, "t");
     cr_expect(p[3].kind == NEUTRAL_FOREIGN && p[4].kind == NEUTRAL_FOREIGN);
     EXPECT(p[3].text, "plain");
-    EXPECT(p[4].text, "one\\n\\ntwo");
+    EXPECT(p[4].text, "t:\\ns:\\none\\n\\ntwo");
     cr_expect(p[5].kind == NEUTRAL_FOREIGN && p[5].text.len == 0);
     p += r.request.turns[1].first_part;
     EXPECT(p[0].state, "sig");

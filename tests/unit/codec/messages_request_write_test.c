@@ -223,10 +223,10 @@ Test(messages_request_write, declares_tools_as_objects)
 {
     static const char *const schemas[][2] = {
         {"", "{\"type\":\"object\",\"properties\":{}}"},
-        {"{}", "{\"type\":\"object\"}"},
-        {"{\n }", "{\"type\":\"object\"\n }"},
+        {"{}", "{\"type\":\"object\",\"properties\":{}}"},
+        {"{\n }", "{\"type\":\"object\",\"properties\":{}}"},
         {"{\"properties\":{}}", "{\"type\":\"object\",\"properties\":{}}"},
-        {"{\"type\":\"object\",\"x\":1.0}", "{\"type\":\"object\",\"x\":1.0}"},
+        {"{\"type\":\"object\",\"x\":1.0}", "{\"properties\":{},\"type\":\"object\",\"x\":1.0}"},
     };
     struct fixture *f = make("claude-sonnet-4-6");
     char expected[200];
@@ -447,5 +447,29 @@ Test(messages_request_write, cleans_the_schema_of_an_answer)
     f->request.format = NEUTRAL_FORMAT_JSON;
     cr_expect(write_out(f) == 0);
     EXPECT_HAS(f, "Answer with one JSON object only.");
+    end(f);
+}
+
+/* Said once more to its own API, a request has its tools as they were. */
+Test(messages_request_write, keeps_what_only_this_api_says_of_a_tool)
+{
+    static const char tool[] = "{\"name\":\"f\",\"defer_loading\":true,\"input_schema\":{\"type\":"
+                               "\"object\"},\"strict\":true}";
+    struct fixture *f = make("claude-sonnet-4-6");
+
+    f->request.tools = &f->tool;
+    f->request.n_tools = 1;
+    f->tool.json = slice_str(tool);
+    f->tool.strict = NEUTRAL_YES;
+    f->request.protocol = PROTOCOL_ANTHROPIC_MESSAGES;
+    cr_expect(write_out(f) == 0);
+    EXPECT_HAS(f, tool);
+    f->request.protocol = PROTOCOL_OPENAI_CHAT;
+    cr_expect(write_out(f) == 0);
+    EXPECT_LACKS(f, "defer_loading");
+    f->request.protocol = PROTOCOL_ANTHROPIC_MESSAGES;
+    f->target.capability = capability_of(SLICE_LIT("claude-3-5-sonnet"));
+    cr_expect(write_out(f) == 0);
+    EXPECT_LACKS(f, "strict");
     end(f);
 }

@@ -285,7 +285,7 @@ Test(openai_chat, of_very_many_choices_the_last_keep_what_was_found)
     cr_expect_eq(dialect_of(PROTOCOL_OPENAI_CHAT)
                      ->read_reply(&context, buf_slice(&body), &scratch, &edits, &usage, &facts),
                  0);
-    cr_expect(edits.n > 0 && edits.n < DIALECT_MAX_EDITS);
+    cr_expect(edits.n > 0 && edits.n < EDITS_MAX);
     buf_fini(&body);
     buf_fini(&scratch);
 }

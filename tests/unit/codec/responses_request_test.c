@@ -121,17 +121,17 @@ Test(responses_request, what_an_assistant_did_between_two_inputs_is_one_turn)
                        "[]}]}," CALL("a") ",{\"type\":\"reasoning\",\"id\":\"rs_1\",\"summary\":[],"
                                           "\"encrypted_content\":\"xyz\"}," CALL("b") "," OUTPUT(
                                               "b", "B") "," OUTPUT("a", "A") "," USER("more") "]",
-        "U: 'go'\nA: reasoning(rs_1 '' 3:xyz) 'First.' call(a f {}) call(b f {})\n"
+        "U: 'go'\nA: 'First.' call(a f {}) reasoning(rs_1 '' 3:xyz) call(b f {})\n"
         "U: result(a 'A') result(b 'B') 'more'\n");
 }
 
-Test(responses_request, what_runs_at_openai_is_passed_over)
+Test(responses_request, what_runs_at_openai_keeps_its_place)
 {
     EXPECT_TURNS(
         "[" USER("go") ",{\"type\":\"web_search_call\",\"id\":\"ws_1\"}," CALL(
             "a") ",{\"type\":\"computer_call_output\",\"call_id\":\"x\",\"output\":{}},"
                  "{\"type\":\"compaction\",\"encrypted_content\":\"q\"}," OUTPUT("a", "A") "]",
-        "U: 'go'\nA: call(a f {})\nU: result(a 'A')\n");
+        "U: 'go'\nA: foreign call(a f {}) foreign foreign\nU: result(a 'A')\n");
 }
 
 Test(responses_request, instructions_stand_before_developers)

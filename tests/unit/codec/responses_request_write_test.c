@@ -67,6 +67,20 @@ Test(responses_request_write, the_first_system_message_is_instructions)
                           "\"input_text\",\"text\":\"Late.\"}]}],\"max_output_tokens\":500" STORE);
 }
 
+Test(responses_request_write, the_word_json_stays_where_the_api_looks_for_it)
+{
+    struct written written =
+        write_from(OPERATION_CHAT, "gpt-4.1",
+                   "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"In JSON.\"},"
+                   "{\"role\":\"user\",\"content\":\"hi\"}],\"response_format\":{\"type\":"
+                   "\"json_object\"}}");
+
+    EXPECT_BODY(written,
+                "{\"model\":\"gpt-4.1\",\"input\":[{\"type\":\"message\",\"role\":"
+                "\"developer\",\"content\":[{\"type\":\"input_text\",\"text\":\"In JSON."
+                "\"}]}," USER("hi") "],\"text\":{\"format\":{\"type\":\"json_object\"}}" STORE);
+}
+
 Test(responses_request_write, a_turn_with_calls_becomes_items)
 {
     struct written written = write_messages(
@@ -121,7 +135,8 @@ Test(responses_request_write, tools_always_say_if_they_are_strict)
         written,
         "{\"model\":\"gpt-4.1\",\"input\":[" USER(
             "hi") "],\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"description\":\"d\","
-                  "\"parameters\":{\"type\":\"object\",\"x\": 1},\"strict\":false}],"
+                  "\"parameters\":{\"properties\":{},\"type\":\"object\",\"x\":1},"
+                  "\"strict\":false}],"
                   "\"tool_choice\":{\"type\":\"function\",\"name\":\"f\"},"
                   "\"parallel_tool_calls\":false,\"max_output_tokens\":500" STORE);
 }
@@ -223,6 +238,49 @@ Test(responses_request_write, reasoning_goes_back_to_its_maker_alone)
                 "\"name\":\"patch\",\"input\":\"x\\n\"}],\"tools\":[{\"type\":\"custom\",\"name\":"
                 "\"patch\",\"format\":{\"type\":\"text\"}}],\"tool_choice\":{\"type\":\"custom\","
                 "\"name\":\"patch\"}" STORE);
+    arena_fini(&arena);
+}
+
+/* Said once more to its own API, for the sake of reasoning of others, a conversation is the same.
+ */
+Test(responses_request_write, items_that_no_other_api_knows_stay_where_they_were)
+{
+    struct written written =
+        write_from(OPERATION_RESPONSE, "gpt-5",
+                   "{\"model\":\"m\",\"input\":[{\"type\":\"compaction\",\"encrypted_content\":"
+                   "\"c\"},{\"type\":"
+                   "\"reasoning\",\"summary\":[],\"encrypted_content\":\"relay1.txt.\"},{\"type\":"
+                   "\"web_search_call\",\"id\":\"w\"},{\"role\":\"user\",\"content\":\"hi\"}]}");
+
+    EXPECT_BODY(written,
+                "{\"model\":\"gpt-5\",\"input\":[{\"type\":\"compaction\","
+                "\"encrypted_content\":\"c\"},{\"type\":\"web_search_call\",\"id\":\"w\"}," USER(
+                    "hi") "],\"include\":[\"reasoning.encrypted_content\"]" STORE);
+}
+
+/* A search that only its own provider runs was to be made: without it the answer is another one. */
+Test(responses_request_write, a_call_that_cannot_be_made_is_not_demanded)
+{
+    struct neutral_tool search = {.kind = NEUTRAL_SERVER_TOOL, .name = SLICE_LIT("web_search")};
+    struct neutral_request request = {.tools = &search,
+                                      .n_tools = 1,
+                                      .n_choices = 1,
+                                      .protocol = PROTOCOL_ANTHROPIC_MESSAGES,
+                                      .choice = NEUTRAL_CHOICE_REQUIRED};
+    const struct translate_target target = {.capability = capability_of(SLICE_LIT("gpt-5"))};
+    struct written written = {0};
+    struct arena arena;
+
+    arena_init(&arena, 1 << 16);
+    buf_init(&written.out, 1 << 16);
+    cr_expect_eq(responses_request_write(&request, &target, &arena, &written.out, &written.dropped,
+                                         &written.why),
+                 ERR_UNSUPPORTED_PARAMETER);
+    request.choice = NEUTRAL_CHOICE_AUTO;
+    cr_expect_eq(responses_request_write(&request, &target, &arena, &written.out, &written.dropped,
+                                         &written.why),
+                 0);
+    buf_fini(&written.out);
     arena_fini(&arena);
 }
 

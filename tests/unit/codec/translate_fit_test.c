@@ -9,19 +9,26 @@
 static struct translate_dropped dropped;
 static struct refusal_reason why;
 
-/* A chat body, read and fitted to a model that lacks these. */
 static int
-fit(const char *body, enum protocol upstream, uint32_t lacks, struct neutral_request *out,
-    struct arena *arena)
+fit_of(enum operation operation, const char *body, enum protocol upstream, uint32_t lacks,
+       struct neutral_request *out, struct arena *arena)
 {
     const struct capability capability = {.flags = ALL & ~lacks};
 
     arena_init(arena, RUN_CAP);
     memset(&dropped, 0, sizeof(dropped));
-    cr_assert_eq(translator_of(PROTOCOL_OPENAI_CHAT)
-                     ->read_request(OPERATION_CHAT, slice_str(body), arena, out, &why),
+    cr_assert_eq(translator_of(dialect_operation_protocol(operation))
+                     ->read_request(operation, slice_str(body), arena, out, &why),
                  0, "%s", why.detail);
     return translate_fit(out, upstream, &capability, &dropped, &why);
+}
+
+/* A chat body, read and fitted to a model that lacks these. */
+static int
+fit(const char *body, enum protocol upstream, uint32_t lacks, struct neutral_request *out,
+    struct arena *arena)
+{
+    return fit_of(OPERATION_CHAT, body, upstream, lacks, out, arena);
 }
 
 #define BODY(more)                                                                                 \
@@ -81,4 +88,43 @@ Test(translate_fit, what_only_tunes_is_dropped_by_name)
     cr_expect_eq(fit(body, PROTOCOL_OPENAI_CHAT, CAP_SAMPLING, &request, &arena), 0);
     cr_expect(dropped.len == 0 && request.temperature.len > 0);
     arena_fini(&arena);
+}
+
+#define SHOWN(role, part) "{\"role\":\"" role "\",\"content\":[" part "]}"
+#define NEWEST            "{\"type\":\"hologram\",\"x\":1}"
+
+Test(translate_fit, what_a_user_shows_is_never_left_out_unseen)
+{
+    static const struct {
+        const char *messages;
+        bool passes;
+    } rows[] = {
+        {SHOWN("user", NEWEST), false},
+        {SHOWN("system", NEWEST), false},
+        {SHOWN("user", "{\"type\":\"search_result\",\"content\":[{\"text\":\"a\"}]}"), true},
+        {SHOWN("assistant", NEWEST) "," SHOWN("user", "{\"type\":\"text\",\"text\":\"a\"}"), true},
+        {SHOWN(
+             "assistant",
+             "{\"type\":\"tool_use\",\"id\":\"a\",\"name\":\"f\",\"input\":{"
+             "}}") "," SHOWN("user",
+                             "{\"type\":\"tool_result\",\"tool_use_id\":\"a\",\"content\":[" NEWEST
+                             "]}"),
+         true},
+    };
+    struct neutral_request request;
+    struct arena arena;
+    char body[512];
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(body, sizeof(body), "{\"model\":\"m\",\"max_tokens\":1,\"messages\":[%s]}",
+                 rows[i].messages);
+        for (int p = PROTOCOL_OPENAI_CHAT; p <= PROTOCOL_GEMINI; p++) {
+            bool passes = p == PROTOCOL_ANTHROPIC_MESSAGES || rows[i].passes;
+
+            cr_expect_eq(fit_of(OPERATION_MESSAGE, body, (enum protocol)p, 0, &request, &arena),
+                         passes ? 0 : ERR_UNSUPPORTED_PARAMETER, "%s to %d", body, p);
+            cr_expect(passes || strcmp(why.detail, "Content of the type \"hologram\"") == 0);
+            arena_fini(&arena);
+        }
+    }
 }

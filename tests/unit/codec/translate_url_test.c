@@ -23,9 +23,7 @@ Test(translate_url, who_takes_what_by_its_url)
     cr_expect(takes(PROTOCOL_OPENAI_RESPONSES, FLAVOR_OPENAI, NEUTRAL_FILE, url));
     cr_expect(takes(PROTOCOL_ANTHROPIC_MESSAGES, FLAVOR_COMPATIBLE, NEUTRAL_FILE, url));
     cr_expect(!takes(PROTOCOL_GEMINI, FLAVOR_COMPATIBLE, NEUTRAL_IMAGE, url));
-    cr_expect(takes(PROTOCOL_GEMINI, FLAVOR_COMPATIBLE, NEUTRAL_FILE, "gs://bucket/a"));
-    cr_expect(takes(PROTOCOL_GEMINI, FLAVOR_COMPATIBLE, NEUTRAL_FILE,
-                    "https://generativelanguage.googleapis.com/v1beta/files/a"));
+    cr_expect(!takes(PROTOCOL_GEMINI, FLAVOR_COMPATIBLE, NEUTRAL_FILE, "gs://bucket/a"));
     cr_expect(!takes(PROTOCOL_GEMINI, FLAVOR_COMPATIBLE, NEUTRAL_FILE,
-                     "https://generativelanguage.googleapis.com.example/v1beta/files/a"));
+                     "https://generativelanguage.googleapis.com/v1beta/files/a"));
 }

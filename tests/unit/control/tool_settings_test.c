@@ -14,6 +14,10 @@ Test(tool_settings, each_tool_gets_the_base_url_in_its_own_form)
         "Override OpenAI Base URL  http://gw:1/v1\n",
         "export ANTHROPIC_BASE_URL=http://gw:1\n", /* the bare host: Claude Code adds /v1 */
         "export ANTHROPIC_AUTH_TOKEN=sk-x\n",
+        "export ANTHROPIC_MODEL=m\n",
+        "model = \"m\"\n",
+        "base_url = \"http://gw:1/v1\"\n",
+        "RELAYOS_KEY=sk-x)\n",
         "export OPENAI_BASE_URL=http://gw:1/v1\n",
         "export OPENAI_API_KEY=sk-x\n",
     };

@@ -61,6 +61,8 @@ static void
 answer_requests(SSL *ssl)
 {
     static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+    static const char elsewhere[] = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n"
+                                    "Content-Length: 0\r\n\r\n";
     char bytes[4096];
     int len = 0, n;
 
@@ -68,7 +70,10 @@ answer_requests(SSL *ssl)
         bytes[len += n] = '\0';
         if (strstr(bytes, "abcdef") == NULL && strncmp(bytes, "GET ", 4) != 0)
             continue;
-        SSL_write(ssl, answer, sizeof answer - 1);
+        if (strncmp(bytes, "GET /to ", 8) == 0)
+            SSL_write(ssl, elsewhere, sizeof elsewhere - 1);
+        else
+            SSL_write(ssl, answer, sizeof answer - 1);
         len = 0;
     }
 }
@@ -190,10 +195,13 @@ Test(tls, older_versions_are_refused)
     cr_expect_eq(call_with("localhost", ca_path, 1).result, UPSTREAM_TLS);
 }
 
+static unsigned n_plain; /* connections that were asked for */
+
 static bool
 may_connect(void *ctx, const struct sockaddr *address, bool with_tls)
 {
     (void)ctx, (void)address;
+    n_plain += !with_tls;
     return with_tls;
 }
 
@@ -211,7 +219,7 @@ on_fetched(void *data)
 }
 
 static enum fetch_result
-fetch_with(const char *ca_file)
+fetch_with(const char *ca_file, const char *path)
 {
     struct provider provider = provider_start(serve_tls);
     struct loop *loop = loop_new();
@@ -226,7 +234,7 @@ fetch_with(const char *ca_file)
     size_t left = 100;
     char url[64];
 
-    snprintf(url, sizeof url, "https://127.0.0.1:%u/", provider.port);
+    snprintf(url, sizeof url, "https://127.0.0.1:%u%s", provider.port, path);
     const struct fetch_request request = {.url = slice_str(url),
                                           .max_bytes = 100,
                                           .left = &left,
@@ -247,8 +255,16 @@ Test(tls, a_file_is_fetched_from_whom_the_certificate_names)
 {
     max_version = TLS1_3_VERSION;
     cert = "good";
-    cr_expect_eq(fetch_with(ca_path), FETCH_OK);
-    cr_expect_eq(fetch_with(""), FETCH_UNREACHABLE);
+    cr_expect_eq(fetch_with(ca_path, "/"), FETCH_OK);
+    cr_expect_eq(fetch_with("", "/"), FETCH_UNREACHABLE);
     cert = "wrong";
-    cr_expect_eq(fetch_with(ca_path), FETCH_UNREACHABLE);
+    cr_expect_eq(fetch_with(ca_path, "/"), FETCH_UNREACHABLE);
+}
+
+Test(tls, a_file_that_was_asked_for_over_https_is_not_looked_for_over_http)
+{
+    max_version = TLS1_3_VERSION;
+    cert = "good";
+    cr_expect_eq(fetch_with(ca_path, "/to"), FETCH_BAD_URL);
+    cr_expect_eq(n_plain, 0);
 }

@@ -220,6 +220,8 @@ Test(address_guard, a_denied_network_is_shut_whatever_else_is_said)
     cr_expect(!passes(&guard, "https://8.8.8.8/"));
     cr_expect(passes(&guard, "http://8.8.4.4/"));
     cr_expect(!passes(&guard, "http://8.8.4.4:8080/"));
+    cr_expect(passes(&guard, "https://[64:ff9b::8.8.4.4]/"));
+    cr_expect(!passes(&guard, "https://[64:ff9b::8.8.8.8]/"), "a translator leads there");
 }
 
 Test(address_guard, credentials_of_machines_are_shut_even_where_all_is_allowed)
@@ -231,4 +233,6 @@ Test(address_guard, credentials_of_machines_are_shut_even_where_all_is_allowed)
     cr_expect(!passes(&guard, "http://169.254.169.254/latest/"));
     cr_expect(!passes(&guard, "http://168.63.129.16/"));
     cr_expect(!passes(&guard, "http://[fd00:ec2::254]/"));
+    cr_expect(!passes(&guard, "http://[::ffff:169.254.169.254]/"));
+    cr_expect(!passes(&guard, "http://[64:ff9b::169.254.169.254]/"));
 }

@@ -56,6 +56,18 @@ Test(estimate, what_is_not_in_the_body_may_fill_the_context)
     cr_assert_eq(estimate(by_id, model).input_tokens, 200000);
 }
 
+Test(estimate, what_is_recalled_counts_as_the_body_does)
+{
+    const struct estimate_terms terms = {.recalled_bytes = 700};
+    const struct request_facts facts = chat(1000, 10, 1);
+    struct estimate out;
+
+    estimate_request(&facts, &(struct model_record){0}, &terms, &out);
+    cr_assert_eq(out.input_tokens, 1700);
+    estimate_request(&facts, &(struct model_record){.context_tokens = 1500}, &terms, &out);
+    cr_assert_eq(out.input_tokens, 1500);
+}
+
 Test(estimate, a_dearer_service_tier_is_held_at_its_price)
 {
     struct request_facts dear = chat(1000, 10, 1);
