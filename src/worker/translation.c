@@ -212,8 +212,10 @@ refuse_dropped(const struct leg *leg, struct refusal_reason *why)
 {
     const struct translate_dropped *dropped = &leg->translation->dropped;
 
-    if (dropped->len == 0 ||
-        !slice_eq_str(http_header_find(&leg->request->http, STRICT_HEADER), "1"))
+    struct slice strict = http_header_find(&leg->request->http, STRICT_HEADER);
+
+    if (dropped->len == 0 || strict.len == 0 || slice_eq_str(strict, "0") ||
+        slice_eq_nocase(strict, SLICE_LIT("false")))
         return 0;
     snprintf(why->detail, sizeof(why->detail), "%.*s", (int)dropped->len, dropped->names);
     snprintf(why->param, sizeof(why->param), "%.*s", (int)strcspn(why->detail, ","), why->detail);

@@ -291,7 +291,7 @@ Test(complete, what_a_model_does_not_take_is_left_out_when_it_is_refused, .timeo
     cr_expect_eq(routes_calls(gateway, "answers"), 2);
     free(last);
     http_reply_free(&reply);
-    reply = ask(RESPONSE, "relayos-strict: 1\r\n",
+    reply = ask(RESPONSE, "relayos-strict: true\r\n",
                 "{\"model\":\"gpt\",\"input\":\"hi\",\"temperature\":0.5}");
     cr_expect_eq(reply->status, 400, "%s", reply->body);
     cr_expect(strstr(reply->body, "temperature") != NULL, "%s", reply->body);
