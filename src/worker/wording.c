@@ -99,7 +99,7 @@ blames_model(struct slice error)
 static bool
 says_any(struct slice error, const char *const *words, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; error.len > 0 && i < n; i++)
         if (memmem(error.ptr, error.len, words[i], strlen(words[i])) != NULL)
             return true;
     return false;
