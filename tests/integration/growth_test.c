@@ -63,6 +63,18 @@ remember(void)
     return id;
 }
 
+/* How a call with those items ends; they are freed. */
+static int
+status_of(const char *model, char *items)
+{
+    struct http_reply *reply = respond(model, items);
+    const int status = reply->status;
+
+    http_reply_free(&reply);
+    free(items);
+    return status;
+}
+
 /* The item so often, behind a text of so many letters. */
 static int
 name_it(const char *model, const char *id, int n, size_t n_letters)
@@ -77,12 +89,7 @@ name_it(const char *model, const char *id, int n, size_t n_letters)
     for (int i = 0; i < n; i++)
         len += snprintf(items + len, size - (size_t)len,
                         ",{\"type\":\"item_reference\",\"id\":\"%s\"}", id);
-    struct http_reply *reply = respond(model, items);
-    const int status = reply->status;
-
-    http_reply_free(&reply);
-    free(items);
-    return status;
+    return status_of(model, items);
 }
 
 Test(growth, bodies_that_grow_by_references_count_and_are_forgotten, .timeout = 60)
@@ -117,12 +124,7 @@ say_often(int n)
         items[len++] = ',';
     }
     items[len - 1] = '\0';
-    struct http_reply *reply = respond("translated", items);
-    const int status = reply->status;
-
-    http_reply_free(&reply);
-    free(items);
-    return status;
+    return status_of("translated", items);
 }
 
 Test(growth, bodies_that_grow_by_translation_count_and_are_forgotten, .timeout = 60)

@@ -3,21 +3,8 @@
 
 #include <string.h>
 
-#include "relayos/codec/dialect.h"
+#include "facts_read.h"
 #include "relayos/codec/json_scan.h"
-
-static struct request_facts facts;
-static struct refusal_reason why;
-
-static int
-read_request(enum operation operation, const char *body)
-{
-    const struct dialect *dialect = dialect_of(dialect_operation_protocol(operation));
-
-    memset(&facts, 0xA5, sizeof(facts));
-    memset(&why, 0, sizeof(why));
-    return dialect->read_request(operation, slice_str(body), &facts, &why);
-}
 
 static void
 expect_edited(const char *upstream_model, const struct slice *state_ids, const char *expected)

@@ -7,18 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "relayos/codec/dialect.h"
-
-static struct request_facts facts;
-static struct refusal_reason why;
-
-static int
-read_request(enum operation operation, const char *body)
-{
-    memset(&facts, 0xA5, sizeof(facts));
-    memset(&why, 0, sizeof(why));
-    return dialect_of(PROTOCOL_OPENAI_CHAT)->read_request(operation, slice_str(body), &facts, &why);
-}
+#include "facts_read.h"
 
 #define MESSAGES       "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]"
 #define RESPONSE(more) "{\"model\":\"m\",\"input\":\"x\"," more "}"
