@@ -1,7 +1,7 @@
 # RelayOS. Targets are explained in README.md; `make run` and `make check` are all a newcomer needs.
 #
 # Layers (an include may only point down; tools/check-layers and the -I paths below enforce it):
-#   L4 relayosd.c ctl   L3 master worker ledger prober   L2 net policy control   L1 codec conf shm store   L0 base
+#   L4 relayosd.c ctl   L3 master worker ledger prober console   L2 net policy control report   L1 codec conf shm store   L0 base
 
 BUILD      ?= build
 PREFIX     ?= /usr/local
@@ -28,7 +28,7 @@ TEST_CFLAGS = $(filter-out -O% -D_FORTIFY_SOURCE=2,$(CFLAGS)) -O0
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(SANITIZE)
 
 # What each layer may see of the others (for linking its tests), and its own libraries.
-LAYERS       := base codec conf shm store net policy control master worker ledger prober ctl
+LAYERS       := base codec conf shm store net policy control report master worker ledger prober console ctl
 USES_base    :=
 USES_codec   := base
 USES_conf    := base
@@ -37,27 +37,30 @@ USES_store   := base
 USES_net     := base
 USES_policy  := codec shm base
 USES_control := base
-USES_master  := control net codec conf shm base
+USES_report  := store control policy codec shm base
+USES_master  := report store policy control net codec conf shm base
 USES_worker  := net policy codec conf shm base
-USES_ledger  := store control policy codec conf shm base
+USES_ledger  := report store control policy codec conf shm base
 USES_prober  := net control codec conf shm base
-USES_ctl     := store control policy codec conf shm base
-LIBS_base    := -lcrypto
+USES_console := report store control policy net codec conf shm base
+USES_ctl     := report store control policy codec conf shm base
+LIBS_base    := -lcrypto -lsodium
 LIBS_codec   := -lcrypto
 TEST_LIBS_codec := -lcjson
 TEST_OBJECTS_store := $(BUILD)/tests/support/fault_vfs.o
 LIBS_conf    := -lyaml
 LIBS_store   := -lsqlite3
 LIBS_net     := -lh2o-evloop -lssl -lcrypto
+LIBS_console := -lcjson
 LIBS_control := -lmsgpackc
 CPPFLAGS_net := -DH2O_USE_LIBUV=0
 
 libs_of = $(sort $(LIBS_$(1)) $(foreach u,$(USES_$(1)),$(LIBS_$(u)))) -lcrypto -lm -lpthread
 ars_of  = $(patsubst %,$(BUILD)/lib%.a,$(1) $(USES_$(1)))
 
-.PHONY: all run check check-build check-unit check-integration check-clients check-cli check-asan chaos chaos-points chaos-faults chaos-mutants crash-build traffic wire mutated \
+.PHONY: all run check check-build check-unit check-integration check-clients check-cli check-browser check-asan chaos chaos-points chaos-faults chaos-mutants crash-build traffic wire mutated \
         sim heal prove prove-short lint lint-light fuzz \
-        fuzz-build bench bench-settle bench-pick bench-translate bench-syscalls install clean format deps deps-test deps-prove deps-deep
+        fuzz-build bench bench-settle bench-pick bench-translate bench-syscalls bench-console install clean format deps deps-test deps-browser deps-prove deps-deep
 .SECONDARY:
 all: $(BUILD)/relayosd $(BUILD)/relayosctl $(BUILD)/mockprovider
 
@@ -80,10 +83,27 @@ $(BUILD)/tests/unit/$(1)/%_test: tests/unit/$(1)/%_test.c $$(call ars_of,$(1)) $
 	    $$(TEST_OBJECTS_$(1)) $(LDFLAGS) -Wl,--start-group $$(call ars_of,$(1)) -Wl,--end-group $$(call libs_of,$(1)) \
 	    $$(TEST_LIBS_$(1)) -lcriterion
 endef
-$(foreach layer,$(LAYERS),$(eval $(call LAYER_RULES,$(layer))))
+# What browsers load is part of the program; charts are drawn by Debian's Chart.js.
+CHART_JS    := /usr/share/javascript/chart.js/chart.min.js
+ASSETS      := $(shell find src/console/assets -type f -not -name '.*' 2>/dev/null)
+ASSETS_OBJ  := $(BUILD)/obj/console/assets_table.o
+$(BUILD)/embed: tools/embed.c
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	@$(CC) $(CFLAGS) -D_GNU_SOURCE -o $@ $< $(LDFLAGS) -lz -lcrypto
+$(BUILD)/gen/assets_table.c: $(BUILD)/embed $(ASSETS) $(CHART_JS)
+	@mkdir -p $(@D)
+	@echo "  EMBED $@"
+	@$(BUILD)/embed $@ src/console/assets chart.js=$(CHART_JS)
+$(ASSETS_OBJ): $(BUILD)/gen/assets_table.c src/console/assets_table.h
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(CPPFLAGS) -Isrc/console -c -o $@ $<
 
-DAEMON_LAYERS := master worker ledger prober net policy control codec conf shm store base
-DAEMON_LIBS   := -lh2o-evloop -lssl -lcrypto -lsqlite3 -lyaml -lmsgpackc -lm -lpthread
+$(foreach layer,$(LAYERS),$(eval $(call LAYER_RULES,$(layer))))
+$(BUILD)/libconsole.a: $(ASSETS_OBJ)
+
+DAEMON_LAYERS := master worker ledger prober console report net policy control codec conf shm store base
+DAEMON_LIBS   := -lh2o-evloop -lssl -lcrypto -lsodium -lsqlite3 -lyaml -lmsgpackc -lcjson -lm -lpthread
 $(BUILD)/relayosd: src/relayosd.c $(DAEMON_LAYERS:%=$(BUILD)/lib%.a)
 	@echo "  LD $@"
 	@$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LDFLAGS) -Wl,--export-dynamic-symbol='phr_*' \
@@ -124,10 +144,12 @@ run: deps
 # What is missing is installed by apt; what is there costs nothing.
 deps:
 	@tools/install-packages "needed to build and run" gcc libc6-dev libh2o-evloop-dev libssl-dev \
-	    libmsgpack-dev libsqlite3-dev libyaml-dev libcjson-dev ca-certificates
+	    libmsgpack-dev libsqlite3-dev libyaml-dev libcjson-dev libsodium-dev zlib1g-dev libjs-chart.js ca-certificates
 deps-test: deps
 	@tools/install-packages "needed by the tests" libcriterion-dev curl npm:npm \
 	    clang-format-14 cppcheck mandoc
+deps-browser: deps-test
+	@tools/install-packages "needed by the browser tests" chromium fonts-dejavu-core
 deps-prove: deps
 	@tools/install-packages "needed by the proofs" python3
 deps-deep: deps-test
@@ -151,7 +173,7 @@ $(BUILD)/tests/integration/%_test: tests/integration/%_test.c $(BUILD)/libsuppor
 	@mkdir -p $(@D)
 	@echo "  TEST $<"
 	@$(CC) $(TEST_CFLAGS) $(CPPFLAGS) -Itests/support -Isrc/worker -MMD -MP -o $@ $< $(LDFLAGS) \
-	    $(BUILD)/libsupport.a $(BUILD)/libcodec.a $(BUILD)/libbase.a -lcjson -lsqlite3 -lcrypto -lm -lpthread -lcriterion
+	    $(BUILD)/libsupport.a $(BUILD)/libcodec.a $(BUILD)/libbase.a -lcjson -lsqlite3 -lcrypto -lsodium -lm -lpthread -lcriterion
 
 check: deps-test
 	@rm -f $(TOTALS)
@@ -170,9 +192,12 @@ $(BUILD)/tests/clients/launcher: tests/clients/launcher.c $(BUILD)/libsupport.a 
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	@$(CC) $(CFLAGS) $(CPPFLAGS) -Itests/support -o $@ $< $(LDFLAGS) $(BUILD)/libsupport.a \
-	    $(BUILD)/libbase.a -lcjson -lsqlite3 -lcrypto -lm -lpthread -lcriterion
+	    $(BUILD)/libbase.a -lcjson -lsqlite3 -lcrypto -lsodium -lm -lpthread -lcriterion
 check-clients: all $(BUILD)/tests/clients/launcher
 	@tests/clients/run $(BUILD) $(TOTALS) clients
+# Apart from check: a browser. Pictures of all pages are left in $(BUILD)/browser.
+check-browser: deps-browser all $(BUILD)/tests/clients/launcher
+	@tests/browser/run $(BUILD) $(TOTALS)
 # Apart from check: 800 MB of agents.
 check-cli: all $(BUILD)/tests/clients/launcher
 	@tests/clients/run $(BUILD) $(TOTALS) cli
@@ -255,12 +280,12 @@ heal: all
 chaos-mutants:
 	@tests/chaos/mutants . $(BUILD)/mutants
 # The simulator has a store of its own; what else the ledger's archive wants of one is never called.
-SIM_LAYERS := ledger shm policy control codec conf base
+SIM_LAYERS := ledger report shm policy control codec conf base
 $(BUILD)/accounting_sim: $(wildcard tests/sim/*.[ch]) $(SIM_LAYERS:%=$(BUILD)/lib%.a)
 	@echo "  LD $@"
 	@$(CC) $(filter-out -fPIE,$(CFLAGS)) $(CPPFLAGS) -Isrc/ledger -no-pie -o $@ tests/sim/*.c \
 	    -Wl,--unresolved-symbols=ignore-all -Wl,--start-group $(SIM_LAYERS:%=$(BUILD)/lib%.a) \
-	    -Wl,--end-group -lcrypto -lmsgpackc -lyaml -lm
+	    -Wl,--end-group -lcrypto -lsodium -lmsgpackc -lyaml -lm
 sim: crash-build
 	@tests/sim/run $(CRASH_BUILD)/accounting_sim $(SIM_SEEDS) $(SIM_STEPS)
 # Most of what they do is wait, so some go on at a time; heal measures, and has the machine to itself.
@@ -285,6 +310,10 @@ bench-pick: deps $(BUILD)/bench_pick
 bench-translate: all deps-deep $(BUILD)/loadgen $(BUILD)/bench_translate
 	@$(BUILD)/bench_translate
 	@tools/bench/translated $(BUILD)
+# Five million requests; a lesser ROWS for a first look.
+ROWS ?= 5000000
+bench-console: all deps-prove
+	@tools/bench/console/run $(BUILD) --rows $(ROWS)
 bench-syscalls: all deps-deep $(BUILD)/loadgen
 	@tools/bench/syscalls $(BUILD)
 

@@ -26,6 +26,7 @@ struct options {
 static master_role_main *const role_worker = worker_main;
 static master_role_main *const role_ledger = ledger_main;
 static master_role_main *const role_prober = prober_main;
+static master_role_main *const role_console = console_main;
 
 static void parse_options(int argc, char **argv, struct options *out);
 static void usage(FILE *out);
@@ -71,6 +72,7 @@ main(int argc, char **argv)
         .worker = role_worker,
         .ledger = role_ledger,
         .prober = role_prober,
+        .console = role_console,
     });
     if (mock.pid != 0)
         mock_provider_stop(&mock);

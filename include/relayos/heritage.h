@@ -17,15 +17,17 @@ struct heritage {
     struct segment *segment;
     struct catalog *catalog;
     const struct secret *pepper;
-    size_t n_listeners;
-    int listener_fds[LIMIT_LISTENERS]; /* bound, listening, non-blocking */
-    int handover_fd;                   /* worker: a new master asks there for them; else -1 */
-    uint32_t slot;                     /* process slot to claim ... */
-    uint32_t generation;               /* ... with this generation (shm/proc_slot.h) */
-    int ready_fd;                      /* write one byte when ready to serve, then close */
-    int control_fd;                    /* ledger, prober: stream socket to the master (frame.h) */
-    int nudge_fd;        /* eventfd: a worker writes when its outbox is a quarter full,
-                            the ledger reads; shared by all */
+    size_t n_listeners; /* of those, what it serves: worker, console */
+    size_t n_handed;    /* worker: what it hands to a new master; the console's is last */
+    int listener_fds[LIMIT_HANDED]; /* bound, listening, non-blocking */
+    const uint16_t *listener_ports; /* where the gateway itself listens, as bound */
+    int handover_fd;                /* worker: a new master asks there for them; else -1 */
+    uint32_t slot;                  /* process slot to claim ... */
+    uint32_t generation;            /* ... with this generation (shm/proc_slot.h) */
+    int ready_fd;                   /* write one byte when ready to serve, then close */
+    int control_fd;                 /* all but workers: stream socket to the master (frame.h) */
+    int nudge_fd;                   /* eventfd: a worker writes when its outbox is a quarter full,
+                                       the ledger reads; shared by all */
     bool is_repair;      /* ledger: make the usage sums anew from the rows before anything else */
     const int *wake_fds; /* eventfd by worker slot: that worker reads, the ledger writes when it has
                             committed something that the worker waits for; NULL = none */
@@ -41,15 +43,17 @@ struct heritage {
  * handlers and then unblock). What the master sends:
  *   worker  TERM, QUIT  stop accepting, finish what runs within stop_timeout (TERM) or
  *                       drain_timeout (QUIT), exit 0; the master kills what does not
- *   prober  TERM        exit 0 at once
+ *   prober, console  TERM  exit 0 at once
  *   all     USR1        reopen logs
  * A master that takes over the workers of a dead one sends them QUIT once its own serve.
  * The ledger ends by the `stop` command; TERM asks the same of it when there is no master. INT and
  * HUP are not for children. The end of the control socket is no reason for the ledger to end:
- * accounting goes on without a master. For the prober it is one: the next master starts its own.
+ * accounting goes on without a master. For the prober and the console it is one: the next master
+ * starts its own.
  */
 int worker_main(const struct heritage *heritage);
 int ledger_main(const struct heritage *heritage);
 int prober_main(const struct heritage *heritage);
+int console_main(const struct heritage *heritage);
 
 #endif

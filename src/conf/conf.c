@@ -157,6 +157,16 @@ derive_places(struct conf *conf)
 }
 
 void
+conf_console_url(const struct conf_listener *listener, uint16_t port, char *out, size_t size)
+{
+    const char *host = listener->host;
+
+    if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
+        host = "127.0.0.1";
+    snprintf(out, size, strchr(host, ':') != NULL ? "http://[%s]:%u" : "http://%s:%u", host, port);
+}
+
+void
 conf_free(struct conf **conf)
 {
     struct conf *old = *conf;

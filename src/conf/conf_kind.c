@@ -478,6 +478,7 @@ read_zone(struct conf_reader *reader, const struct directive *row, const struct 
 
 const struct conf_kind conf_kind_zone = {read_zone, write_string};
 
+const struct conf_kind conf_kind_address = {conf_listen_read_one, conf_listen_write_one};
 const struct conf_kind conf_kind_addresses = {conf_listen_read, conf_listen_write};
 const struct conf_kind conf_kind_networks = {conf_networks_read, conf_networks_write};
 const struct conf_kind conf_kind_url = {conf_url_read, write_string};

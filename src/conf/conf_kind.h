@@ -19,11 +19,11 @@ struct conf_kind {
 extern const struct conf_kind conf_kind_networks, conf_kind_text, conf_kind_path, conf_kind_name,
     conf_kind_word, conf_kind_variable, conf_kind_choice, conf_kind_bool, conf_kind_count,
     conf_kind_duration, conf_kind_size, conf_kind_money, conf_kind_date, conf_kind_free,
-    conf_kind_digest, conf_kind_model_name, conf_kind_addresses, conf_kind_url, conf_kind_choices,
-    conf_kind_credentials, conf_kind_fallbacks, conf_kind_upstream, conf_kind_upstreams,
-    conf_kind_routes, conf_kind_models, conf_kind_tool, conf_kind_scope, conf_kind_period,
-    conf_kind_quotas, conf_kind_quota_model, conf_kind_keys, conf_kind_zone, conf_kind_factors,
-    conf_kind_tiers, conf_kind_prices, conf_kind_capabilities;
+    conf_kind_digest, conf_kind_model_name, conf_kind_address, conf_kind_addresses, conf_kind_url,
+    conf_kind_choices, conf_kind_credentials, conf_kind_fallbacks, conf_kind_upstream,
+    conf_kind_upstreams, conf_kind_routes, conf_kind_models, conf_kind_tool, conf_kind_scope,
+    conf_kind_period, conf_kind_quotas, conf_kind_quota_model, conf_kind_keys, conf_kind_zone,
+    conf_kind_factors, conf_kind_tiers, conf_kind_prices, conf_kind_capabilities;
 
 static inline void *
 conf_kind_member(const struct directive *row, void *base)

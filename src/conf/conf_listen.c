@@ -10,8 +10,12 @@
 #include "conf_kind.h"
 #include "conf_url.h"
 
-static int read_one(struct conf_reader *reader, const struct directive *row,
-                    const struct conf_node *node, struct conf *conf);
+static int add_one(struct conf_reader *reader, const struct directive *row,
+                   const struct conf_node *node, struct conf *conf);
+static int read_address(struct conf_reader *reader, const struct directive *row,
+                        const struct conf_node *node, struct conf_listener *out);
+static int fail_plain(struct conf_reader *reader, const struct conf_node *node,
+                      const struct conf_listener *listener, const char *what);
 static int parse_address(struct slice text, struct conf_listener *out);
 
 int
@@ -22,37 +26,59 @@ conf_listen_read(struct conf_reader *reader, const struct directive *row,
 
     conf->n_listeners = 0; /* the default's */
     if (node->kind != CONF_NODE_LIST)
-        return read_one(reader, row, node, conf);
+        return add_one(reader, row, node, conf);
     if (node->n_children == 0 || node->n_children > LIMIT_LISTENERS)
         return directive_fail(reader, node, "'listen' must have 1 to %d addresses",
                               LIMIT_LISTENERS);
     for (const struct conf_node *item = node->first; item != NULL; item = item->next) {
-        if (read_one(reader, row, item, conf) != 0)
+        if (add_one(reader, row, item, conf) != 0)
             return ERR_CONFIG;
     }
     return 0;
 }
 
 static int
-read_one(struct conf_reader *reader, const struct directive *row, const struct conf_node *node,
-         struct conf *conf)
+add_one(struct conf_reader *reader, const struct directive *row, const struct conf_node *node,
+        struct conf *conf)
 {
-    const char *text = conf_kind_scalar(reader, row, node, "an address such as 127.0.0.1:8080");
     struct conf_listener listener;
 
-    if (text == NULL)
+    if (read_address(reader, row, node, &listener) != 0)
         return ERR_CONFIG;
-    if (parse_address(slice_str(text), &listener) != 0)
-        return directive_fail(reader, node,
-                              "'listen' must be ADDRESS:PORT (127.0.0.1:8080, [::1]:8080), not "
-                              "'%.64s'",
-                              text);
     for (size_t i = 0; i < conf->n_listeners; i++) {
         if (listener.port != 0 && strcmp(conf->listeners[i].text, listener.text) == 0)
-            return directive_fail(reader, node, "'%s' stands in 'listen' twice", text);
+            return directive_fail(reader, node, "'%s' stands in 'listen' twice", listener.text);
     }
     conf->listeners[conf->n_listeners++] = listener;
     return 0;
+}
+
+int
+conf_listen_read_one(struct conf_reader *reader, const struct directive *row,
+                     const struct conf_node *node, void *base)
+{
+    struct conf_listener *out = conf_kind_member(row, base);
+
+    if (node->kind == CONF_NODE_SCALAR && strcmp(node->text, "off") == 0) {
+        *out = (struct conf_listener){.text = "off"};
+        return 0;
+    }
+    return read_address(reader, row, node, out);
+}
+
+static int
+read_address(struct conf_reader *reader, const struct directive *row, const struct conf_node *node,
+             struct conf_listener *out)
+{
+    const char *text = conf_kind_scalar(reader, row, node, "an address such as 127.0.0.1:8080");
+
+    if (text == NULL)
+        return ERR_CONFIG;
+    if (parse_address(slice_str(text), out) == 0)
+        return 0;
+    return directive_fail(reader, node,
+                          "'%s' must be ADDRESS:PORT (127.0.0.1:8080, [::1]:8080), not '%.64s'",
+                          directive_name(row), text);
 }
 
 static int
@@ -96,6 +122,14 @@ conf_listen_write(const struct directive *row, const void *base, struct buf *out
     buf_append_byte(out, ']');
 }
 
+void
+conf_listen_write_one(const struct directive *row, const void *base, struct buf *out)
+{
+    const struct conf_listener *listener = conf_kind_const_member(row, base);
+
+    conf_kind_write_text(listener->text, out);
+}
+
 int
 conf_listen_check(struct conf_reader *reader, const struct conf_node *root)
 {
@@ -106,10 +140,20 @@ conf_listen_check(struct conf_reader *reader, const struct conf_node *root)
         const struct conf_listener *listener = &conf->listeners[i];
 
         if (!conf_url_is_loopback(listener->host))
-            return directive_fail(reader, node,
-                                  "listening on %s would take API keys without TLS: listen on "
-                                  "127.0.0.1 behind a TLS proxy, or say 'allow_plain_listen: true'",
-                                  listener->text);
+            return fail_plain(reader, node, listener, "API keys");
     }
+    if (conf->console.host[0] != '\0' && !conf->allow_plain_listen &&
+        !conf_url_is_loopback(conf->console.host))
+        return fail_plain(reader, conf_yaml_child(root, "console"), &conf->console, "passwords");
     return 0;
+}
+
+static int
+fail_plain(struct conf_reader *reader, const struct conf_node *node,
+           const struct conf_listener *listener, const char *what)
+{
+    return directive_fail(reader, node,
+                          "listening on %s would take %s without TLS: listen on 127.0.0.1 behind a "
+                          "TLS proxy, or say 'allow_plain_listen: true'",
+                          listener->text, what);
 }

@@ -95,8 +95,7 @@ command_reply_error(struct frame_out *out, int64_t id, int err, const struct err
                     struct buf *wire)
 {
     assert(err < 0);
-    buf_clear(&out->body); /* a reply may have been begun when the error came */
-    out->depth = 0;
+    frame_out_reset(out); /* a reply may have been begun when the error came */
     frame_map(out, NULL);
     frame_int(out, "id", id);
     frame_bool(out, "ok", false);

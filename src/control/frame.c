@@ -59,6 +59,13 @@ frame_out_free(struct frame_out **out)
 }
 
 void
+frame_out_reset(struct frame_out *out)
+{
+    buf_clear(&out->body);
+    out->depth = 0;
+}
+
+void
 frame_map(struct frame_out *out, const char *key)
 {
     level_open(out, key, true);

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -20,6 +22,7 @@
 static const char *const default_paths[] = {"./var/run/control.sock", "/run/relayos/control.sock"};
 #define N_DEFAULT_PATHS (sizeof(default_paths) / sizeof(default_paths[0]))
 
+static void write_who(struct frame_out *out);
 static int connect_socket(struct client *client);
 static int find_socket(const struct client *client, struct sockaddr_un *out);
 static int receive(struct client *client);
@@ -44,7 +47,23 @@ struct frame_out *
 client_begin(struct client *client, enum command command)
 {
     command_request_begin(client->out, 1, command_info(command)->name);
+    if (command_info(command)->right == COMMAND_WRITE)
+        write_who(client->out);
     return client->out;
+}
+
+/* Root by sudo is the person behind it. The daemon lets in nobody who could not lie anyway; of who
+ * has no name it takes the number. */
+static void
+write_who(struct frame_out *out)
+{
+    const char *sudo = getuid() == 0 ? getenv("SUDO_USER") : NULL;
+    const struct passwd *user = getpwuid(getuid());
+
+    if (sudo != NULL && sudo[0] != '\0')
+        frame_cstr(out, "who", sudo);
+    else if (user != NULL)
+        frame_cstr(out, "who", user->pw_name);
 }
 
 int

@@ -34,8 +34,9 @@ struct client {
 void client_init(struct client *client);
 void client_fini(struct client *client);
 
-/* Write the arguments between the two. client_call() connects when it has to; on failure it has
- * said why on stderr and returns the exit status. */
+/* Write the arguments between the two; who gives a command that changes something is there already.
+ * client_call() connects when it has to; on failure it has said why on stderr and returns the exit
+ * status. */
 struct frame_out *client_begin(struct client *client, enum command command);
 int client_call(struct client *client, const struct frame_value **out_result) MUST_CHECK;
 /* Exit status for an err that the daemon answered with. */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "ledger.h"
 
-#include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "print.h"
@@ -140,7 +138,6 @@ ledger_write_adjust(const struct args *args, struct frame_out *out, struct errms
         if (args_has(args, texts[n]))
             frame_cstr(out, texts[n], args_get(args, texts[n]));
     }
-    ledger_write_who(out);
     return 0;
 }
 
@@ -158,23 +155,6 @@ write_amount(const struct args *args, const char *option, const char *member, bo
     if (rc == 0)
         frame_int(out, member, amount);
     return rc;
-}
-
-/* Root by sudo is the person behind it. The daemon lets in nobody who could not lie anyway. */
-void
-ledger_write_who(struct frame_out *out)
-{
-    const char *sudo = getuid() == 0 ? getenv("SUDO_USER") : NULL;
-    const struct passwd *user = sudo == NULL ? getpwuid(getuid()) : NULL;
-    char name[64];
-
-    if (sudo != NULL && sudo[0] != '\0')
-        snprintf(name, sizeof(name), "%s", sudo);
-    else if (user != NULL)
-        snprintf(name, sizeof(name), "%s", user->pw_name);
-    else
-        snprintf(name, sizeof(name), "uid %u", (unsigned)getuid());
-    frame_cstr(out, "who", name);
 }
 
 void

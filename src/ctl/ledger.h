@@ -17,7 +17,5 @@ verb_print ledger_print_show, ledger_print_adjust, ledger_print_billed;
 /* The database that --database names, or that of the running gateway, to be read beside it. */
 int ledger_open_database(struct client *client, const struct args *args,
                          struct store **out) MUST_CHECK;
-/* Who we are, as corrections name it: "anna", or "uid 1000". */
-void ledger_write_who(struct frame_out *out);
 
 #endif

@@ -159,7 +159,6 @@ apply_one(struct client *client, const struct args *args, const struct reconcile
     }
     snprintf(reason, sizeof(reason), "reconcile %.120s: %s", reconcile->file, pair->id);
     frame_cstr(out, "reason", reason);
-    ledger_write_who(out);
     return client_call(client, &result);
 }
 

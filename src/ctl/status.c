@@ -58,6 +58,9 @@ print_head(const struct frame_value *result, struct buf *out)
         struct slice listener = frame_as_str(frame_at(listeners, n));
         print_line(out, "listening", "%.*s", (int)listener.len, listener.ptr);
     }
+    struct slice console = frame_get_str(result, "console_url");
+    print_line(out, "console", "%.*s", console.len == 0 ? 3 : (int)console.len,
+               console.len == 0 ? "off" : console.ptr);
     print_line(out, "segment", "%.*s, %s", (int)name.len, name.ptr, size);
     print_line(out, "admission", "%s",
                frame_get_bool(result, "admission", false) ? "open" : "CLOSED by the ledger");

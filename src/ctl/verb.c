@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin_key.h"
+#include "audit_log.h"
 #include "backup.h"
 #include "config.h"
 #include "explain.h"
@@ -18,6 +20,7 @@
 #include "top.h"
 #include "trace.h"
 #include "usage.h"
+#include "user.h"
 
 #define WORDS_MAX  2
 #define WORDS_SIZE 64

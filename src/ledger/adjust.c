@@ -8,11 +8,11 @@
 #include "relayos/base/clock.h"
 #include "relayos/base/crash.h"
 #include "relayos/base/log.h"
+#include "relayos/report/report_row.h"
 #include "relayos/shm/catalog.h"
 #include "relayos/shm/quota.h"
 #include "relayos/store/store_adjust.h"
 #include "relayos/store/store_row.h"
-#include "row_reply.h"
 
 static int read_args(struct ledger *ledger, const struct frame_value *args,
                      struct store_adjustment *out, struct errmsg *why);
@@ -20,6 +20,7 @@ static int read_target(struct ledger *ledger, const struct frame_value *args,
                        struct store_adjustment *out, struct errmsg *why);
 static int read_key_day(struct ledger *ledger, const struct frame_value *args,
                         struct store_adjustment *out, struct errmsg *why);
+static void name_target(struct ledger *ledger, const struct store_adjustment *adjustment);
 static void charge(struct ledger *ledger, const struct store_adjustment *adjustment);
 static void log_made(const struct store_adjustment *adjustment);
 
@@ -33,6 +34,7 @@ adjust_make(struct ledger *ledger, const struct frame_value *args, struct frame_
 
     if (rc != 0 || (rc = ledger_begin(ledger, why)) != 0)
         return rc;
+    name_target(ledger, &adjustment);
     rc = ledger_end(ledger, store_adjust(ledger->store, &adjustment, why), why);
     if (rc != 0)
         return rc;
@@ -42,8 +44,9 @@ adjust_make(struct ledger *ledger, const struct frame_value *args, struct frame_
     rc = store_row_get(ledger->store, adjustment.request_id, &row);
     if (rc != 0)
         return rc;
+    struct report report = ledger_report(ledger);
     frame_map(out, "correction");
-    row_reply_write(ledger, &row, out);
+    report_row_write(&report, &row, out);
     frame_end(out);
     return 0;
 }
@@ -112,6 +115,19 @@ read_key_day(struct ledger *ledger, const struct frame_value *args, struct store
     out->day = (uint32_t)day;
     snprintf(out->model, sizeof(out->model), "%.*s", (int)model.len, model.ptr);
     return 0;
+}
+
+/* A row, or a key's day. */
+static void
+name_target(struct ledger *ledger, const struct store_adjustment *adjustment)
+{
+    char id[TEXT_UUID_SIZE];
+
+    text_uuid_format(adjustment->corrects, id);
+    if (adjustment->key_id == 0)
+        trail_target(ledger, "request %.*s", TEXT_UUID_SIZE, id);
+    else
+        trail_target(ledger, "key %llu", (unsigned long long)adjustment->key_id);
 }
 
 /* Of a model that is not configured any more only limits over all models are left. */

@@ -39,6 +39,7 @@ backup_begin(struct ledger *ledger, const struct frame_value *args, struct frame
     int rc = store_backup_new(ledger->store, path, &ledger->backup, why);
     if (rc != 0)
         return rc;
+    trail_target(ledger, "backup");
     log_info("backup.begun", "file=%s", path);
     write_progress(ledger, false, out);
     return 0;
@@ -73,6 +74,7 @@ backup_end(struct ledger *ledger, const struct frame_value *args, struct frame_o
     (void)out;
     if (rc != 0)
         return rc;
+    trail_target(ledger, "backup");
     if (frame_get_bool(args, "keep", true)) {
         if (!ledger->backup_is_copied) {
             errmsg_set(why, "the backup is not complete yet");

@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include "adjust.h"
+#include "admin_key.h"
 #include "audit.h"
 #include "backup.h"
 #include "checkpoint.h"
 #include "explain.h"
+#include "figures.h"
 #include "key_admin.h"
 #include "key_declare.h"
 #include "key_rotate.h"
@@ -22,11 +24,14 @@
 #include "relayos/base/mem.h"
 #include "relayos/control/command.h"
 #include "relayos/shm/quota.h"
-#include "report.h"
+
 #include "request_query.h"
 #include "retention.h"
 #include "row_reply.h"
+#include "session.h"
+#include "trail.h"
 #include "undertaker.h"
+#include "user_admin.h"
 
 #define READ_SIZE       65536
 #define FLUSH_WAIT_MS   1000
@@ -42,6 +47,8 @@ static bool read_some(struct dispatch *dispatch);
 static bool write_some(struct dispatch *dispatch);
 static void take_requests(struct ledger *ledger, struct dispatch *dispatch);
 static void hang_up(struct dispatch *dispatch, const char *reason);
+static int carry_out(struct ledger *ledger, enum command command, const struct frame_value *args,
+                     struct frame_out *out, struct errmsg *why);
 static dispatch_handler on_settle, on_undertake, on_registry, on_stop;
 
 static dispatch_handler *const handlers[COMMAND_N] = {
@@ -56,9 +63,9 @@ static dispatch_handler *const handlers[COMMAND_N] = {
     [COMMAND_KEY_SYNC] = key_declare,
     [COMMAND_REQUEST_LIST] = request_query_list,
     [COMMAND_REQUEST_SHOW] = request_query_show,
-    [COMMAND_USAGE] = report_usage,
+    [COMMAND_USAGE] = figures_usage,
     [COMMAND_EXPLAIN] = explain_run,
-    [COMMAND_LEDGER_STATUS] = report_status,
+    [COMMAND_LEDGER_STATUS] = figures_status,
     [COMMAND_CHECKPOINT] = checkpoint_run,
     [COMMAND_LEDGER_ROWS] = row_reply_page,
     [COMMAND_LEDGER_SHOW] = row_reply_show,
@@ -68,6 +75,20 @@ static dispatch_handler *const handlers[COMMAND_N] = {
     [COMMAND_BACKUP_BEGIN] = backup_begin,
     [COMMAND_BACKUP_NEXT] = backup_next,
     [COMMAND_BACKUP_END] = backup_end,
+    [COMMAND_USER_CREATE] = user_admin_create,
+    [COMMAND_USER_LIST] = user_admin_list,
+    [COMMAND_USER_UPDATE] = user_admin_update,
+    [COMMAND_USER_PASSWORD] = user_admin_password,
+    [COMMAND_USER_SETUP_LINK] = user_admin_setup_link,
+    [COMMAND_USER_SETUP] = user_admin_setup,
+    [COMMAND_SESSION_OPEN] = session_open,
+    [COMMAND_SESSION_TOUCH] = session_touch,
+    [COMMAND_SESSION_CLOSE] = session_close,
+    [COMMAND_ADMINKEY_CREATE] = admin_key_create,
+    [COMMAND_ADMINKEY_LIST] = admin_key_list,
+    [COMMAND_ADMINKEY_REVOKE] = admin_key_revoke,
+    [COMMAND_AUDIT_LIST] = trail_list,
+    [COMMAND_AUDIT_APPEND] = trail_append,
     [COMMAND_SETTLE] = on_settle,
     [COMMAND_UNDERTAKE] = on_undertake,
     [COMMAND_REGISTRY] = on_registry,
@@ -219,7 +240,7 @@ dispatch_frame(struct ledger *ledger, const struct frame_value *request, struct 
         ledger_outbox(ledger) > 0)
         settle_try(ledger);
     command_reply_begin(out, id);
-    rc = handlers[command](ledger, frame_get(request, "args"), out, &why);
+    rc = carry_out(ledger, command, frame_get(request, "args"), out, &why);
     if (rc == 0) {
         command_reply_end(out, wire);
         return;
@@ -228,6 +249,19 @@ dispatch_frame(struct ledger *ledger, const struct frame_value *request, struct 
         errmsg_set(&why, "the database said no: %s",
                    ledger->store == NULL ? "it is closed" : store_error(ledger->store));
     command_reply_error(out, id, rc, &why, wire);
+}
+
+/* No change without its row in the audit trail. */
+static int
+carry_out(struct ledger *ledger, enum command command, const struct frame_value *args,
+          struct frame_out *out, struct errmsg *why)
+{
+    const struct command_info *info = command_info(command);
+
+    if (info->right != COMMAND_WRITE)
+        return handlers[command](ledger, args, out, why);
+    int rc = trail_begin(ledger, info, args, why);
+    return rc == 0 ? trail_end(ledger, handlers[command](ledger, args, out, why), why) : rc;
 }
 
 static int

@@ -166,7 +166,7 @@ make_estimate(struct explain *e)
 static void
 write_key(struct explain *e, struct frame_out *out)
 {
-    const char *state = key_reply_state(&e->key, e->question.now_real_us);
+    const char *state = report_key_state(&e->key, e->question.now_real_us);
     bool may_use = e->is_published && key_view_may_use(&e->view, e->model.id);
 
     if (strcmp(state, "active") != 0 || !e->is_published)

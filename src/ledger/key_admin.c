@@ -6,6 +6,7 @@
 
 #include "key_args.h"
 #include "key_reply.h"
+#include "key_trail.h"
 #include "ledger.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/crash.h"
@@ -111,7 +112,9 @@ insert(struct ledger *ledger, struct key_record *key, struct errmsg *why)
 
     if (rc != 0)
         return rc;
-    rc = ledger_end(ledger, store_key_insert(ledger->store, key), why);
+    rc = store_key_insert(ledger->store, key);
+    trail_target(ledger, "key %llu", (unsigned long long)key->id);
+    rc = ledger_end(ledger, rc, why);
     CRASH_POINT("key.committed");
     if (rc != 0)
         return explain_name(ledger, key, rc, why);
@@ -277,6 +280,7 @@ update_found(struct ledger *ledger, const struct frame_value *args, const struct
         (rc = check_name(args, why)) != 0)
         return rc;
     key->updated_us = clock_real_us();
+    key_trail_was(ledger, args, before);
     if ((rc = write_update(ledger, key, why)) != 0)
         return rc;
     if ((rc = key_admin_publish(ledger, key, why)) == ERR_FULL)
@@ -328,6 +332,7 @@ write_update(struct ledger *ledger, const struct key_record *key, struct errmsg 
 {
     int rc = ledger_begin(ledger, why);
 
+    trail_target(ledger, "key %llu", (unsigned long long)key->id);
     if (rc == 0)
         rc = ledger_end(ledger, store_key_update(ledger->store, key), why);
     return explain_name(ledger, key, rc, why);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "key_declare.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,11 @@ struct declaration {
     int64_t now_us;
 };
 
+/* What a declaration comes to. */
+struct tally {
+    int64_t n_added, n_changed, n_removed;
+};
+
 static int read_all(const struct frame_value *keys, struct declaration *declaration,
                     struct errmsg *why);
 static int read_one(const struct frame_value *args, struct key_record *key, struct errmsg *why);
@@ -39,6 +45,8 @@ static int merge(struct ledger *ledger, struct declaration *declaration, struct 
                  const struct key_record *found, struct errmsg *why);
 static bool is_same(const struct key_record *a, const struct key_record *b);
 static bool has_same_limits(const struct key_record *a, const struct key_record *b);
+static struct tally count(const struct declaration *declaration);
+static int note(struct ledger *ledger, const struct declaration *declaration);
 static int publish_all(struct ledger *ledger, const struct declaration *declaration,
                        struct errmsg *why);
 static void free_all(struct declaration *declaration);
@@ -48,7 +56,7 @@ key_declare(struct ledger *ledger, const struct frame_value *args, struct frame_
             struct errmsg *why)
 {
     struct declaration declaration = {.now_us = clock_real_us()};
-    int64_t n_added = 0, n_changed = 0;
+    struct tally tally;
     int rc = read_all(frame_get(args, "keys"), &declaration, why);
 
     if (rc == 0)
@@ -57,13 +65,10 @@ key_declare(struct ledger *ledger, const struct frame_value *args, struct frame_
         rc = ledger_end(ledger, write_all(ledger, &declaration, why), why);
     if (rc == 0)
         rc = publish_all(ledger, &declaration, why);
-    for (size_t i = 0; i < declaration.n; i++) {
-        n_added += declaration.keys[i].is_new;
-        n_changed += declaration.keys[i].is_changed && !declaration.keys[i].is_new;
-    }
-    frame_int(out, "added", n_added);
-    frame_int(out, "changed", n_changed);
-    frame_int(out, "removed", (int64_t)declaration.n_revoked);
+    tally = count(&declaration);
+    frame_int(out, "added", tally.n_added);
+    frame_int(out, "changed", tally.n_changed);
+    frame_int(out, "removed", tally.n_removed);
     free_all(&declaration);
     return rc;
 }
@@ -122,7 +127,9 @@ write_all(struct ledger *ledger, struct declaration *declaration, struct errmsg 
 
     for (size_t i = 0; rc == 0 && i < declaration->n; i++)
         rc = write_one(ledger, declaration, &declaration->keys[i], why);
-    return rc == 0 ? check_room(ledger, declaration, why) : rc;
+    if (rc == 0)
+        rc = check_room(ledger, declaration, why);
+    return rc == 0 ? note(ledger, declaration) : rc;
 }
 
 /* Before the commit: a reload that is refused must have changed nothing. */
@@ -252,6 +259,32 @@ has_same_limits(const struct key_record *a, const struct key_record *b)
             return false;
     }
     return a->n_limits == b->n_limits;
+}
+
+static struct tally
+count(const struct declaration *declaration)
+{
+    struct tally tally = {.n_removed = (int64_t)declaration->n_revoked};
+
+    for (size_t i = 0; i < declaration->n; i++) {
+        tally.n_added += declaration->keys[i].is_new;
+        tally.n_changed += declaration->keys[i].is_changed && !declaration->keys[i].is_new;
+    }
+    return tally;
+}
+
+/* Nobody gave a command: the file did. */
+static int
+note(struct ledger *ledger, const struct declaration *declaration)
+{
+    struct tally tally = count(declaration);
+    char detail[128];
+
+    if (tally.n_added + tally.n_changed + tally.n_removed == 0)
+        return 0;
+    snprintf(detail, sizeof(detail), "{\"added\":%lld,\"changed\":%lld,\"removed\":%lld}",
+             (long long)tally.n_added, (long long)tally.n_changed, (long long)tally.n_removed);
+    return trail_note(ledger, "keys_file", "key.sync", "keys_file", detail);
 }
 
 static int

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "key_rotate.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "key_admin.h"
@@ -20,6 +21,7 @@ static int rotate_found(struct ledger *ledger, struct key_record *old, int64_t o
                         struct frame_out *out, struct errmsg *why);
 static int write_both(struct ledger *ledger, struct key_record *old, struct key_record *new,
                       struct errmsg *why);
+static int retire(struct ledger *ledger, const struct key_record *key);
 
 int
 key_rotate(struct ledger *ledger, const struct frame_value *args, struct frame_out *out,
@@ -106,6 +108,8 @@ write_both(struct ledger *ledger, struct key_record *old, struct key_record *new
         old->rotated_to = new->id;
         rc = store_key_update(ledger->store, old);
     }
+    trail_target(ledger, "key %llu", (unsigned long long)old->id);
+    trail_add_int(ledger, "successor", (int64_t) new->id);
     return ledger_end(ledger, rc, why);
 }
 
@@ -122,10 +126,23 @@ key_rotate_retire(struct ledger *ledger, struct errmsg *why)
         key.flags |= KEY_REVOKED;
         key.revoked_us = key.updated_us = now_us;
         if ((rc = ledger_begin(ledger, why)) == 0)
-            rc = ledger_end(ledger, store_key_update(ledger->store, &key), why);
+            rc = ledger_end(ledger, retire(ledger, &key), why);
         if (rc == 0)
             book_set_flags(ledger, key.id, key.flags);
         store_key_fini(&key);
     }
     return rc == ERR_MISSING ? 0 : rc;
+}
+
+/* In a batch. */
+static int
+retire(struct ledger *ledger, const struct key_record *key)
+{
+    char target[32];
+    int rc = store_key_update(ledger->store, key);
+
+    snprintf(target, sizeof(target), "key %llu", (unsigned long long)key->id);
+    return rc == 0 ? trail_note(ledger, "relayosd", "key.revoke", target,
+                                "{\"reason\":\"the overlap of its rotation is over\"}")
+                   : rc;
 }

@@ -97,6 +97,7 @@ ledger_start(struct ledger *ledger, const struct heritage *heritage, struct errm
     ledger->pepper = hash_hmac_new(heritage->pepper);
     book_init(&ledger->book);
     settle_init(&ledger->settle, flight_n_slots(ledger->segment));
+    trail_init(&ledger->trail);
     if ((rc = open_store(ledger, why)) == 0 && (rc = adopt(ledger, why)) == 0) {
         ledger->last_checkpoint_us = clock_mono_us();
         set_admission(ledger);
@@ -182,6 +183,7 @@ ledger_finish(struct ledger *ledger)
     store_close(&ledger->store);
     book_fini(&ledger->book);
     settle_fini(&ledger->settle);
+    trail_fini(&ledger->trail);
     hash_hmac_free(&ledger->pepper);
     fdio_close(&ledger->lock_fd);
 }
@@ -428,13 +430,14 @@ ledger_begin(struct ledger *ledger, struct errmsg *why)
 int
 ledger_end(struct ledger *ledger, int rc, struct errmsg *why)
 {
-    bool is_store_error = rc == ERR_STORE || rc == ERR_FULL || rc == ERR_BUSY;
-
     if (rc == 0 && !ledger_is_current(ledger)) {
         errmsg_set(why, "another ledger has taken over");
         store_rollback(ledger->store);
         return ERR_CONFLICT;
     }
+    if (rc == 0)
+        rc = trail_write(ledger);
+    bool is_store_error = rc == ERR_STORE || rc == ERR_FULL || rc == ERR_BUSY;
     if (rc == 0) {
         CRASH_POINT("ledger.before_commit");
         rc = store_commit(ledger->store);
@@ -457,6 +460,19 @@ ledger_distrust(struct ledger *ledger, const struct errmsg *why)
     store_close(&ledger->store);
     segment_set_admission(ledger->segment, false);
     log_error("ledger.store", "%s; admission is closed until the database is checked", why->text);
+}
+
+struct report
+ledger_report(const struct ledger *ledger)
+{
+    struct report report = {.store = ledger->store,
+                            .segment = ledger->segment,
+                            .catalog = ledger->catalog,
+                            .environment = ledger->heritage->conf->environment,
+                            .viewer = {.sees_routes = true}};
+
+    memcpy(report.now, ledger->book.now, sizeof(report.now));
+    return report;
 }
 
 uint32_t

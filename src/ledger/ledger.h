@@ -14,8 +14,10 @@
 #include "relayos/base/errmsg.h"
 #include "relayos/base/hash.h"
 #include "relayos/heritage.h"
+#include "relayos/report/report.h"
 #include "relayos/store/store.h"
 #include "settle.h"
+#include "trail.h"
 
 #define LEDGER_TICK_US 1000000
 
@@ -30,7 +32,8 @@ struct ledger {
     struct book book;
     struct settle settle;
     struct intents intents;
-    uint64_t to_wake; /* workers of which the batch has something, by slot */
+    struct trail trail; /* the row of the command that is being carried out */
+    uint64_t to_wake;   /* workers of which the batch has something, by slot */
     int64_t last_tick_us, last_settle_us, last_checkpoint_us; /* clock_mono_us */
     int64_t last_settle_real_us, last_checkpoint_real_us;     /* for people */
     struct store_backup *backup; /* under way, or NULL; before the store is closed it is dropped */
@@ -61,6 +64,9 @@ int ledger_end(struct ledger *ledger, int rc, struct errmsg *why) MUST_CHECK;
 /* The database failed where it must not: it is closed, and admission with it, until it is checked.
  */
 void ledger_distrust(struct ledger *ledger, const struct errmsg *why);
+
+/* What answers are made of, for an operator. */
+struct report ledger_report(const struct ledger *ledger);
 
 /* DONE flights that wait for their row. */
 uint32_t ledger_outbox(const struct ledger *ledger);

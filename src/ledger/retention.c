@@ -127,6 +127,7 @@ retention_set_billed(struct ledger *ledger, const struct frame_value *args, stru
     int rc = ledger_begin(ledger, why);
     if (rc != 0)
         return rc;
+    trail_target(ledger, "day %lld", (long long)day);
     rc = store_get_meta(ledger->store, META_BILLED, 0, &before);
     if (rc == 0 && before > day) {
         errmsg_set(why, "days up to %lld are billed already", (long long)before);

@@ -10,12 +10,4 @@
 
 dispatch_handler row_reply_page, row_reply_show;
 
-struct store_row;
-/* The members of a ROW, into an open map. */
-void row_reply_write(struct ledger *ledger, const struct store_row *row, struct frame_out *out);
-
-/* "corrections": those made of that row. */
-int row_reply_corrections(struct ledger *ledger, struct uuid request_id,
-                          struct frame_out *out) MUST_CHECK;
-
 #endif

@@ -12,6 +12,7 @@
 #include "relayos/base/log.h"
 #include "relayos/base/mem.h"
 #include "relayos/policy/price.h"
+#include "relayos/report/report_request.h"
 #include "relayos/shm/flight.h"
 #include "relayos/shm/proc_slot.h"
 #include "relayos/shm/refusal.h"
@@ -192,7 +193,7 @@ write_flight(struct ledger *ledger, struct settle_row *row, int64_t now_us)
                                           .quota_tokens = row->quota_tokens,
                                           .now_us = now_us,
                                           .choices = choice_format(flight, choices)};
-    choice_models(ledger, flight, settlement.attempt_models);
+    report_choice_models(ledger->catalog, flight, settlement.attempt_models);
     int rc = store_ledger_insert(ledger->store, &settlement, &inserted);
     if (rc != 0)
         return rc;

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "console_link.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/limits.h"
@@ -17,9 +18,10 @@
 #include "request.h"
 #include "state.h"
 
-#define READ_SIZE 65536
-#define BACKLOG   64
-#define IDLE_US   INT64_C(60000000) /* a peer that neither sends nor takes anything */
+#define READ_SIZE   65536
+#define BACKLOG     64
+#define GENERATIONS INT32_MAX         /* the bit above says that a tag is the console's */
+#define IDLE_US     INT64_C(60000000) /* a peer that neither sends nor takes anything */
 
 static int bind_at(int fd, const char *path, struct errmsg *why);
 static bool peer_may_enter(int fd, unsigned *out_uid);
@@ -28,7 +30,8 @@ static void client_close(struct control_client *client);
 static bool client_read(struct control_client *client);
 static bool client_write(struct control_client *client);
 static void client_work(struct master *master, size_t n, int64_t now_us);
-static struct control_client *client_of(struct control_server *server, struct child_tag tag);
+static struct buf *room_for(struct master *master, struct child_tag tag);
+static void answered(struct master *master, struct child_tag tag);
 
 int
 control_server_open(struct control_server *server, const char *run_dir, struct errmsg *why)
@@ -143,7 +146,7 @@ client_open(struct control_client *client, int fd, unsigned uid, int64_t now_us)
 {
     client->fd = fd;
     client->uid = uid;
-    client->generation++;
+    client->generation = (client->generation + 1) & GENERATIONS;
     client->is_waiting = false;
     client->deadline_us = now_us + IDLE_US;
 }
@@ -252,50 +255,63 @@ client_work(struct master *master, size_t n, int64_t now_us)
 unsigned
 control_server_uid(const struct master *master, struct child_tag tag)
 {
+    if (console_link_is_owner(tag)) /* its arguments say who */
+        return geteuid();
     return master->control.clients[tag.owner & UINT32_MAX].uid;
 }
 
 struct frame_out *
 control_server_reply_begin(struct master *master, struct child_tag tag)
 {
-    struct control_server *server = &master->control;
-
-    if (client_of(server, tag) == NULL)
+    if (room_for(master, tag) == NULL)
         return NULL;
-    command_reply_begin(server->writer, tag.id);
-    return server->writer;
+    command_reply_begin(master->control.writer, tag.id);
+    return master->control.writer;
 }
 
 void
 control_server_reply_end(struct master *master, struct child_tag tag)
 {
-    struct control_client *client = client_of(&master->control, tag);
+    struct buf *room = room_for(master, tag);
 
-    assert(client != NULL);
-    command_reply_end(master->control.writer, &client->out);
-    client->is_waiting = false;
-    client->deadline_us = clock_mono_us() + IDLE_US;
+    assert(room != NULL);
+    command_reply_end(master->control.writer, room);
+    answered(master, tag);
 }
 
 void
 control_server_reply_error(struct master *master, struct child_tag tag, int err,
                            const struct errmsg *why)
 {
-    struct control_client *client = client_of(&master->control, tag);
+    struct buf *room = room_for(master, tag);
 
-    if (client == NULL)
+    if (room == NULL)
         return;
-    command_reply_error(master->control.writer, tag.id, err, why, &client->out);
-    client->is_waiting = false;
-    client->deadline_us = clock_mono_us() + IDLE_US;
+    command_reply_error(master->control.writer, tag.id, err, why, room);
+    answered(master, tag);
 }
 
-/* The peer a tag was made for, or NULL: it has left, another may sit in its place. */
-static struct control_client *
-client_of(struct control_server *server, struct child_tag tag)
+/* Where the answer to a tag goes, or NULL: its peer has left, another may sit in its place. */
+static struct buf *
+room_for(struct master *master, struct child_tag tag)
 {
-    struct control_client *client = &server->clients[tag.owner & UINT32_MAX];
+    size_t n = tag.owner & UINT32_MAX;
 
-    assert((tag.owner & UINT32_MAX) < CONTROL_SERVER_CLIENTS);
-    return client->fd >= 0 && client->generation == tag.owner >> 32 ? client : NULL;
+    if (console_link_is_owner(tag))
+        return console_link_room(&master->console_link, tag);
+    assert(n < CONTROL_SERVER_CLIENTS);
+    struct control_client *client = &master->control.clients[n];
+    return client->fd >= 0 && client->generation == tag.owner >> 32 ? &client->out : NULL;
+}
+
+static void
+answered(struct master *master, struct child_tag tag)
+{
+    if (console_link_is_owner(tag)) {
+        console_link_answered(&master->console_link);
+        return;
+    }
+    struct control_client *client = &master->control.clients[tag.owner & UINT32_MAX];
+    client->is_waiting = false;
+    client->deadline_us = clock_mono_us() + IDLE_US;
 }

@@ -26,16 +26,26 @@
 #include "relayos/base/mem.h"
 #include "relayos/master/daemon.h"
 #include "relayos/net/handover.h"
+#include "setup_link.h"
 #include "spawn.h"
 #include "start.h"
 #include "state.h"
 
 #define TICK_MS        1000 /* at most: time-outs of clients and calls are looked at this often */
 #define LEDGER_STOP_US INT64_C(30000000)
-#define PROBER_STOP_US INT64_C(1000000) /* once all others have ended */
+#define HELPER_STOP_US INT64_C(1000000) /* of prober and console, once all others have ended */
 #define MAX_FDS        (2 * LIMIT_WORKERS + CONTROL_SERVER_CLIENTS + 12)
 
-enum fd_kind { FD_SIGNAL, FD_LINK, FD_READY, FD_ADOPTED, FD_CHECKER, FD_CONTROL, FD_CLIENT };
+enum fd_kind {
+    FD_SIGNAL,
+    FD_LINK,
+    FD_READY,
+    FD_ADOPTED,
+    FD_CHECKER,
+    FD_CONTROL,
+    FD_CLIENT,
+    FD_CONSOLE
+};
 
 struct fd_set_of {
     struct pollfd fds[MAX_FDS];
@@ -61,9 +71,10 @@ static void on_keys_synced(struct master *master, struct child_tag tag,
 static void sync_keys(struct master *master, int64_t now_us);
 static void announce(struct master *master, int64_t now_us);
 static void look_at_phase(struct master *master, int64_t now_us);
-static void look_at_prober(struct master *master, int64_t now_us);
+static void look_at_helpers(struct master *master, int64_t now_us);
 static void on_deadline(struct master *master, int64_t now_us);
-static void stop_prober(struct master *master);
+static void stop_helpers(struct master *master);
+static void signal_helper(const struct child *child, int signo);
 static void stop_ledger(struct master *master, int64_t now_us);
 static void on_ledger_stopped(struct master *master, struct child_tag tag,
                               const struct frame_value *reply);
@@ -116,6 +127,8 @@ serve(struct master *master)
         child_link_expire(master, &master->ledger_link, now_us);
         child_link_expire(master, &master->prober_link, now_us);
         control_server_work(master, now_us);
+        console_link_work(master, now_us);
+        witness_work(master, now_us);
         look_at_phase(master, now_us);
         rebuild_work(master, now_us);
         if (master->phase != MASTER_IS_OVER)
@@ -156,6 +169,7 @@ collect_fds(const struct master *master, struct fd_set_of *set)
         if (master->adoption.workers[slot].pid != 0)
             add_fd(set, master->adoption.workers[slot].pidfd, POLLIN, FD_ADOPTED, slot);
     }
+    add_fd(set, master->console_link.fd, console_link_events(&master->console_link), FD_CONSOLE, 0);
     if (control_server_has_room(control))
         add_fd(set, control->fd, POLLIN, FD_CONTROL, 0);
     for (size_t n = 0; n < CONTROL_SERVER_CLIENTS; n++)
@@ -220,6 +234,9 @@ dispatch(struct master *master, enum fd_kind kind, size_t n, short events)
     case FD_CLIENT:
         control_server_on_events(&master->control, n, events, now_us);
         break;
+    case FD_CONSOLE:
+        console_link_on_events(&master->console_link, events);
+        break;
     }
 }
 
@@ -262,8 +279,8 @@ on_signal(struct master *master, int signo, int64_t now_us)
         signal_workers(master, SIGUSR1, 0);
         if (master->ledger.pid != 0)
             kill(master->ledger.pid, SIGUSR1);
-        if (master->prober.pid != 0)
-            kill(master->prober.pid, SIGUSR1);
+        signal_helper(&master->prober, SIGUSR1);
+        signal_helper(&master->console, SIGUSR1);
         break;
     case SIGWINCH:
         master->workers_are_off = true;
@@ -316,7 +333,7 @@ master_move(struct master *master, enum master_phase phase, int64_t now_us)
         log_info("stopping", "workers=%u", master->n_workers);
         break;
     case MASTER_LEDGER_STOPS:
-        stop_prober(master);
+        stop_helpers(master);
         stop_ledger(master, now_us);
         break;
     case MASTER_IS_OVER:
@@ -337,6 +354,8 @@ announce(struct master *master, int64_t now_us)
     adopt_drain(master, now_us);
     if (master->options.prints_quickstart)
         quickstart_begin(master);
+    else
+        setup_link_begin(master);
 }
 
 void
@@ -378,7 +397,7 @@ look_at_phase(struct master *master, int64_t now_us)
         break;
     case MASTER_LEDGER_STOPS:
         if (master->ledger.pid == 0)
-            look_at_prober(master, now_us);
+            look_at_helpers(master, now_us);
         break;
     case MASTER_KEYS_SYNC:
     case MASTER_SERVES:
@@ -387,14 +406,14 @@ look_at_phase(struct master *master, int64_t now_us)
     }
 }
 
-/* All that counts is done: it gets no more than a moment. */
+/* All that counts is done: they get no more than a moment. */
 static void
-look_at_prober(struct master *master, int64_t now_us)
+look_at_helpers(struct master *master, int64_t now_us)
 {
-    if (master->prober.pid == 0)
+    if (master->prober.pid == 0 && master->console.pid == 0)
         master_move(master, MASTER_IS_OVER, now_us);
-    else if (master->deadline_us > now_us + PROBER_STOP_US)
-        master->deadline_us = now_us + PROBER_STOP_US;
+    else if (master->deadline_us > now_us + HELPER_STOP_US)
+        master->deadline_us = now_us + HELPER_STOP_US;
 }
 
 /* Patience ends twice: with the workers, then with the undertaker or the ledger itself. */
@@ -412,8 +431,9 @@ on_deadline(struct master *master, int64_t now_us)
     } else if (master->ledger.pid != 0) {
         log_error("stop.ledger_killed", "waited_s=%d", (int)(LEDGER_STOP_US / 1000000));
         kill(master->ledger.pid, SIGKILL);
-    } else if (master->prober.pid != 0) {
-        kill(master->prober.pid, SIGKILL);
+    } else {
+        signal_helper(&master->prober, SIGKILL);
+        signal_helper(&master->console, SIGKILL);
     }
 }
 
@@ -474,11 +494,18 @@ on_keys_synced(struct master *master, struct child_tag tag, const struct frame_v
 }
 
 static void
-stop_prober(struct master *master)
+stop_helpers(struct master *master)
 {
-    master->prober.was_asked = true;
-    if (master->prober.pid != 0)
-        kill(master->prober.pid, SIGTERM);
+    master->prober.was_asked = master->console.was_asked = true;
+    signal_helper(&master->prober, SIGTERM);
+    signal_helper(&master->console, SIGTERM);
+}
+
+static void
+signal_helper(const struct child *child, int signo)
+{
+    if (child->pid != 0)
+        kill(child->pid, signo);
 }
 
 static void

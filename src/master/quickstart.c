@@ -10,6 +10,7 @@
 #include "relayos/base/clock.h"
 #include "relayos/base/log.h"
 #include "relayos/control/tool_settings.h"
+#include "setup_link.h"
 #include "state.h"
 
 #define TIMEOUT_US INT64_C(30000000)
@@ -22,7 +23,7 @@ static void on_listed(struct master *master, struct child_tag tag, const struct 
 static void mint(struct master *master);
 static void on_minted(struct master *master, struct child_tag tag, const struct frame_value *reply);
 static void ctl_path(char out[PATH_MAX]);
-static void print(const struct master *master, struct slice secret);
+static void print(struct master *master, struct slice secret);
 static void print_mocked(const struct master *master);
 static void print_key_variable(const char *upstream);
 static const char *example_model(const struct master *master);
@@ -69,6 +70,7 @@ mint(struct master *master)
 
     if (out == NULL)
         return;
+    frame_cstr(out, "who", "relayosd, first start");
     frame_cstr(out, "name", FIRST_KEY_NAME);
     frame_cstr(out, "tool", "other");
     frame_cstr(out, "owner", FIRST_KEY_OWNER);
@@ -105,7 +107,7 @@ ctl_path(char out[PATH_MAX])
 }
 
 static void
-print(const struct master *master, struct slice secret)
+print(struct master *master, struct slice secret)
 {
     char url[CONF_PATH_SIZE];
     char ctl[PATH_MAX];
@@ -132,6 +134,7 @@ print(const struct master *master, struct slice secret)
     printf("%.*s", (int)text.len, text.ptr);
     printf("  Watch it   %s top\n\n", ctl);
     (void)fflush(stdout);
+    setup_link_begin(master);
     secret_wipe(text.ptr, text.len);
     buf_fini(&text);
 }

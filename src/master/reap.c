@@ -60,6 +60,8 @@ reap_child(struct master *master, struct child *child, int status, int64_t now_u
                         child->role == PROC_WORKER ? PROC_DEAD : PROC_VACANT);
     if (child->link != NULL)
         child_link_close(master, child->link);
+    if (child->role == PROC_CONSOLE)
+        console_link_close(&master->console_link);
     if (child->role == PROC_LEDGER)
         memset(master->undertaker_due_us, 0, sizeof(master->undertaker_due_us));
     if (rebuild_is_suspect(status))

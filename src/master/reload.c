@@ -24,16 +24,20 @@
 #define CHECK_TIMEOUT_US INT64_C(10000000)
 #define FILE_SIZE        (8 * 1024 * 1024)
 
+static bool enqueue(struct master *master, struct child_tag client, bool is_check);
 static bool may_begin(const struct master *master);
 static void begin(struct master *master, int64_t now_us);
 static int start_checker(struct reload *reload, const char *path, struct errmsg *why);
 static _Noreturn void check(const char *path, struct slice text, int fd);
 static void on_checker_end(struct master *master, int status, int64_t now_us);
+static int tell_changes(struct master *master, struct errmsg *why);
 static int prepare(struct master *master, int64_t now_us, struct errmsg *why);
 static void on_synced(struct master *master, struct child_tag tag, const struct frame_value *reply);
 static void flip(struct master *master);
 static void on_registry(struct master *master, struct child_tag tag,
                         const struct frame_value *reply);
+static void answer_changes(struct master *master);
+static void tell(struct master *master, size_t n_changes, size_t n_restart);
 static void log_changes(struct slice changes);
 static void refuse(struct master *master, int err, const struct errmsg *why);
 static void reset(struct reload *reload);
@@ -55,7 +59,21 @@ reload_fini(struct reload *reload)
 }
 
 void
-reload_request(struct master *master, struct child_tag client)
+reload_request(struct master *master, struct child_tag client, const struct frame_value *args)
+{
+    if (enqueue(master, client, false))
+        witness_name(master, client, args, master->reload.next_who);
+}
+
+void
+reload_check(struct master *master, struct child_tag client)
+{
+    (void)enqueue(master, client, true);
+}
+
+/* false: answered, two wait already. */
+static bool
+enqueue(struct master *master, struct child_tag client, bool is_check)
 {
     struct reload *reload = &master->reload;
     struct errmsg why;
@@ -65,10 +83,12 @@ reload_request(struct master *master, struct child_tag client)
                    reload->has_next_client ? "two reloads wait already"
                                            : "relayosd is starting or stopping");
         control_server_reply_error(master, client, ERR_BUSY, &why);
-        return;
+        return false;
     }
     reload->has_next_client = true;
     reload->next_client = client;
+    reload->next_is_check = is_check;
+    return true;
 }
 
 void
@@ -79,8 +99,12 @@ reload_work(struct master *master, int64_t now_us)
 
     if (may_begin(master)) {
         reload->has_client = reload->has_next_client;
+        snprintf(reload->who, sizeof(reload->who), "%s",
+                 reload->has_client ? reload->next_who : "signal HUP");
         reload->client = reload->next_client;
-        reload->is_wanted = reload->has_next_client = false;
+        reload->is_check = reload->has_next_client && reload->next_is_check;
+        reload->is_wanted = reload->is_wanted && reload->is_check; /* that one comes next */
+        reload->has_next_client = false;
         begin(master, now_us);
     }
     if (reload->step != RELOAD_CHECKING)
@@ -201,10 +225,52 @@ on_checker_end(struct master *master, int status, int64_t now_us)
     } else if (WEXITSTATUS(status) != 0) {
         errmsg_set(&why, "%.*s", (int)reload->checker_says.len, reload->checker_says.ptr);
     } else {
-        rc = prepare(master, now_us, &why);
+        rc = reload->is_check ? tell_changes(master, &why) : prepare(master, now_us, &why);
     }
     if (rc != 0)
         refuse(master, rc, &why);
+}
+
+static int
+tell_changes(struct master *master, struct errmsg *why)
+{
+    struct reload *reload = &master->reload;
+    int rc =
+        conf_parse(master->options.config_file, buf_slice(&reload->text), NULL, &reload->conf, why);
+
+    if (rc != 0)
+        return rc;
+    answer_changes(master);
+    reset(reload);
+    return 0;
+}
+
+/* What differs from the running one: to the log, if it is to hold, and to who asked. */
+static void
+answer_changes(struct master *master)
+{
+    struct reload *reload = &master->reload;
+    struct frame_out *out =
+        reload->has_client ? control_server_reply_begin(master, reload->client) : NULL;
+    struct buf changes;
+    size_t n_restart = 0;
+
+    buf_init(&changes, 1 << 20);
+    size_t n_changes = conf_diff(master->conf, reload->conf, &changes, &n_restart);
+    if (!reload->is_check) {
+        log_changes(buf_slice(&changes));
+        log_info("reload.done", "file=%s changes=%zu need_restart=%zu epoch=%llu",
+                 master->options.config_file, n_changes, n_restart,
+                 (unsigned long long)catalog_epoch(master->catalog));
+        tell(master, n_changes, n_restart);
+    }
+    if (out != NULL) {
+        frame_str(out, "changes", buf_slice(&changes));
+        frame_int(out, "n_changes", (int64_t)n_changes);
+        frame_int(out, "n_restart", (int64_t)n_restart);
+        control_server_reply_end(master, reload->client);
+    }
+    buf_fini(&changes);
 }
 
 /* All that can fail, before anything is seen by anyone. */
@@ -251,8 +317,6 @@ flip(struct master *master)
 {
     struct reload *reload = &master->reload;
     struct child_call registry = {.command = COMMAND_REGISTRY, .on_reply = on_registry};
-    struct buf changes;
-    size_t n_restart = 0;
 
     CRASH_POINT("reload.before_flip");
     catalog_commit(master->catalog);
@@ -261,27 +325,13 @@ flip(struct master *master)
         log_warn("registry.unsent",
                  "reason=\"the ledger is behind; it reads new names at its next start\"");
 
-    buf_init(&changes, 1 << 20);
-    size_t n_changes = conf_diff(master->conf, reload->conf, &changes, &n_restart);
-    log_changes(buf_slice(&changes));
-    log_info("reload.done", "file=%s changes=%zu need_restart=%zu epoch=%llu",
-             master->options.config_file, n_changes, n_restart,
-             (unsigned long long)catalog_epoch(master->catalog));
+    answer_changes(master);
     if (master->conf != master->boot)
         conf_free(&master->conf);
     master->conf = reload->conf;
     reload->conf = NULL;
+    reload->loaded_us = clock_real_us();
     schedule_on_reload(master, clock_mono_us());
-
-    struct frame_out *out =
-        reload->has_client ? control_server_reply_begin(master, reload->client) : NULL;
-    if (out != NULL) {
-        frame_str(out, "changes", buf_slice(&changes));
-        frame_int(out, "n_changes", (int64_t)n_changes);
-        frame_int(out, "n_restart", (int64_t)n_restart);
-        control_server_reply_end(master, reload->client);
-    }
-    buf_fini(&changes);
     reset(reload);
 }
 
@@ -294,6 +344,21 @@ on_registry(struct master *master, struct child_tag tag, const struct frame_valu
     (void)tag;
     if (error.len > 0)
         log_error("registry.failed", "reason=\"%.*s\"", (int)error.len, error.ptr);
+}
+
+static void
+tell(struct master *master, size_t n_changes, size_t n_restart)
+{
+    struct witness_entry entry = {
+        .action = command_info(COMMAND_RELOAD)->name,
+        .target = "configuration",
+    };
+
+    snprintf(entry.who, sizeof(entry.who), "%s", master->reload.who);
+    snprintf(entry.detail, sizeof(entry.detail),
+             "{\"sha256\":\"%s\",\"n_changes\":%zu,\"n_restart\":%zu}",
+             master->reload.conf->text_sha256, n_changes, n_restart);
+    witness_tell(master, &entry);
 }
 
 static void
@@ -314,7 +379,8 @@ refuse(struct master *master, int err, const struct errmsg *why)
 {
     struct reload *reload = &master->reload;
 
-    log_error("reload.refused", "reason=\"%s\"", why->text);
+    if (!reload->is_check)
+        log_error("reload.refused", "reason=\"%s\"", why->text);
     if (reload->has_client)
         control_server_reply_error(master, reload->client, err, why);
     reset(reload);

@@ -19,6 +19,7 @@
 
 #include "child_link.h"
 #include "relayos/conf/conf.h"
+#include "witness.h"
 
 enum reload_step { RELOAD_IDLE, RELOAD_CHECKING, RELOAD_SYNCING };
 
@@ -26,20 +27,25 @@ struct reload {
     bool is_wanted; /* by SIGHUP */
     enum reload_step step;
     bool has_client, has_next_client;
+    bool is_check, next_is_check; /* nothing is to change: only what would is told */
     struct child_tag client;      /* who waits for the outcome on the control socket */
     struct child_tag next_client; /* who asked meanwhile: the file may have changed again */
-    struct buf text;              /* the file's bytes */
+    char who[WITNESS_WHO_SIZE], next_who[WITNESS_WHO_SIZE]; /* for the audit trail */
+    struct buf text;                                        /* the file's bytes */
     pid_t checker_pid;
     int checker_fd; /* what it has to say; end of file when it is done */
     struct buf checker_says;
     int64_t deadline_us;
     struct conf *conf; /* the candidate */
+    int64_t loaded_us; /* real time of the last one; 0 = none since the start */
 };
 
 void reload_init(struct reload *reload);
 void reload_fini(struct reload *reload);
 /* Asked for on the control socket: the answer comes later, to this tag. */
-void reload_request(struct master *master, struct child_tag client);
+void reload_request(struct master *master, struct child_tag client, const struct frame_value *args);
+/* The same, but for the change. */
+void reload_check(struct master *master, struct child_tag client);
 /* The checker's pipe has something (or its end). */
 void reload_on_readable(struct reload *reload);
 /* The work list's entry: start what SIGHUP asked for, take the checker's verdict, keep its time. */

@@ -43,6 +43,11 @@ request_carry_out(struct master *master, struct child_tag client, const struct f
         refuse(master, client, ERR_DENIED, "that command is the master's own");
         return;
     }
+    if (info->right == COMMAND_WRITE && console_link_is_owner(client) &&
+        frame_get_str(args, "who").len == 0) {
+        refuse(master, client, ERR_SYNTAX, "who gives this command? Its arguments do not say");
+        return;
+    }
     if (info->right == COMMAND_WRITE)
         log_info("control.command", "cmd=%s", info->name);
     if (info->where == COMMAND_LEDGER)
@@ -58,21 +63,23 @@ answer(struct master *master, struct child_tag client, enum command command,
     if (command == COMMAND_STATUS)
         status_begin(master, client, now_us);
     else if (command == COMMAND_TOP)
-        top_answer(master, client, frame_get_int(args, "limit", 0), now_us);
+        top_answer(master, client, frame_get_int(args, "limit", 0));
     else if (command == COMMAND_ROUTE_LIST)
         route_list(master, client, frame_get_str(args, "model"));
     else if (command == COMMAND_ROUTE_SHOW)
         route_show(master, client, frame_get_str(args, "route"));
     else if (command == COMMAND_ROUTE_ENABLE)
-        route_change(master, client, frame_get_str(args, "route"), HEALTH_ENABLED);
+        route_change(master, client, args, HEALTH_ENABLED);
     else if (command == COMMAND_ROUTE_DRAIN)
-        route_change(master, client, frame_get_str(args, "route"), HEALTH_DRAINED);
+        route_change(master, client, args, HEALTH_DRAINED);
     else if (command == COMMAND_ROUTE_DISABLE)
-        route_change(master, client, frame_get_str(args, "route"), HEALTH_DISABLED);
+        route_change(master, client, args, HEALTH_DISABLED);
     else if (command == COMMAND_CONFIG_SHOW)
         config_show(master, client);
+    else if (command == COMMAND_CONFIG_CHECK)
+        reload_check(master, client);
     else if (command == COMMAND_RELOAD)
-        reload_request(master, client);
+        reload_request(master, client, args);
     else
         assert(!"every command of the master is above");
 }
@@ -93,12 +100,19 @@ forward(struct master *master, struct child_tag client, enum command command,
         refuse(master, client, ERR_BUSY, "the ledger is not ready; try again in a moment");
         return;
     }
+    bool is_write = command_info(command)->right == COMMAND_WRITE;
+    char who[WITNESS_WHO_SIZE];
+    if (is_write) {
+        witness_name(master, client, args, who);
+        frame_cstr(out, "who", who);
+    }
     for (size_t n = 0; n < frame_length(args); n++) {
         struct slice key = {0};
         const struct frame_value *value = frame_member(args, n, &key);
         char name[LIMIT_NAME];
 
-        if (value == NULL || key.len >= sizeof(name) || memchr(key.ptr, '\0', key.len) != NULL)
+        if (value == NULL || key.len >= sizeof(name) || memchr(key.ptr, '\0', key.len) != NULL ||
+            (is_write && slice_eq_str(key, "who")))
             continue; /* no argument of ours; nothing of it is lost */
         memcpy(name, key.ptr, key.len);
         name[key.len] = '\0';
@@ -170,6 +184,10 @@ config_show(struct master *master, struct child_tag client)
     buf_init(&yaml, LIMIT_CONTROL_FRAME);
     conf_show(master->conf, &yaml);
     frame_str(out, "yaml", buf_slice(&yaml));
+    frame_cstr(out, "file", master->options.config_file);
+    frame_cstr(out, "sha256", master->conf->text_sha256);
+    frame_int(out, "loaded_us",
+              master->reload.loaded_us != 0 ? master->reload.loaded_us : master->started_us);
     control_server_reply_end(master, client);
     buf_fini(&yaml);
 }

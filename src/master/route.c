@@ -33,6 +33,8 @@ static int find_one(struct master *master, struct child_tag client, struct slice
                     struct route_place *out);
 static void answer_one(struct master *master, struct child_tag client,
                        const struct route_place *place);
+static void tell(struct master *master, struct witness_entry *entry,
+                 const struct route_place *place, enum health_admin admin);
 static void write_route(const struct segment *segment, const struct route_place *place,
                         struct frame_out *out);
 static void write_capability(const struct conf *conf, const struct route_record *route,
@@ -87,9 +89,11 @@ route_show(struct master *master, struct child_tag client, struct slice name)
 }
 
 void
-route_change(struct master *master, struct child_tag client, struct slice name,
+route_change(struct master *master, struct child_tag client, const struct frame_value *args,
              enum health_admin admin)
 {
+    struct slice name = frame_get_str(args, "route");
+    struct witness_entry entry;
     struct route_place place;
     struct errmsg why;
     uint32_t row;
@@ -117,7 +121,23 @@ route_change(struct master *master, struct child_tag client, struct slice name,
     }
     log_info("route.admin", "route=%s is=%s who=%u", place.name, admin_name(admin),
              control_server_uid(master, client));
+    witness_name(master, client, args, entry.who);
+    tell(master, &entry, &place, admin);
     answer_one(master, client, &place);
+}
+
+static void
+tell(struct master *master, struct witness_entry *entry, const struct route_place *place,
+     enum health_admin admin)
+{
+    enum command command = admin == HEALTH_ENABLED   ? COMMAND_ROUTE_ENABLE
+                           : admin == HEALTH_DRAINED ? COMMAND_ROUTE_DRAIN
+                                                     : COMMAND_ROUTE_DISABLE;
+
+    entry->action = command_info(command)->name;
+    snprintf(entry->target, sizeof(entry->target), "route %s", place->name);
+    snprintf(entry->detail, sizeof(entry->detail), "{\"id\":\"%08x\"}", place->route->id);
+    witness_tell(master, entry);
 }
 
 /* Answers the client if there is none. */

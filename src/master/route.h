@@ -19,7 +19,7 @@
 void route_list(struct master *master, struct child_tag client, struct slice model);
 void route_show(struct master *master, struct child_tag client, struct slice name);
 /* HEALTH_ENABLED also forgets what was held against the route and its upstream's credentials. */
-void route_change(struct master *master, struct child_tag client, struct slice name,
+void route_change(struct master *master, struct child_tag client, const struct frame_value *args,
                   enum health_admin admin);
 
 /* The segment is exchanged: what the operator said goes with it. from may be damaged anywhere. */

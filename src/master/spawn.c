@@ -16,14 +16,16 @@
 #include "relayos/base/fdio.h"
 #include "relayos/base/log.h"
 #include "relayos/base/proc.h"
+#include "start.h"
 #include "state.h"
 
-#define RETRY_US    INT64_C(1000000) /* after a fork that failed */
-#define LEDGER_NICE (-5)
+#define RETRY_US        INT64_C(1000000)  /* after a fork that failed */
+#define RETRY_LISTEN_US INT64_C(10000000) /* of the console, whose address is taken */
+#define LEDGER_NICE     (-5)
 
 struct birth {
     int ready[2];   /* pipe: [0] ours */
-    int control[2]; /* socket pair, for who has a link: [0] ours */
+    int control[2]; /* socket pair, for all but workers: [0] ours */
     uint32_t generation;
 };
 
@@ -31,9 +33,10 @@ static bool is_wanted(const struct master *master, const struct child *child);
 static int start(struct master *master, struct child *child, struct errmsg *why);
 static bool find_vacant_slot(const struct master *master, uint32_t *out_slot);
 static int spawn(struct master *master, struct child *child, uint32_t slot, struct errmsg *why);
-static int birth_prepare(struct birth *birth, bool has_link, struct errmsg *why);
+static int birth_prepare(struct birth *birth, bool has_control, struct errmsg *why);
 static _Noreturn void live(struct master *master, const struct child *child,
                            const struct birth *birth);
+static void leave_listeners(struct master *master, enum proc_role role, struct heritage *heritage);
 static master_role_main *role_main(const struct master *master, enum proc_role role);
 static void drop_inherited(struct master *master);
 static void reset_signals(void);
@@ -49,7 +52,7 @@ spawn_work(struct master *master, int64_t now_us)
             continue;
         int rc = start(master, child, &why);
         if (rc != 0)
-            child->due_us = now_us + RETRY_US;
+            child->due_us = now_us + (rc == ERR_EXISTS ? RETRY_LISTEN_US : RETRY_US);
         if (rc == ERR_IO)
             log_error("child.not_started", "role=%s reason=\"%s\"", proc_role_name(child->role),
                       why.text);
@@ -76,14 +79,16 @@ is_wanted(const struct master *master, const struct child *child)
         return false;
     if (child->role == PROC_LEDGER)
         return master->phase < MASTER_LEDGER_STOPS && master->exit_status == MASTER_EXIT_OK;
-    if (child->role == PROC_PROBER)
-        return master->phase == MASTER_SERVES; /* nothing of a start waits for it */
+    if (child->role == PROC_PROBER) /* nothing of a start waits for it, nor for the console */
+        return master->phase == MASTER_SERVES;
+    if (child->role == PROC_CONSOLE)
+        return master->phase == MASTER_SERVES && master->boot->console.host[0] != '\0';
     return (master->phase == MASTER_WORKERS_START || master->phase == MASTER_SERVES) &&
            !master->workers_are_off;
 }
 
-/* ERR_BUSY: no slot is vacant yet (the undertaker is at work); ERR_IO: fork or a descriptor failed.
- */
+/* ERR_BUSY: no slot is vacant yet (the undertaker is at work); ERR_EXISTS: the console's address is
+ * taken; ERR_IO: fork or a descriptor failed. */
 static int
 start(struct master *master, struct child *child, struct errmsg *why)
 {
@@ -94,7 +99,10 @@ start(struct master *master, struct child *child, struct errmsg *why)
         errmsg_set(why, "every worker slot still has requests to be settled");
         return ERR_BUSY;
     }
-    return spawn(master, child, slot, why);
+    int rc = 0;
+    if (child->role == PROC_CONSOLE && master->console_fd < 0)
+        rc = start_open_console(master, why);
+    return rc == 0 ? spawn(master, child, slot, why) : rc;
 }
 
 static bool
@@ -122,7 +130,7 @@ static int
 spawn(struct master *master, struct child *child, uint32_t slot, struct errmsg *why)
 {
     struct birth birth;
-    int rc = birth_prepare(&birth, child->link != NULL, why);
+    int rc = birth_prepare(&birth, child->role != PROC_WORKER, why);
 
     if (rc != 0)
         return rc;
@@ -152,6 +160,8 @@ spawn(struct master *master, struct child *child, uint32_t slot, struct errmsg *
     child->is_ready = child->was_asked = false;
     if (child->link != NULL)
         child_link_open(child->link, birth.control[0]);
+    else if (child->role == PROC_CONSOLE)
+        console_link_open(&master->console_link, birth.control[0]);
     if (child->role == PROC_LEDGER)
         master->options.is_repair = false; /* once was asked for */
     log_info("child.started", "role=%s slot=%u child=%d generation=%u", proc_role_name(child->role),
@@ -160,14 +170,14 @@ spawn(struct master *master, struct child *child, uint32_t slot, struct errmsg *
 }
 
 static int
-birth_prepare(struct birth *birth, bool has_link, struct errmsg *why)
+birth_prepare(struct birth *birth, bool has_control, struct errmsg *why)
 {
     *birth = (struct birth){.ready = {-1, -1}, .control = {-1, -1}};
     if (pipe2(birth->ready, O_CLOEXEC) != 0) {
         errmsg_set(why, "pipe: %s", strerror(errno));
         return ERR_IO;
     }
-    if (has_link && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, birth->control) != 0) {
+    if (has_control && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, birth->control) != 0) {
         errmsg_set(why, "socketpair: %s", strerror(errno));
         fdio_close(&birth->ready[0]);
         fdio_close(&birth->ready[1]);
@@ -187,7 +197,7 @@ live(struct master *master, const struct child *child, const struct birth *birth
         .segment = master->segment,
         .catalog = master->catalog,
         .pepper = master->pepper,
-        .n_listeners = is_worker ? master->boot->n_listeners : 0,
+        .listener_ports = master->listener_ports,
         .slot = child->slot,
         .generation = birth->generation,
         .ready_fd = birth->ready[1],
@@ -209,13 +219,9 @@ live(struct master *master, const struct child *child, const struct birth *birth
     log_init(role, level < 0 ? LOG_INFO : (enum log_level)level);
     drop_inherited(master);
     close(birth->ready[0]);
-    if (child->link != NULL)
+    if (!is_worker)
         close(birth->control[0]);
-    for (size_t n = 0; n < master->boot->n_listeners; n++) {
-        if (!is_worker)
-            close(master->listener_fds[n]);
-        heritage.listener_fds[n] = is_worker ? master->listener_fds[n] : -1;
-    }
+    leave_listeners(master, child->role, &heritage);
     if (!is_worker)
         fdio_close(&master->handover_fd);
     reset_signals();
@@ -230,11 +236,34 @@ live(struct master *master, const struct child *child, const struct birth *birth
     exit(role_main(master, child->role)(&heritage));
 }
 
+/* A worker has the console's, too, for the next master: who waits in it is not turned away. */
+static void
+leave_listeners(struct master *master, enum proc_role role, struct heritage *heritage)
+{
+    for (size_t n = 0; n < master->boot->n_listeners; n++) {
+        if (role == PROC_WORKER)
+            heritage->listener_fds[heritage->n_listeners++] = master->listener_fds[n];
+        else
+            close(master->listener_fds[n]);
+    }
+    heritage->n_handed = heritage->n_listeners;
+    if (master->console_fd < 0)
+        return;
+    if (role == PROC_WORKER)
+        heritage->listener_fds[heritage->n_handed++] = master->console_fd;
+    else if (role == PROC_CONSOLE)
+        heritage->listener_fds[heritage->n_listeners++] = master->console_fd;
+    else
+        close(master->console_fd);
+}
+
 static master_role_main *
 role_main(const struct master *master, enum proc_role role)
 {
     if (role == PROC_WORKER)
         return master->options.worker;
+    if (role == PROC_CONSOLE)
+        return master->options.console;
     return role == PROC_LEDGER ? master->options.ledger : master->options.prober;
 }
 
@@ -247,6 +276,7 @@ drop_inherited(struct master *master)
     adopt_drop(&master->adoption);
     fdio_close(&master->ledger_link.fd);
     fdio_close(&master->prober_link.fd);
+    fdio_close(&master->console_link.fd);
     fdio_close(&master->signal_fd);
     fdio_close(&master->lock_fd);
     fdio_close(&master->reload.checker_fd);

@@ -23,6 +23,12 @@
 
 #define PEPPER_SIZE 32
 
+/* Listening sockets of a dead master's workers; -1 = one that was taken. */
+struct inherited {
+    int fds[LIMIT_HANDED];
+    size_t n;
+};
+
 static void init(struct master *master);
 static int make_places(struct master *master, struct errmsg *why);
 static int give_to_user(const struct master *master, struct errmsg *why);
@@ -31,7 +37,9 @@ static int open_signals(struct master *master, struct errmsg *why);
 static int open_wakes(struct master *master, struct errmsg *why);
 static int open_listeners(struct master *master, struct errmsg *why);
 static int open_listener(struct master *master, size_t n, bool has_inherited, struct errmsg *why);
-static bool take_inherited(struct master *master, size_t n, int *fds, size_t n_fds);
+static bool take_inherited(const struct conf_listener *listener, struct inherited *from,
+                           int *out_fd, uint16_t *out_port);
+static void open_console(struct master *master, struct inherited *from);
 static int fill_catalog(struct master *master, struct errmsg *why);
 static int open_control(struct master *master, struct errmsg *why);
 
@@ -70,8 +78,11 @@ init(struct master *master)
         (struct child){.role = PROC_LEDGER, .ready_fd = -1, .link = &master->ledger_link};
     master->prober =
         (struct child){.role = PROC_PROBER, .ready_fd = -1, .link = &master->prober_link};
+    master->console = (struct child){.role = PROC_CONSOLE, .ready_fd = -1};
+    console_link_init(&master->console_link);
     for (size_t n = 0; n < LIMIT_LISTENERS; n++)
         master->listener_fds[n] = -1;
+    master->console_fd = -1;
     master->lock_fd = master->signal_fd = master->nudge_fd = master->handover_fd = -1;
     for (size_t n = 0; n < LIMIT_WORKERS; n++)
         master->wake_fds[n] = -1;
@@ -174,35 +185,36 @@ open_wakes(struct master *master, struct errmsg *why)
 static int
 open_listeners(struct master *master, struct errmsg *why)
 {
-    int inherited[LIMIT_LISTENERS];
-    size_t n_inherited = 0;
+    struct inherited inherited = {.n = 0};
     int rc = 0;
 
     if (master->n_workers > segment_capacity(master->segment)->n_workers)
         master->n_workers = segment_capacity(master->segment)->n_workers;
     if (master->adoption.n > 0)
-        n_inherited = handover_ask(master->boot->run_dir, inherited, LIMIT_LISTENERS);
+        inherited.n = handover_ask(master->boot->run_dir, inherited.fds, LIMIT_HANDED);
     for (size_t n = 0; n < master->boot->n_listeners && rc == 0; n++) {
-        if (!take_inherited(master, n, inherited, n_inherited))
-            rc = open_listener(master, n, n_inherited > 0, why);
+        if (!take_inherited(&master->boot->listeners[n], &inherited, &master->listener_fds[n],
+                            &master->listener_ports[n]))
+            rc = open_listener(master, n, inherited.n > 0, why);
     }
-    for (size_t n = 0; n < n_inherited; n++)
-        fdio_close(&inherited[n]); /* an address that is not in the configuration any more */
+    if (rc == 0)
+        open_console(master, &inherited);
+    for (size_t n = 0; n < inherited.n; n++)
+        fdio_close(&inherited.fds[n]); /* an address that is not in the configuration any more */
     return rc == 0 ? handover_open(master->boot->run_dir, &master->handover_fd, why) : rc;
 }
 
 /* The same socket, not another one on the same address: nothing that waits in it is lost. */
 static bool
-take_inherited(struct master *master, size_t n, int *fds, size_t n_fds)
+take_inherited(const struct conf_listener *listener, struct inherited *from, int *out_fd,
+               uint16_t *out_port)
 {
-    const struct conf_listener *listener = &master->boot->listeners[n];
-
-    for (size_t i = 0; i < n_fds; i++) {
-        if (fds[i] < 0 ||
-            !listener_is_at(fds[i], listener->host, listener->port, &master->listener_ports[n]))
+    for (size_t i = 0; i < from->n; i++) {
+        if (from->fds[i] < 0 ||
+            !listener_is_at(from->fds[i], listener->host, listener->port, out_port))
             continue;
-        master->listener_fds[n] = fds[i];
-        fds[i] = -1;
+        *out_fd = from->fds[i];
+        from->fds[i] = -1;
         return true;
     }
     return false;
@@ -224,6 +236,30 @@ open_listener(struct master *master, size_t n, bool has_inherited, struct errmsg
     adopt_end_all(master, master->boot->stop_timeout_us);
     return listener_open(listener->host, listener->port, &master->listener_fds[n],
                          &master->listener_ports[n], why);
+}
+
+/* Callers are served without a console, too: one whose address is taken is tried again and again
+ * (spawn.c). */
+static void
+open_console(struct master *master, struct inherited *from)
+{
+    const struct conf_listener *listener = &master->boot->console;
+    struct errmsg why;
+
+    if (listener->host[0] == '\0' ||
+        take_inherited(listener, from, &master->console_fd, &master->console_port))
+        return;
+    if (start_open_console(master, &why) != 0)
+        log_warn("console.no_listener", "reason=\"%s\"", why.text);
+}
+
+int
+start_open_console(struct master *master, struct errmsg *why)
+{
+    const struct conf_listener *listener = &master->boot->console;
+
+    return listener_open(listener->host, listener->port, &master->console_fd, &master->console_port,
+                         why);
 }
 
 static int
@@ -250,10 +286,12 @@ start_undo(struct master *master)
         fdio_close(&master->listener_fds[n]);
     for (size_t n = 0; n < LIMIT_WORKERS; n++)
         fdio_close(&master->wake_fds[n]);
+    fdio_close(&master->console_fd);
     fdio_close(&master->handover_fd);
     adopt_drop(&master->adoption);
     child_link_fini(&master->ledger_link);
     child_link_fini(&master->prober_link);
+    console_link_fini(&master->console_link);
     reload_fini(&master->reload);
     catalog_free(&master->catalog);
     segment_detach(&master->segment);

@@ -13,12 +13,14 @@
 #include "adopt.h"
 #include "backoff.h"
 #include "child_link.h"
+#include "console_link.h"
 #include "control_server.h"
 #include "relayos/master/master.h"
 #include "relayos/shm/proc_slot.h"
 #include "reload.h"
 #include "schedule.h"
 #include "vigil.h"
+#include "witness.h"
 
 /* In this order; master_move() is the only one that changes it. */
 enum master_phase {
@@ -27,11 +29,11 @@ enum master_phase {
     MASTER_WORKERS_START,
     MASTER_SERVES,
     MASTER_WORKERS_DRAIN, /* asked to end; killed at the deadline */
-    MASTER_LEDGER_STOPS,  /* told to settle everything and to end; the prober, to end */
+    MASTER_LEDGER_STOPS,  /* told to settle everything and to end; prober and console, to end */
     MASTER_IS_OVER
 };
 
-#define MASTER_N_SINGLE 2 /* roles that have one child: ledger and prober */
+#define MASTER_N_SINGLE 3 /* roles that have one child: ledger, prober, console */
 
 /* A place for one child: a worker's process slot may differ from one life to the next. */
 struct child {
@@ -43,7 +45,7 @@ struct child {
     bool was_asked; /* to end: its end is no crash */
     int64_t due_us; /* pid == 0: when to start it */
     struct backoff backoff;
-    struct child_link *link; /* its control socket; NULL: a worker has none */
+    struct child_link *link; /* its control socket; NULL: we ask it nothing */
 };
 
 struct master {
@@ -62,6 +64,8 @@ struct master {
     int wake_fds[LIMIT_WORKERS]; /* by process slot; heritage.h */
     int listener_fds[LIMIT_LISTENERS];
     uint16_t listener_ports[LIMIT_LISTENERS]; /* as bound, where the config says port 0 */
+    int console_fd;                           /* its listener; -1: not (yet) bound */
+    uint16_t console_port;
 
     enum master_phase phase;
     int exit_status;
@@ -75,7 +79,7 @@ struct master {
     uint32_t n_workers;
     union { /* by name, and as a table of master_n_children() */
         struct {
-            struct child ledger, prober, workers[LIMIT_WORKERS];
+            struct child ledger, prober, console, workers[LIMIT_WORKERS];
         };
         struct child children[MASTER_N_SINGLE + LIMIT_WORKERS];
     };
@@ -88,9 +92,11 @@ struct master {
     struct vigil vigils[LIMIT_WORKERS + PROC_N_ROLES]; /* by process slot */
 
     struct child_link ledger_link, prober_link;
+    struct console_link console_link;
     struct control_server control;
     struct reload reload;
     struct schedule schedule;
+    struct witness witness;
 };
 
 static inline uint32_t

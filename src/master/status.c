@@ -7,11 +7,12 @@
 #include <unistd.h>
 
 #include "relayos/base/clock.h"
+#include "relayos/report/report_flight.h"
 #include "relayos/shm/poison.h"
 #include "state.h"
-#include "top.h"
 
 static void write_listeners(const struct master *master, struct frame_out *out);
+static void write_console(const struct master *master, struct frame_out *out);
 static void write_places(const struct master *master, struct frame_out *out);
 static void write_models(const struct master *master, struct frame_out *out);
 static void write_process(const struct master *master, uint32_t slot, int64_t now_us,
@@ -34,6 +35,7 @@ status_answer(struct master *master, struct child_tag client, const struct frame
     frame_cstr(out, "config_sha256", master->conf->text_sha256);
     frame_cstr(out, "public_url", master->conf->public_url);
     write_listeners(master, out);
+    write_console(master, out);
     write_places(master, out);
     write_models(master, out);
     frame_int(out, "started_us", master->started_us);
@@ -70,6 +72,28 @@ write_listeners(const struct master *master, struct frame_out *out)
         frame_cstr(out, NULL, text);
     }
     frame_end(out);
+}
+
+/* Where it is reached from here. */
+static void
+write_console(const struct master *master, struct frame_out *out)
+{
+    char url[STATUS_URL_SIZE];
+
+    status_console_url(master, url);
+    frame_cstr(out, "console_url", url[0] == '\0' ? NULL : url);
+}
+
+void
+status_console_url(const struct master *master, char out[STATUS_URL_SIZE])
+{
+    const struct conf_listener *listener = &master->boot->console;
+
+    out[0] = '\0';
+    if (listener->host[0] != '\0' && master->boot->console_url[0] != '\0')
+        snprintf(out, STATUS_URL_SIZE, "%s", master->boot->console_url);
+    else if (listener->host[0] != '\0')
+        conf_console_url(listener, master->console_port, out, STATUS_URL_SIZE);
 }
 
 /* For `relayosctl key hash`, which needs the pepper and the keys' environment. */
@@ -126,7 +150,7 @@ write_quarantine(const struct master *master, int64_t now_us, struct frame_out *
         frame_int(out, "fingerprint", (int64_t)(rows[n].fingerprint >> 1));
         frame_int(out, "key_id", (int64_t)rows[n].key_id);
         frame_cstr(out, "model", rows[n].model);
-        frame_cstr(out, "endpoint", top_endpoint_name(rows[n].endpoint));
+        frame_cstr(out, "endpoint", report_flight_endpoint(rows[n].endpoint));
         frame_int(out, "body_bytes", rows[n].body_bytes);
         frame_int(out, "seconds_left", (rows[n].until_us - now_us) / 1000000);
         frame_end(out);

@@ -11,9 +11,6 @@
 
 #define TOP_LIMIT_MAX 1000
 
-void top_answer(struct master *master, struct child_tag client, int64_t limit, int64_t now_us);
-
-/* Of a row of endpoints.def, NULL past its end. */
-const char *top_endpoint_name(uint8_t row);
+void top_answer(struct master *master, struct child_tag client, int64_t limit);
 
 #endif

@@ -28,7 +28,7 @@ static const char greeting[] = "relayos listeners";
 
 union rights {
     struct cmsghdr align;
-    char space[CMSG_SPACE(LIMIT_LISTENERS * sizeof(int))];
+    char space[CMSG_SPACE(LIMIT_HANDED * sizeof(int))];
 };
 
 static int address_of(const char *run_dir, const char *suffix, struct sockaddr_un *out);
@@ -97,7 +97,7 @@ handover_answer(int handover_fd, const int *listener_fds, size_t n)
 
     if (fd < 0)
         return; /* another worker was faster */
-    if (n > 0 && n <= LIMIT_LISTENERS && peer_is_one_of_us(fd)) {
+    if (n > 0 && n <= LIMIT_HANDED && peer_is_one_of_us(fd)) {
         union rights rights = {.space = {0}};
         struct iovec word = {.iov_base = (char *)greeting, .iov_len = sizeof(greeting)};
         struct msghdr message = {.msg_iov = &word,

@@ -112,6 +112,28 @@ store_key_next(struct store *store, const struct store_key_filter *filter, uint6
 }
 
 int
+store_key_search(struct store *store, const struct store_key_search *search, uint64_t *out,
+                 size_t n, size_t *out_n)
+{
+    struct db_cursor ids =
+        db_start(store, search->owner.len == 0 ? STATEMENT_KEY_IDS : STATEMENT_KEY_IDS_OF_OWNER);
+    int rc;
+
+    db_bind_int(&ids, search->before == 0 ? INT64_MAX : (int64_t)search->before);
+    db_bind_slice(&ids, search->owner);
+    db_bind_slice(&ids, search->tool);
+    db_bind_slice(&ids, search->state);
+    db_bind_slice(&ids, search->text);
+    db_bind_int(&ids, search->now_us);
+    db_bind_int(&ids, (int64_t)n);
+    *out_n = 0;
+    while ((rc = db_step(&ids)) == 1 && *out_n < n)
+        out[(*out_n)++] = (uint64_t)db_read_int(&ids);
+    db_finish(&ids);
+    return rc < 0 ? rc : 0;
+}
+
+int
 store_key_rotated_out(struct store *store, int64_t now_us, struct key_record *out)
 {
     struct db_cursor find = db_start(store, STATEMENT_KEY_ROTATED_OUT);

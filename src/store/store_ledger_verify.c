@@ -226,8 +226,9 @@ put_mark(struct store *store, const int64_t mark[N_FIGURES])
 int
 store_ledger_rebuild(struct store *store)
 {
-    static const enum statement steps[] = {STATEMENT_USAGE_CLEAR, STATEMENT_USAGE_REBUILD,
-                                           STATEMENT_DAY_CLEAR, STATEMENT_DAY_REBUILD};
+    static const enum statement steps[] = {STATEMENT_USAGE_CLEAR,     STATEMENT_USAGE_REBUILD,
+                                           STATEMENT_USAGE_DAY_CLEAR, STATEMENT_USAGE_DAY_REBUILD,
+                                           STATEMENT_DAY_CLEAR,       STATEMENT_DAY_REBUILD};
     int64_t all[N_FIGURES], totals[N_FIGURES];
     uint32_t first_day = 0;
     int rc = usage_sums_flush(store);

@@ -7,6 +7,7 @@
 #include "relayos/model/catalog.h"
 #include "relayos/model/flight.h"
 #include "relayos/model/key.h"
+#include "relayos/model/user.h"
 
 #define UNKNOWN 255
 
@@ -20,6 +21,7 @@ static const char *const outcomes[] = {"none", "running", "ok", "failed", "uncer
 static const char *const reasons[] = ATTEMPT_REASON_NAMES;
 static const char *const policies[] = {"model",    "balanced", "fastest",
                                        "cheapest", "ordered",  "weighted"};
+static const char *const roles[] = USER_ROLE_NAMES;
 static const char *const protocols[] = {"openai_chat", "openai_responses", "anthropic_messages",
                                         "gemini"};
 static const char *const endpoints[] = {
@@ -36,6 +38,7 @@ static_assert(N_OF(provenances) == USAGE_INVALID + 1, "a name for each provenanc
 static_assert(N_OF(outcomes) == ATTEMPT_CANCELLED + 1, "a name for each outcome");
 static_assert(N_OF(reasons) == ATTEMPT_N_REASONS, "a name for each reason");
 static_assert(N_OF(policies) == ROUTE_N_POLICIES + 1, "a name for each policy, and for none");
+static_assert(N_OF(roles) == USER_ADMIN + 1, "a name for each role");
 static_assert(N_OF(endpoints) < UNKNOWN, "values are stored in a byte");
 
 static const struct {
@@ -52,6 +55,7 @@ static const struct {
     [STORE_NAME_POLICY] = {policies, N_OF(policies)},
     [STORE_NAME_PROTOCOL] = {protocols, N_OF(protocols)},
     [STORE_NAME_ENDPOINT] = {endpoints, N_OF(endpoints)},
+    [STORE_NAME_ROLE] = {roles, N_OF(roles)},
 };
 
 const char *

@@ -9,6 +9,7 @@
 #include "db.h"
 #include "relayos/store/store_ledger.h"
 #include "relayos/store/store_name.h"
+#include "store_trace_head.h"
 #include "trace_key.h"
 
 static int insert_attempt(struct store *store, const struct store_settlement *settlement,
@@ -24,11 +25,6 @@ static int64_t read_offset(struct db_cursor *row);
 static int read_attempts(struct store *store, struct store_trace *trace);
 static void read_attempt(struct db_cursor *row, struct store_trace *trace, uint32_t n);
 static void read_choice(struct db_cursor *row, struct store_choice *out);
-static int next_span(struct store *store, uint64_t key_id, struct uuid *from, struct uuid *before);
-static int prepare_list(struct store *store, const struct store_trace_filter *filter,
-                        sqlite3_stmt **out);
-static void bind_list(struct db_cursor *list, const struct store_trace_filter *filter,
-                      const struct uuid *from, const struct uuid *before);
 
 int
 store_trace_insert(struct store *store, const struct store_settlement *settlement)
@@ -182,6 +178,14 @@ store_trace_floor(int64_t real_us)
 int
 store_trace_get(struct store *store, struct uuid request_id, struct store_trace *out)
 {
+    int rc = store_trace_head(store, request_id, out);
+
+    return rc != 0 ? rc : read_attempts(store, out);
+}
+
+int
+store_trace_head(struct store *store, struct uuid request_id, struct store_trace *out)
+{
     struct db_cursor get = db_start(store, STATEMENT_TRACE_GET);
 
     db_bind_blob(&get, request_id.bytes, sizeof(request_id.bytes));
@@ -190,7 +194,7 @@ store_trace_get(struct store *store, struct uuid request_id, struct store_trace 
         return rc < 0 ? rc : ERR_MISSING;
     read_trace(&get, out);
     db_finish(&get);
-    return read_attempts(store, out);
+    return 0;
 }
 
 /* Columns of TRACE_AND_LEDGER (statements.def). */
@@ -347,100 +351,6 @@ read_choice(struct db_cursor *row, struct store_choice *out)
     out->score = (uint32_t)db_read_int(row);
     db_read_text(row, out->exclusion, sizeof(out->exclusion));
     out->is_pinned = db_read_int(row) != 0;
-}
-
-int
-store_trace_list(struct store *store, const struct store_trace_filter *filter,
-                 struct store_trace *out, size_t n, size_t *out_n)
-{
-    static const struct uuid unset;
-    struct uuid from = store_trace_floor(filter->since_us);
-    struct uuid before = store_trace_floor(filter->until_us == 0 ? INT64_MAX : filter->until_us);
-    struct db_cursor list = {.store = store};
-    size_t i = 0;
-
-    if (memcmp(&filter->before, &unset, sizeof(unset)) != 0 &&
-        memcmp(&filter->before, &before, sizeof(before)) < 0)
-        before = filter->before;
-    int rc = prepare_list(store, filter, &list.stmt);
-    if (rc != 0)
-        return rc;
-    while (rc == 0 && i < n) {
-        struct uuid span_from = from, span_before = before;
-
-        if (filter->key_id != 0)
-            rc = next_span(store, filter->key_id, &span_from, &span_before);
-        if (rc != 0)
-            break;
-        bind_list(&list, filter, &span_from, &span_before);
-        while (i < n && (rc = db_step(&list)) == 1)
-            read_trace(&list, &out[i++]);
-        db_finish(&list);
-        list.n = 0;
-        if (filter->key_id == 0)
-            break;
-        before = span_from;
-    }
-    sqlite3_finalize(list.stmt);
-    if (rc < 0 && rc != ERR_MISSING)
-        return rc;
-    *out_n = i;
-    return 0;
-}
-
-/* The newest span with traces of the key, between these ids. ERR_MISSING: no more. */
-static int
-next_span(struct store *store, uint64_t key_id, struct uuid *from, struct uuid *before)
-{
-    struct uuid span_from, span_until;
-    int rc = trace_key_span_before(store, key_id, before, &span_from, &span_until);
-
-    if (rc != 0)
-        return rc;
-    if (memcmp(&span_until, from, sizeof(*from)) <= 0)
-        return ERR_MISSING;
-    if (memcmp(&span_from, from, sizeof(*from)) > 0)
-        *from = span_from;
-    if (memcmp(&span_until, before, sizeof(*before)) < 0)
-        *before = span_until;
-    return 0;
-}
-
-/* Only the conditions that are wanted, so that the planner finds the index that fits. */
-static int
-prepare_list(struct store *store, const struct store_trace_filter *filter, sqlite3_stmt **out)
-{
-    static const char select[] =
-        "SELECT " TRACE_AND_LEDGER " WHERE t.request_id >= ? AND t.request_id < ?";
-    const char *by_status = filter->status.len == 0                  ? ""
-                            : slice_eq_str(filter->status, "ok")     ? " AND t.category IS NULL"
-                            : slice_eq_str(filter->status, "failed") ? " AND t.category IS NOT NULL"
-                                                                     : " AND t.category = ?";
-    char sql[sizeof(select) + 256];
-
-    snprintf(sql, sizeof(sql), "%s%s%s%s%s ORDER BY t.request_id DESC", select,
-             filter->key_id == 0 ? "" : " AND t.key_id = ?",
-             filter->model.len == 0 ? "" : " AND t.model = ?", by_status,
-             filter->provenance.len == 0 ? "" : " AND coalesce(l.provenance, 'none') = ?");
-    int rc = sqlite3_prepare_v2(store->handle, sql, -1, out, NULL);
-    return rc == SQLITE_OK ? 0 : db_fail(store, rc);
-}
-
-static void
-bind_list(struct db_cursor *list, const struct store_trace_filter *filter, const struct uuid *from,
-          const struct uuid *before)
-{
-    db_bind_blob(list, from->bytes, sizeof(from->bytes));
-    db_bind_blob(list, before->bytes, sizeof(before->bytes));
-    if (filter->key_id != 0)
-        db_bind_int(list, (int64_t)filter->key_id);
-    if (filter->model.len != 0)
-        db_bind_slice(list, filter->model);
-    if (filter->status.len != 0 && !slice_eq_str(filter->status, "ok") &&
-        !slice_eq_str(filter->status, "failed"))
-        db_bind_slice(list, filter->status);
-    if (filter->provenance.len != 0)
-        db_bind_slice(list, filter->provenance);
 }
 
 int

@@ -23,6 +23,9 @@ static void add(struct usage_sum *sum, const struct usage_sum *delta);
 static int compare(const void *a, const void *b);
 static int write_sum(struct store *store, const struct usage_sum *sum);
 static int write_days(struct store *store);
+static int compare_models(const void *a, const void *b);
+static int write_models(struct store *store);
+static int write_model(struct store *store, const struct usage_sum *sum);
 static int write_day(struct store *store, const struct usage_sum *day);
 
 struct usage_sums *
@@ -107,6 +110,8 @@ usage_sums_flush(struct store *store)
         rc = write_sum(store, &sums->sums[i]);
     if (rc == 0)
         rc = write_days(store);
+    if (rc == 0)
+        rc = write_models(store);
     usage_sums_forget(sums);
     return rc;
 }
@@ -174,6 +179,53 @@ write_day(struct store *store, const struct usage_sum *day)
     db_bind_int(&row, day->quota_tokens);
     db_bind_int(&row, day->charge_nusd);
     db_bind_int(&row, day->cost_nusd);
+    return db_run(&row);
+}
+
+/* A batch of many keys is of a few models. */
+static int
+write_models(struct store *store)
+{
+    struct usage_sums *sums = store->sums;
+    int rc = 0;
+
+    qsort(sums->sums, sums->n, sizeof(sums->sums[0]), compare_models);
+    for (uint32_t i = 0, end; rc == 0 && i < sums->n; i = end) {
+        struct usage_sum *sum = &sums->sums[i];
+
+        for (end = i + 1; end < sums->n && compare_models(sum, &sums->sums[end]) == 0; end++)
+            add(sum, &sums->sums[end]);
+        rc = write_model(store, sum);
+    }
+    return rc;
+}
+
+static int
+compare_models(const void *a, const void *b)
+{
+    const struct usage_sum *one = a, *other = b;
+
+    if (one->day != other->day)
+        return one->day < other->day ? -1 : 1;
+    return strcmp(one->model, other->model);
+}
+
+static int
+write_model(struct store *store, const struct usage_sum *sum)
+{
+    struct db_cursor row = db_start(store, STATEMENT_USAGE_DAY_ADD);
+
+    db_bind_int(&row, sum->day);
+    db_bind_text(&row, sum->model);
+    db_bind_int(&row, sum->n_requests);
+    db_bind_int(&row, sum->n_failed);
+    db_bind_int(&row, sum->input);
+    db_bind_int(&row, sum->cache_read);
+    db_bind_int(&row, sum->cache_write);
+    db_bind_int(&row, sum->output);
+    db_bind_int(&row, sum->reasoning);
+    db_bind_int(&row, sum->charge_nusd);
+    db_bind_int(&row, sum->cost_nusd);
     return db_run(&row);
 }
 

@@ -48,7 +48,7 @@ drain_watch_signals(struct worker *w, struct errmsg *why)
         return ERR_IO;
     }
     loop_watch_fd(w->loop, fd, on_signal, w);
-    if (w->heritage->n_listeners > 0)
+    if (w->heritage->n_handed > 0)
         loop_watch_fd(w->loop, w->heritage->handover_fd, on_heir, w);
     return 0;
 }
@@ -82,7 +82,7 @@ on_heir(void *ctx, int fd)
 {
     const struct worker *w = worker_from(ctx);
 
-    handover_answer(fd, w->heritage->listener_fds, w->is_draining ? 0 : w->heritage->n_listeners);
+    handover_answer(fd, w->heritage->listener_fds, w->is_draining ? 0 : w->heritage->n_handed);
 }
 
 static void
@@ -107,6 +107,8 @@ begin(struct worker *w, int64_t timeout_us)
         w->is_draining = true;
         proc_slot_set_state(w->segment, w->slot, PROC_DRAINING);
         server_drain(w->server);
+        for (size_t n = w->heritage->n_listeners; n < w->heritage->n_handed; n++)
+            close(w->heritage->listener_fds[n]); /* kept for a heir */
         log_info("worker.drain", "slot=%u connections=%u", w->slot,
                  server_n_connections(w->server));
     }

@@ -19,12 +19,13 @@ import time
 import urllib.request
 
 PR_SET_CHILD_SUBREAPER = 36
-ROLES = ("master", "ledger", "worker", "prober")
+ROLES = ("master", "ledger", "worker", "prober", "console")
 QUOTA_MAGIC = b"TOUQ"  # in each cell (src/shm/layout.h)
 INPUT_NUSD, CACHED_NUSD, OUTPUT_NUSD, FLAT_NUSD = 2000, 500, 8000, 10_000_000
 
 CONFIG = """\
 listen: 127.0.0.1:{port}
+console: {{listen: 127.0.0.1:0}}
 run_dir: {dir}/run
 data_dir: {dir}/data
 instance: {instance}

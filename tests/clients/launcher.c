@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
- * launcher - a gateway for the client tests: starts one, prints where it is as a line of JSON, and
- * ends it when stdin ends. Each line on stdin is a relayosctl command; its JSON comes back as one
- * line.
+ * launcher [CONSOLE] - a gateway for the client and browser tests: starts one, prints where it is
+ * as a line of JSON, and ends it when stdin ends. Each line on stdin is a relayosctl command; its
+ * JSON comes back as one line. With CONSOLE it has a console, with these further ", member: value"s
+ * of its configuration.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,19 +33,21 @@ static const char models[] =
                     NATIVE_MODEL("openai", "gpt-5-mini", "native-responses");
 
 int
-main(void)
+main(int argc, char **argv)
 {
-    static const struct gateway_options options = {
+    const struct gateway_options options = {
         .settings =
             "upstream_defaults: {first_byte_timeout: 1s}\n" ROUTES_NO_BREAKER ROUTES_NO_AFFINITY
             "failover: {retry_min: 1000}\n",
         .upstreams = upstreams,
-        .models = models};
+        .models = models,
+        .has_console = argc > 1,
+        .console = argc > 1 ? argv[1] : NULL};
     struct gateway *gateway = gateway_start(&options);
     char *key = gateway_key(gateway, ""), line[1024];
 
-    printf("{\"port\":%d,\"mock_port\":%d,\"key\":\"%s\"}\n", gateway->port, gateway->mock_port,
-           key);
+    printf("{\"port\":%d,\"mock_port\":%d,\"console_port\":%d,\"key\":\"%s\"}\n", gateway->port,
+           gateway->mock_port, gateway->console_port, key);
     fflush(stdout);
     while (fgets(line, sizeof line, stdin) != NULL) {
         line[strcspn(line, "\n")] = '\0';

@@ -93,6 +93,14 @@ gateway_write_config(struct gateway *gateway, const struct gateway_options *opti
     FILE *file = fopen(gateway->config, "w");
 
     cr_assert(file != NULL, "%s: %s", gateway->config, strerror(errno));
+    while (options->has_console &&
+           (gateway->console_port == 0 || gateway->console_port == gateway->port))
+        gateway->console_port = gateway_free_port();
+    if (options->has_console)
+        fprintf(file, "console: {listen: 127.0.0.1:%d%s}\n", gateway->console_port,
+                options->console == NULL ? "" : options->console);
+    else
+        fprintf(file, "console: {listen: off}\n");
     gateway->n_workers = options->workers == 0 ? 2 : options->workers;
     fprintf(file,
             "listen: 127.0.0.1:%d\n"

@@ -36,12 +36,15 @@ struct gateway_options {
     const char *models;    /* further lines below "models:" */
     const char *recall;    /* capacity.recall; NULL = 4MiB */
     int n_mocks;           /* further mock providers */
+    bool has_console;      /* at console_port */
+    const char *console;   /* ", member: value" of it, or NULL */
 };
 #define GATEWAY_MAX_MOCKS 3
 
 struct gateway {
     char dir[128], config[160], log[160], database[160], control[160];
     int port, mock_port; /* mock_port = mock_ports[0] */
+    int console_port;    /* 0 = there is none */
     int n_workers;       /* as configured */
     int mock_ports[GATEWAY_MAX_MOCKS + 1];
     pid_t pid, mock_pids[GATEWAY_MAX_MOCKS + 1];

@@ -125,6 +125,7 @@ http {{
         models = [MODEL] if self.n_models == 1 else [f"{MODEL}-{n}" for n in range(self.n_models)]
         with open(self.path("relayos.yaml"), "w") as f:
             f.write(f"""listen: 127.0.0.1:{self.port}
+console: {{listen: off}}
 run_dir: {self.path('run')}
 data_dir: {self.path('data')}
 instance: bench{self.port}

@@ -76,6 +76,9 @@ struct conf {
     char environment[16];            /* the <env> of sk-<env>- : [a-z0-9]{1,12} */
     size_t n_listeners;
     struct conf_listener listeners[LIMIT_LISTENERS];
+    struct conf_listener console;     /* host "" = there is none */
+    char console_url[CONF_PATH_SIZE]; /* as browsers see it; "" = by its listener */
+    struct conf_networks console_proxies;
     bool allow_plain_listen;        /* HTTP without TLS beyond loopback */
     char run_dir[CONF_PATH_SIZE];   /* pid file, control socket */
     char data_dir[CONF_PATH_SIZE];  /* relayos.db, pepper */
@@ -180,6 +183,8 @@ void conf_show(const struct conf *conf, struct buf *out);
 size_t conf_diff(const struct conf *a, const struct conf *b, struct buf *out,
                  size_t *out_n_restart);
 
+/* Where a browser on this machine finds a listener that is bound to port. */
+void conf_console_url(const struct conf_listener *listener, uint16_t port, char *out, size_t size);
 #define CONF_REQUIRED "(required)"
 
 /* The directive table, for the man page test and `relayosctl config`. */

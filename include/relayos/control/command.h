@@ -9,7 +9,7 @@
 #include "relayos/control/frame.h"
 
 enum command_where { COMMAND_MASTER, COMMAND_LEDGER, COMMAND_PROBER };
-enum command_right { COMMAND_READ, COMMAND_WRITE, COMMAND_INTERNAL };
+enum command_right { COMMAND_READ, COMMAND_WRITE, COMMAND_QUIET, COMMAND_INTERNAL };
 
 enum command {
 #define COMMAND(name, NAME, where, right) COMMAND_##NAME,

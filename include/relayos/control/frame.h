@@ -28,6 +28,8 @@
 struct frame_out;
 struct frame_out *frame_out_new(void);
 void frame_out_free(struct frame_out **out);
+/* Forget what was begun and not finished. */
+void frame_out_reset(struct frame_out *out);
 /* key == NULL inside arrays. */
 void frame_map(struct frame_out *out, const char *key);
 void frame_array(struct frame_out *out, const char *key);

@@ -25,7 +25,7 @@ struct master_options {
     bool prints_quickstart;
     bool is_repair;  /* the first ledger repairs what can be repaired */
     int launcher_fd; /* daemon: gets the launcher's exit status as one byte; else -1 */
-    master_role_main *worker, *ledger, *prober;
+    master_role_main *worker, *ledger, *prober, *console;
 };
 
 /* Exit statuses of relayosd(8). */

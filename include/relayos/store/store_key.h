@@ -41,6 +41,16 @@ struct store_key_filter {
 };
 int store_key_next(struct store *store, const struct store_key_filter *filter, uint64_t after,
                    struct key_record *out) MUST_CHECK;
+/* Ids of keys before an id (0: from the newest on), the newest first: up to n of them. "text" is a
+ * part of the name, whatever its case, or the last four characters. */
+struct store_key_search {
+    struct slice owner, tool, state, text; /* "" = all */
+    int64_t now_us;
+    uint64_t before;
+};
+int store_key_search(struct store *store, const struct store_key_search *search, uint64_t *out,
+                     size_t n, size_t *out_n) MUST_CHECK;
+
 /*
  * Up to n keys that are not revoked, after an id, in ascending order; fewer: there are no more. In
  * three ordered passes where store_key_next() looks up each key: for a start. last_used_us is 0.

@@ -24,6 +24,7 @@ enum store_name_kind {
     STORE_NAME_POLICY,     /* of a key: "model" (0), or enum route_policy + 1: "balanced", ... */
     STORE_NAME_PROTOCOL,   /* enum protocol: "openai_chat", ... */
     STORE_NAME_ENDPOINT,   /* row of endpoints.def: its path */
+    STORE_NAME_ROLE,       /* enum user_role: "member", "operator", "admin" */
     STORE_NAME_N_KINDS
 };
 

@@ -57,16 +57,27 @@ int store_trace_choices(struct store *store, struct uuid request_id, struct stor
                         size_t n, size_t *out_n, int64_t *out_unlisted) MUST_CHECK;
 
 struct store_trace_filter {
-    uint64_t key_id;            /* 0 = all */
+    const uint64_t *key_ids;    /* of these keys, */
+    size_t n_key_ids;           /* which may be none; */
+    bool any_key;               /* or whatever the key */
     struct slice model;         /* empty = all */
     struct slice status;        /* "ok", "failed", a category, or empty = all */
     struct slice provenance;    /* of its figures, or empty = all */
     int64_t since_us, until_us; /* real time of acceptance: since <= t < until; 0 = open */
     struct uuid before;         /* only ids smaller than this; all zero = from the newest */
+    int64_t deadline_us; /* clock_mono_us() when a search that finds little ends; 0 = never */
 };
-/* Newest first, without attempts; fills up to n, *out_n says how many. */
+struct store_trace_page {
+    struct store_trace *traces;
+    size_t room, n;
+    struct uuid next; /* what to go on before; all zero: there is no more */
+};
+/*
+ * Newest first, without attempts, up to page->room of them. Where few of many are wanted it is the
+ * deadline that ends a page: it may be short, or empty, before the end.
+ */
 int store_trace_list(struct store *store, const struct store_trace_filter *filter,
-                     struct store_trace *out, size_t n, size_t *out_n) MUST_CHECK;
+                     struct store_trace_page *page) MUST_CHECK;
 
 /* Inside a batch: drop up to n traces (and their attempts) older than that; *out_n were dropped. */
 int store_trace_expire(struct store *store, int64_t before_real_us, size_t n,

@@ -174,6 +174,27 @@ Test(conf, defaults_hold_where_nothing_is_said)
     cr_assert_null(conf);
 }
 
+Test(conf, the_console_listens_unless_it_is_off)
+{
+    struct conf *conf = parse(BROKEN_PROLOGUE, test_env);
+    char url[CONF_PATH_SIZE];
+
+    cr_assert_str_eq(conf->console.host, "127.0.0.1");
+    cr_assert_eq(conf->console.port, 8081);
+    conf_console_url(&conf->console, 8081, url, sizeof(url));
+    cr_assert_str_eq(url, "http://127.0.0.1:8081");
+    conf_free(&conf);
+
+    conf = parse("console: {listen: off}\n" BROKEN_PROLOGUE, test_env);
+    cr_assert_str_eq(conf->console.host, "");
+    cr_assert_str_eq(conf->console.text, "off");
+    conf_free(&conf);
+    conf = parse("console: {listen: \"[::1]:9\"}\n" BROKEN_PROLOGUE, test_env);
+    conf_console_url(&conf->console, 9, url, sizeof(url));
+    cr_assert_str_eq(url, "http://[::1]:9");
+    conf_free(&conf);
+}
+
 Test(conf, an_upstream_is_taken_apart_into_its_record)
 {
     struct conf *conf =

@@ -97,6 +97,14 @@ Test(verb, arguments_become_the_members_of_commands_def)
     assert_written("request show x", "{\"request_id\":\"x\"}");
     assert_written("usage --by model --period 202611", "{\"by\":\"model\",\"period\":202611}");
     assert_written("usage --period 2026-11-26", "{\"period\":20261126}");
+    assert_written("user role alice operator", "{\"user\":\"alice\",\"role\":\"operator\"}");
+    assert_written("user disable 3", "{\"user\":\"3\",\"is_disabled\":true}");
+    assert_written("user enable alice", "{\"user\":\"alice\",\"is_disabled\":false}");
+    assert_written("admin-key create --name ci --role member",
+                   "{\"name\":\"ci\",\"role\":\"member\"}");
+    assert_written("admin-key revoke 3", "{\"id\":3}");
+    assert_written("audit list --who alice --since 2026-11-01 --limit 5",
+                   "{\"since_us\":1793491200000000,\"limit\":5,\"who\":\"alice\"}");
     assert_written("reload", "{}");
 }
 
@@ -113,6 +121,9 @@ Test(verb, what_cannot_be_meant_is_refused_before_it_is_sent)
     assert_refused("key create --name a --rpm -1", "--rpm");
     assert_refused("key create --name a --secret sk-x", "no --secret");
     assert_refused("usage --period lately", "not a period");
+    assert_refused("user add alice --password x", "no --password");
+    assert_refused("admin-key create --role admin", "--name");
+    assert_refused("admin-key revoke ci", "ci");
 }
 
 Test(verb, no_option_takes_a_secret)
@@ -137,12 +148,21 @@ Test(verb, every_public_command_of_the_daemon_can_be_given)
 {
     /* Of commands that are more than one request; status has the ledger's. */
     static const unsigned of_local[] = {
-        COMMAND_TOP,          COMMAND_LEDGER_STATUS, COMMAND_LEDGER_ROWS, COMMAND_LEDGER_CELLS,
-        COMMAND_BACKUP_BEGIN, COMMAND_BACKUP_NEXT,   COMMAND_BACKUP_END};
+        COMMAND_TOP,           COMMAND_LEDGER_STATUS,  COMMAND_LEDGER_ROWS, COMMAND_LEDGER_CELLS,
+        COMMAND_BACKUP_BEGIN,  COMMAND_BACKUP_NEXT,    COMMAND_BACKUP_END,  COMMAND_USER_CREATE,
+        COMMAND_USER_PASSWORD, COMMAND_USER_SETUP_LINK};
+
+    /* What the console alone does. */
+    static const unsigned of_console[] = {COMMAND_CONFIG_CHECK, COMMAND_USER_SETUP,
+                                          COMMAND_SESSION_OPEN, COMMAND_SESSION_TOUCH,
+                                          COMMAND_SESSION_CLOSE};
 
     for (unsigned i = 0; i < COMMAND_N; i++) {
         const struct command_info *info = command_info((enum command)i);
         bool is_there = info->right == COMMAND_INTERNAL;
+
+        for (size_t n = 0; n < sizeof(of_console) / sizeof(of_console[0]); n++)
+            is_there |= i == of_console[n];
 
         for (size_t n = 0; n < sizeof(of_local) / sizeof(of_local[0]); n++)
             is_there |= i == of_local[n];

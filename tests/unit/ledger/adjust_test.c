@@ -16,7 +16,6 @@ adjust_row(struct fixture *fixture, struct uuid id, int64_t nusd, int64_t tokens
     frame_str(args, "request_id", slice_of(text, sizeof(text)));
     frame_int(args, "charge_nusd", nusd);
     frame_int(args, "quota_tokens", tokens);
-    frame_cstr(args, "who", "anna");
     frame_cstr(args, "reason", "ticket 17");
     const struct frame_value *reply = fixture_call(fixture);
     return frame_get_bool(reply, "ok", false) ? 0 : command_code_find(frame_get_str(reply, "code"));
@@ -140,7 +139,6 @@ Test(adjust, of_an_earlier_month_leaves_this_ones_quota)
     frame_cstr(args, "key", "anna");
     frame_int(args, "day", 20251031);
     frame_int(args, "charge_nusd", 5);
-    frame_cstr(args, "who", "anna");
     frame_cstr(args, "reason", "late bill");
     (void)fixture_result(&fixture);
     cr_expect_eq(fixture_quota(&fixture, key, 0).used, 0);

@@ -3,6 +3,7 @@
 
 #include "ledger_fixture.h"
 #include "relayos/policy/route.h"
+#include "relayos/store/store_trace.h"
 
 static struct flight_record record; /* too large for a stack of tests */
 

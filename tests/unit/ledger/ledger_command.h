@@ -11,7 +11,12 @@
 static inline struct frame_out *
 fixture_command(struct fixture *fixture, const char *name)
 {
+    enum command command;
+
     command_request_begin(fixture->writer, 7, name);
+    if (command_find(slice_str(name), &command) == 0 &&
+        command_info(command)->right == COMMAND_WRITE)
+        frame_cstr(fixture->writer, "who", "tester");
     return fixture->writer;
 }
 

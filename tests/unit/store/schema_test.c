@@ -93,7 +93,9 @@ Test(schema, what_version_1_wrote_is_brought_up_to_date)
     cr_expect_eq(key.policy, 0);
     store_key_fini(&key);
     cr_assert_eq(
-        store_trace_list(fixture.store, &(struct store_trace_filter){.key_id = 1}, traces, 4, &n),
+        fixture_list(&fixture,
+                     &(struct store_trace_filter){.key_ids = (uint64_t[]){1}, .n_key_ids = 1},
+                     traces, 4, &n),
         0);
     cr_expect_eq(n, 1);
 

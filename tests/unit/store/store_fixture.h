@@ -147,4 +147,16 @@ fixture_change(struct fixture *fixture, const char *sql)
                  sqlite3_errmsg(fixture->store->handle));
 }
 
+/* A page of traces; it may be short only at the end. */
+static inline int
+fixture_list(struct fixture *fixture, const struct store_trace_filter *filter,
+             struct store_trace *out, size_t n, size_t *out_n)
+{
+    struct store_trace_page page = {.traces = out, .room = n};
+    int rc = store_trace_list(fixture->store, filter, &page);
+
+    *out_n = page.n;
+    return rc;
+}
+
 #endif

@@ -103,13 +103,13 @@ Test(store_trace, pages_go_from_new_to_old_without_a_gap_or_a_repeat)
     enum { N = 95, PAGE = 10 };
     struct fixture fixture;
     static struct store_trace page[PAGE];
-    struct store_trace_filter filter = {0};
+    struct store_trace_filter filter = {.any_key = true};
     size_t n = PAGE, n_seen = 0;
 
     fixture_init(&fixture);
     insert_flights(&fixture, N);
     while (n == PAGE) {
-        cr_assert_eq(store_trace_list(fixture.store, &filter, page, PAGE, &n), 0);
+        cr_assert_eq(fixture_list(&fixture, &filter, page, PAGE, &n), 0);
         for (size_t i = 0; i < n; i++, n_seen++)
             cr_expect_eq(page[i].flight.accepted_real_us,
                          FIXTURE_NOW_US + (int64_t)(N - 1 - n_seen) * 1000);
@@ -125,7 +125,8 @@ Test(store_trace, pages_of_one_key_go_on_over_spans_of_time_and_gaps)
     enum { N = 120, PAGE = 4 };
     struct fixture fixture;
     static struct store_trace page[PAGE];
-    struct store_trace_filter filter = {.key_id = 2};
+    static const uint64_t key = 2;
+    struct store_trace_filter filter = {.key_ids = &key, .n_key_ids = 1};
     size_t n = PAGE, n_seen = 0;
     enum store_insert inserted;
     int64_t last_us = INT64_MAX;
@@ -143,7 +144,7 @@ Test(store_trace, pages_of_one_key_go_on_over_spans_of_time_and_gaps)
     }
     cr_assert_eq(store_commit(fixture.store), 0);
     while (n == PAGE) {
-        cr_assert_eq(store_trace_list(fixture.store, &filter, page, PAGE, &n), 0);
+        cr_assert_eq(fixture_list(&fixture, &filter, page, PAGE, &n), 0);
         for (size_t i = 0; i < n; i++, n_seen++) {
             cr_expect_eq(page[i].flight.key_id, 2);
             cr_expect_lt(page[i].flight.accepted_real_us, last_us);
@@ -178,21 +179,25 @@ Test(store_trace, retention_forgets_a_keys_spans_with_the_last_trace_in_them)
 Test(store_trace, each_filter_keeps_what_it_names)
 {
     static struct store_trace page[100];
+    static const uint64_t keys[] = {3, 77, 5};
     static const struct {
         struct store_trace_filter filter;
         size_t n;
     } rows[] = {
-        {{.key_id = 3}, 20},
-        {{.key_id = 77}, 0},
-        {{.model = {"model-1", 7}}, 33},
-        {{.status = {"ok", 2}}, 90},
-        {{.status = {"failed", 6}}, 10},
-        {{.status = {"upstream_timeout", 16}}, 10},
-        {{.status = {"rate_limited", 12}}, 0},
-        {{.status = {"failed", 6}, .key_id = 5}, 10},
-        {{.since_us = FIXTURE_NOW_US + 50000}, 50},
-        {{.until_us = FIXTURE_NOW_US + 30000}, 30},
-        {{.since_us = FIXTURE_NOW_US + 50000, .until_us = FIXTURE_NOW_US + 60000}, 10},
+        {{.key_ids = &keys[0], .n_key_ids = 1}, 20},
+        {{.key_ids = &keys[1], .n_key_ids = 1}, 0},
+        {{.any_key = true, .model = {"model-1", 7}}, 33},
+        {{.any_key = true, .status = {"ok", 2}}, 90},
+        {{.any_key = true, .status = {"failed", 6}}, 10},
+        {{.any_key = true, .status = {"upstream_timeout", 16}}, 10},
+        {{.any_key = true, .status = {"rate_limited", 12}}, 0},
+        {{.status = {"failed", 6}, .key_ids = &keys[2], .n_key_ids = 1}, 10},
+        {{.key_ids = keys, .n_key_ids = 3}, 40},
+        {{.n_key_ids = 0}, 0},
+        {{.any_key = true, .since_us = FIXTURE_NOW_US + 50000}, 50},
+        {{.any_key = true, .until_us = FIXTURE_NOW_US + 30000}, 30},
+        {{.any_key = true, .since_us = FIXTURE_NOW_US + 50000, .until_us = FIXTURE_NOW_US + 60000},
+         10},
     };
     struct fixture fixture;
 
@@ -201,9 +206,68 @@ Test(store_trace, each_filter_keeps_what_it_names)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         size_t n = 999;
 
-        cr_assert_eq(store_trace_list(fixture.store, &rows[i].filter, page, 100, &n), 0);
+        cr_assert_eq(fixture_list(&fixture, &rows[i].filter, page, 100, &n), 0);
         cr_expect_eq(n, rows[i].n, "row %zu: %zu", i, n);
     }
+    fixture_fini(&fixture);
+}
+
+/* Each in a span of its own, some spans with several of them: the keys' requests are merged. */
+Test(store_trace, pages_of_several_keys_come_in_the_order_of_time)
+{
+    enum { N = 300, PAGE = 7 };
+    static const uint64_t keys[] = {1, 3, 4, 99};
+    struct fixture fixture;
+    static struct store_trace page[PAGE];
+    struct store_trace_filter filter = {.key_ids = keys, .n_key_ids = 4};
+    size_t n = PAGE, n_seen = 0;
+    enum store_insert inserted;
+    int64_t last_us = INT64_MAX;
+
+    fixture_init(&fixture);
+    cr_assert_eq(store_begin(fixture.store), 0);
+    for (uint32_t i = 0; i < N; i++) {
+        struct flight_record flight;
+
+        fixture_flight(&flight, i);
+        flight.accepted_real_us = FIXTURE_NOW_US + i * INT64_C(23000000);
+        flight.request_id = text_uuid_new(flight.accepted_real_us);
+        cr_assert_eq(fixture_insert(&fixture, &flight, &inserted), 0);
+    }
+    cr_assert_eq(store_commit(fixture.store), 0);
+    while (n == PAGE) {
+        cr_assert_eq(fixture_list(&fixture, &filter, page, PAGE, &n), 0);
+        for (size_t i = 0; i < n; i++, n_seen++) {
+            cr_expect_neq(page[i].flight.key_id, 2);
+            cr_expect_neq(page[i].flight.key_id, 5);
+            cr_expect_lt(page[i].flight.accepted_real_us, last_us);
+            last_us = page[i].flight.accepted_real_us;
+        }
+        filter.before = n > 0 ? page[n - 1].flight.request_id : filter.before;
+    }
+    cr_expect_eq(n_seen, N * 3 / 5);
+    fixture_fini(&fixture);
+}
+
+Test(store_trace, a_search_that_is_late_says_where_it_was)
+{
+    static struct store_trace traces[100];
+    struct store_trace_page page = {.traces = traces, .room = 100};
+    struct store_trace_filter filter = {
+        .any_key = true, .model = SLICE_LIT("no-such-model"), .deadline_us = 1};
+    static const struct uuid none;
+    struct fixture fixture;
+    int n_pages = 0;
+
+    fixture_init(&fixture);
+    insert_flights(&fixture, 500);
+    do {
+        cr_assert_eq(store_trace_list(fixture.store, &filter, &page), 0);
+        cr_expect_eq(page.n, 0);
+        filter.before = page.next;
+        n_pages++;
+    } while (memcmp(&page.next, &none, sizeof(none)) != 0 && n_pages < 100);
+    cr_expect(n_pages > 1 && n_pages < 100, "%d", n_pages);
     fixture_fini(&fixture);
 }
 
@@ -271,8 +335,7 @@ Test(store_trace, why_each_attempt_was_made_comes_back)
     cr_expect_str_eq(trace.attempt_models[2], "other");
     cr_expect_str_eq(trace.answered_by, "other");
     cr_assert_eq(
-        store_trace_list(fixture.store, &(struct store_trace_filter){.key_id = 0}, &listed, 1, &n),
-        0);
+        fixture_list(&fixture, &(struct store_trace_filter){.any_key = true}, &listed, 1, &n), 0);
     cr_expect_eq(listed.n_attempts, 3);
     cr_expect_str_eq(listed.answered_by, "other");
     fixture_fini(&fixture);

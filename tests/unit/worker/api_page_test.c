@@ -85,6 +85,7 @@ Test(api_page, lists_every_endpoint_and_no_other)
 {
     const struct endpoint *row;
     size_t n_rows = 0, n_listed = 0;
+    const char *at, *end;
 
     for (; (row = endpoint_at(n_rows)) != NULL; n_rows++) {
         char item[128];
@@ -92,7 +93,10 @@ Test(api_page, lists_every_endpoint_and_no_other)
         snprintf(item, sizeof(item), ".It Li %s %s ", endpoint_allow(row), row->path);
         cr_assert_not_null(strstr(page(), item), "not in %s: %s", PAGE, item);
     }
-    for (const char *at = page(); (at = strstr(at, ".It Li ")) != NULL; at++)
+    /* The console's own API has a section, and a test, to itself. */
+    at = strstr(page(), ".Sh ENDPOINTS ");
+    end = strstr(at, ".Sh HEADERS ");
+    for (; (at = strstr(at, ".It Li ")) != NULL && at < end; at++)
         n_listed += strncmp(at + 7, "POST /", 6) == 0 || strncmp(at + 7, "GET", 3) == 0;
     cr_assert_eq(n_listed, n_rows);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "report.h"
+#include "figures.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +20,8 @@ static int read_period(const struct ledger *ledger, int64_t id, struct period *o
 static void write_row(const struct store_usage_row *row, uint32_t period_id, struct frame_out *out);
 
 int
-report_usage(struct ledger *ledger, const struct frame_value *args, struct frame_out *out,
-             struct errmsg *why)
+figures_usage(struct ledger *ledger, const struct frame_value *args, struct frame_out *out,
+              struct errmsg *why)
 {
     struct store_usage_query query;
     struct period period;
@@ -101,8 +101,8 @@ write_row(const struct store_usage_row *row, uint32_t period_id, struct frame_ou
 }
 
 int
-report_status(struct ledger *ledger, const struct frame_value *args, struct frame_out *out,
-              struct errmsg *why)
+figures_status(struct ledger *ledger, const struct frame_value *args, struct frame_out *out,
+               struct errmsg *why)
 {
     uint32_t n_cells = segment_capacity(ledger->segment)->quota_cells, n_used = 0;
     char path[CONF_PATH_SIZE + 16];

@@ -3,8 +3,8 @@
  * route_name - MODEL/UPSTREAM/UPSTREAM_MODEL for the ids of routes that a request was about: those
  * of its model, of that model's fallbacks and of the models that its attempts were made for.
  */
-#ifndef LEDGER_ROUTE_NAME_H
-#define LEDGER_ROUTE_NAME_H
+#ifndef REPORT_ROUTE_NAME_H
+#define REPORT_ROUTE_NAME_H
 
 #include "relayos/model/catalog.h"
 #include "relayos/shm/catalog.h"

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * report_user - accounts and admin keys as answers have them (USER, ADMIN_KEY in commands.def).
+ *
+ * Pages go on after an id; "next" is nil at the end.
+ */
+#ifndef RELAYOS_REPORT_REPORT_USER_H
+#define RELAYOS_REPORT_REPORT_USER_H
+
+#include "relayos/control/frame.h"
+#include "relayos/model/user.h"
+#include "relayos/store/store.h"
+
+/* As member `name` (NULL inside an array). Never the password. */
+void report_user_write(const struct user_record *user, const char *name, struct frame_out *out);
+void report_user_write_key(const struct admin_key_record *key, const char *name,
+                           struct frame_out *out);
+
+/* "users" and "next"; limit 0 = 100. */
+int report_user_list(struct store *store, uint64_t after, int64_t limit,
+                     struct frame_out *out) MUST_CHECK;
+/* "admin_keys" and "next". */
+int report_user_list_keys(struct store *store, uint64_t after, int64_t limit,
+                          struct frame_out *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC
+ *
+ * assets_table - what tools/embed.c makes of src/console/assets, sorted by path.
+ */
+#ifndef CONSOLE_ASSETS_TABLE_H
+#define CONSOLE_ASSETS_TABLE_H
+
+#include <stddef.h>
+
+struct asset {
+    const char *path, *type, *etag;
+    const unsigned char *plain;
+    size_t n_plain;
+    const unsigned char *packed; /* gzip */
+    size_t n_packed;
+};
+
+extern const struct asset assets_table[];
+extern const size_t assets_table_n;
+extern const char assets_table_hash[];
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: ISC */
+#include "console.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "answer.h"
+#include "dispatch.h"
+#include "relayos/base/clock.h"
+#include "relayos/base/fdio.h"
+#include "relayos/base/log.h"
+#include "relayos/base/mem.h"
+#include "relayos/base/period.h"
+#include "relayos/base/proc.h"
+#include "relayos/net/upstream.h"
+#include "relayos/shm/proc_slot.h"
+#include "trial.h"
+
+#define BEAT_INTERVAL_US INT64_C(1000000)
+#define WARM_INTERVAL_US INT64_C(50000)
+#define WARM_DAYS        32
+#define NICENESS         15 /* whoever browses may wait; whoever calls a model may not */
+#define MAX_CONNECTIONS  512
+#define MAX_BODY_MEMORY  (16 * 1024 * 1024)
+
+static int set_up(struct console *console, const struct heritage *heritage, struct errmsg *why);
+static int open_server(struct console *console, struct errmsg *why);
+static int watch_signals(struct console *console, struct errmsg *why);
+static void set_origin(struct console *console);
+static void tell_ready(const struct heritage *heritage);
+static void tear_down(struct console *console);
+static void on_signal(void *ctx, int fd);
+static void reopen_log(const struct console *console);
+static void on_master_end(void *ctx);
+static void on_beat(struct timer *timer);
+static void on_look(struct timer *timer);
+static void on_warm(struct timer *timer);
+
+int
+console_main(const struct heritage *heritage)
+{
+    struct console *console = mem_zalloc(sizeof(*console));
+    struct errmsg why = {0};
+
+    if (set_up(console, heritage, &why) != 0) {
+        log_error("console.start", "reason=\"%s\"", why.text);
+        return EXIT_FAILURE;
+    }
+    tell_ready(heritage);
+    log_info("console.ready", "generation=%u", heritage->generation);
+    while (!console->is_over)
+        loop_run_once(console->loop);
+    log_info("console.end", "generation=%u", heritage->generation);
+    tear_down(console);
+    free(console);
+    return EXIT_SUCCESS;
+}
+
+/* The claim comes first: whoever lost the slot touches nothing of it. */
+static int
+set_up(struct console *console, const struct heritage *heritage, struct errmsg *why)
+{
+    *console = (struct console){.heritage = heritage,
+                                .conf = heritage->conf,
+                                .segment = heritage->segment,
+                                .catalog = heritage->catalog};
+    if (proc_slot_claim(console->segment, heritage->slot, heritage->generation) != 0) {
+        errmsg_set(why, "the slot was given to another process");
+        return ERR_CONFLICT;
+    }
+    proc_no_dumps(); /* passwords and new keys pass through here */
+    (void)!nice(NICENESS);
+    (void)proc_raise_nofile();
+    set_origin(console);
+    console->pepper = hash_hmac_new(heritage->pepper);
+    console->writer = frame_out_new();
+    console->throttle = throttle_new();
+    console->history = history_new(console->segment, console->catalog);
+    console->usage = store_usage_cache_new();
+    console->repeats = repeat_new();
+    console->loop = loop_new();
+    console->pool = upstream_pool_new(console->loop);
+    console->link.on_end = on_master_end;
+    console->link.ctx = console;
+    link_open(&console->link, console->loop, heritage->control_fd);
+    if (hasher_new(console->loop, &console->hasher) != 0) {
+        errmsg_set(why, "no thread for passwords");
+        return ERR_IO;
+    }
+    /* The server's self-test runs the loop: a signal must not find half a console. */
+    if (open_server(console, why) != 0 || watch_signals(console, why) != 0)
+        return ERR_IO;
+    on_beat(&console->heartbeat);
+    on_look(&console->look);
+    on_warm(&console->warm);
+    return 0;
+}
+
+/* Without a path, as browsers say it. */
+static void
+set_origin(struct console *console)
+{
+    const char *url = console->conf->console_url;
+    const char *authority = strstr(url, "://");
+    size_t len = authority == NULL ? 0 : (size_t)(authority - url) + 3;
+
+    len += strcspn(url + len, "/");
+    snprintf(console->origin, sizeof(console->origin), "%.*s", (int)len, url);
+}
+
+static int
+open_server(struct console *console, struct errmsg *why)
+{
+    const struct conf *conf = console->conf;
+    const struct server_conf server_conf = {
+        .loop = console->loop,
+        .handler = {.ctx = console, .on_request = dispatch_request, .on_refused = answer_refused},
+        .max_body_bytes = CALL_MAX_BODY,
+        .max_body_memory = MAX_BODY_MEMORY,
+        .max_connections = MAX_CONNECTIONS,
+        .header_timeout_us = conf->header_timeout_us,
+        .body_timeout_us = conf->body_timeout_us,
+        .keepalive_timeout_us = conf->keepalive_timeout_us,
+        .write_stall_timeout_us = conf->write_stall_timeout_us,
+        .listener_fds = console->heritage->listener_fds,
+        .n_listeners = console->heritage->n_listeners,
+    };
+
+    console->server = server_new(&server_conf, why);
+    return console->server == NULL ? ERR_UNSAFE : 0;
+}
+
+static int
+watch_signals(struct console *console, struct errmsg *why)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd < 0) {
+        errmsg_set(why, "signalfd failed");
+        return ERR_IO;
+    }
+    loop_watch_fd(console->loop, fd, on_signal, console);
+    return 0;
+}
+
+static void
+tell_ready(const struct heritage *heritage)
+{
+    int fd = heritage->ready_fd;
+
+    proc_slot_set_state(heritage->segment, heritage->slot, PROC_READY);
+    if (fdio_write_all(fd, "r", 1) != 0)
+        log_warn("console.no_master", "nobody waits for us to be ready");
+    fdio_close(&fd);
+}
+
+/* Calls that wait are answered that nobody answers them; their connections end with the server. */
+static void
+tear_down(struct console *console)
+{
+    link_close(&console->link);
+    trial_cancel_all(console);
+    server_free(&console->server);
+    hasher_free(&console->hasher);
+    upstream_pool_free(&console->pool);
+    timer_unset(console->loop, &console->heartbeat);
+    timer_unset(console->loop, &console->look);
+    timer_unset(console->loop, &console->warm);
+    loop_free(&console->loop);
+    repeat_free(&console->repeats);
+    throttle_free(&console->throttle);
+    history_free(&console->history);
+    store_usage_cache_free(&console->usage);
+    store_close(&console->store);
+    hash_hmac_free(&console->pepper);
+    frame_out_free(&console->writer);
+}
+
+static void
+on_signal(void *ctx, int fd)
+{
+    struct console *console = ctx;
+    struct signalfd_siginfo info;
+
+    while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (info.ssi_signo == SIGTERM)
+            console->is_over = true;
+        else
+            reopen_log(console);
+    }
+}
+
+static void
+reopen_log(const struct console *console)
+{
+    const char *file = console->conf->log_file;
+
+    if (file[0] != '\0' && log_open(file) != 0)
+        log_warn("log.open", "file=%s", file);
+}
+
+/* Its end is ours: the next master starts a console of its own. */
+static void
+on_master_end(void *ctx)
+{
+    ((struct console *)ctx)->is_over = true;
+}
+
+static void
+on_beat(struct timer *timer)
+{
+    struct console *console =
+        (struct console *)((char *)timer - offsetof(struct console, heartbeat));
+    const struct heritage *heritage = console->heritage;
+    int64_t now_us = clock_mono_us();
+
+    /* Stopped for so long that another has our place. */
+    if (!proc_slot_is_living(console->segment, heritage->slot, heritage->generation)) {
+        console->is_over = true;
+        return;
+    }
+    proc_slot_beat(console->segment, heritage->slot, now_us);
+    timer_set(console->loop, timer, now_us + BEAT_INTERVAL_US, on_beat);
+}
+
+static void
+on_look(struct timer *timer)
+{
+    struct console *console = (struct console *)((char *)timer - offsetof(struct console, look));
+    int64_t now_us = clock_mono_us();
+
+    history_sample(console->history, clock_real_us(), now_us);
+    timer_set(console->loop, timer, now_us + HISTORY_SLOT_US, on_look);
+}
+
+/* The days that the usage page begins with, one at a time, once somebody has come. */
+static void
+on_warm(struct timer *timer)
+{
+    struct console *console = (struct console *)((char *)timer - offsetof(struct console, warm));
+    int64_t back_us = console->n_warmed * INT64_C(86400000000);
+
+    if (console->store != NULL &&
+        store_usage_cache_warm(console->store, console->usage,
+                               period_at(PERIOD_DAY, clock_real_us() - back_us).id) == 0)
+        console->n_warmed++;
+    if (console->n_warmed < WARM_DAYS)
+        timer_set(console->loop, timer, clock_mono_us() + WARM_INTERVAL_US, on_warm);
+}

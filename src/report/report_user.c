@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC */
+#include "relayos/report/report_user.h"
+
+#include <stdio.h>
+
+#include "relayos/store/store_admin_key.h"
+#include "relayos/store/store_name.h"
+#include "relayos/store/store_user.h"
+
+#define DEFAULT_PAGE 100
+#define MAX_PAGE     500
+
+static void write_instant(const char *name, int64_t real_us, struct frame_out *out);
+static void write_text(const char *name, const char *text, struct frame_out *out);
+static int64_t page_size(int64_t limit);
+static int end_page(int rc, uint64_t last, struct frame_out *out);
+
+void
+report_user_write(const struct user_record *user, const char *name, struct frame_out *out)
+{
+    frame_map(out, name);
+    frame_int(out, "id", (int64_t)user->id);
+    frame_cstr(out, "name", user->name);
+    frame_cstr(out, "role", store_name(STORE_NAME_ROLE, (uint8_t)user->role));
+    frame_bool(out, "is_disabled", user->is_disabled);
+    frame_bool(out, "has_password", user->password[0] != '\0');
+    write_text("issuer", user->issuer, out);
+    write_text("subject", user->subject, out);
+    frame_int(out, "created_us", user->created_us);
+    frame_int(out, "updated_us", user->updated_us);
+    write_instant("last_seen_us", user->seen_us, out);
+    frame_end(out);
+}
+
+void
+report_user_write_key(const struct admin_key_record *key, const char *name, struct frame_out *out)
+{
+    char display[32];
+
+    snprintf(display, sizeof(display), "sk-admin-...%s", key->last4);
+    frame_map(out, name);
+    frame_int(out, "id", (int64_t)key->id);
+    frame_cstr(out, "name", key->name);
+    frame_cstr(out, "last4", key->last4);
+    frame_cstr(out, "display", display);
+    frame_cstr(out, "role", store_name(STORE_NAME_ROLE, (uint8_t)key->role));
+    frame_int(out, "created_us", key->created_us);
+    write_instant("expires_us", key->expires_us, out);
+    write_instant("revoked_us", key->revoked_us, out);
+    frame_cstr(out, "created_by", key->created_by);
+    frame_end(out);
+}
+
+static void
+write_instant(const char *name, int64_t real_us, struct frame_out *out)
+{
+    if (real_us == 0)
+        frame_nil(out, name);
+    else
+        frame_int(out, name, real_us);
+}
+
+static void
+write_text(const char *name, const char *text, struct frame_out *out)
+{
+    frame_cstr(out, name, text[0] == '\0' ? NULL : text);
+}
+
+int
+report_user_list(struct store *store, uint64_t after, int64_t limit, struct frame_out *out)
+{
+    struct user_record user;
+    int rc = 0;
+
+    frame_array(out, "users");
+    for (int64_t n = page_size(limit); n > 0; n--) {
+        if ((rc = store_user_next(store, after, &user)) != 0)
+            break;
+        report_user_write(&user, NULL, out);
+        after = user.id;
+    }
+    frame_end(out);
+    return end_page(rc, after, out);
+}
+
+int
+report_user_list_keys(struct store *store, uint64_t after, int64_t limit, struct frame_out *out)
+{
+    struct admin_key_record key;
+    int rc = 0;
+
+    frame_array(out, "admin_keys");
+    for (int64_t n = page_size(limit); n > 0; n--) {
+        if ((rc = store_admin_key_next(store, after, &key)) != 0)
+            break;
+        report_user_write_key(&key, NULL, out);
+        after = key.id;
+    }
+    frame_end(out);
+    return end_page(rc, after, out);
+}
+
+static int64_t
+page_size(int64_t limit)
+{
+    return limit < 1 ? DEFAULT_PAGE : limit > MAX_PAGE ? MAX_PAGE : limit;
+}
+
+static int
+end_page(int rc, uint64_t last, struct frame_out *out)
+{
+    if (rc == 0)
+        frame_int(out, "next", (int64_t)last);
+    else
+        frame_nil(out, "next");
+    return rc == ERR_MISSING ? 0 : rc;
+}
