@@ -47,7 +47,8 @@ USES_ctl     := report store control policy codec conf shm base
 LIBS_base    := -lcrypto -lsodium
 LIBS_codec   := -lcrypto
 TEST_LIBS_codec := -lcjson
-TEST_OBJECTS_store := $(BUILD)/tests/support/fault_vfs.o
+TEST_OBJECTS_store  := $(BUILD)/tests/support/fault_vfs.o
+TEST_OBJECTS_ledger := $(TEST_OBJECTS_store)
 LIBS_conf    := -lyaml
 LIBS_store   := -lsqlite3
 LIBS_net     := -lh2o-evloop -lssl -lcrypto
@@ -168,12 +169,12 @@ $(BUILD)/tests/support/%.o: tests/support/%.c
 	@$(CC) $(TEST_CFLAGS) $(CPPFLAGS) -Itests/support -MMD -MP -c -o $@ $<
 $(BUILD)/libsupport.a: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 	@rm -f $@ && ar rcs $@ $^
-$(BUILD)/tests/integration/%_test: tests/integration/%_test.c $(BUILD)/libsupport.a $(BUILD)/libcodec.a \
-    $(BUILD)/libbase.a
+$(BUILD)/tests/integration/%_test: tests/integration/%_test.c $(BUILD)/libsupport.a $(BUILD)/libconsole.a \
+    $(BUILD)/libcodec.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	@echo "  TEST $<"
-	@$(CC) $(TEST_CFLAGS) $(CPPFLAGS) -Itests/support -Isrc/worker -MMD -MP -o $@ $< $(LDFLAGS) \
-	    $(BUILD)/libsupport.a $(BUILD)/libcodec.a $(BUILD)/libbase.a -lcjson -lsqlite3 -lcrypto -lsodium -lm -lpthread -lcriterion
+	@$(CC) $(TEST_CFLAGS) $(CPPFLAGS) -Itests/support -Isrc/worker -Isrc/console -MMD -MP -o $@ $< $(LDFLAGS) \
+	    $(BUILD)/libsupport.a $(BUILD)/libconsole.a $(BUILD)/libcodec.a $(BUILD)/libbase.a -lcjson -lsqlite3 -lcrypto -lsodium -lm -lpthread -lcriterion
 
 check: deps-test
 	@rm -f $(TOTALS)
@@ -232,7 +233,9 @@ fuzz: deps-deep
 lint: deps-test lint-light
 	@cppcheck -j $(JOBS) --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 	    --error-exitcode=1 --suppress=missingIncludeSystem --suppress=internalAstError -D_GNU_SOURCE \
-	    -DRELAYOS_VERSION='""' -Iinclude $(LAYERS:%=-Isrc/%) src
+	    -DRELAYOS_VERSION='""' \
+	    '-DcJSON_ArrayForEach(e,a)=while((e=(a)->child)!=NULL)' \
+	    -Iinclude $(LAYERS:%=-Isrc/%) src
 lint-light: all
 	@tools/check-layers
 	@tools/check-symbols $(BUILD)
@@ -312,7 +315,7 @@ bench-translate: all deps-deep $(BUILD)/loadgen $(BUILD)/bench_translate
 	@tools/bench/translated $(BUILD)
 # Five million requests; a lesser ROWS for a first look.
 ROWS ?= 5000000
-bench-console: all deps-prove
+bench-console: all deps-prove $(BUILD)/loadgen
 	@tools/bench/console/run $(BUILD) --rows $(ROWS)
 bench-syscalls: all deps-deep $(BUILD)/loadgen
 	@tools/bench/syscalls $(BUILD)

@@ -42,6 +42,12 @@ clock_real_us(void)
     return fake.is_on ? fake.real_us : clock_read_us(CLOCK_REALTIME);
 }
 
+int64_t
+clock_thread_us(void)
+{
+    return clock_read_us(CLOCK_THREAD_CPUTIME_ID);
+}
+
 static int64_t
 clock_read_us(clockid_t id)
 {

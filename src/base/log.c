@@ -20,7 +20,8 @@
 #define BODY_SIZE     4096
 #define N_EVENTS      64  /* events whose repeats are counted at the same time */
 #define EVENT_REPEATS 100 /* lines of one event a second */
-#define KEY_MIN_SIZE  8   /* shorter than this after "sk-" is a word, not a key */
+#define AUDIT_EVENTS  "audit"
+#define KEY_MIN_SIZE  8 /* shorter than this after "sk-" is a word, not a key */
 
 /* Lines of one event in the current second. A slot is taken over by the next event that needs it.
  */
@@ -160,9 +161,12 @@ log_event(enum log_level level, const char *event, const char *format, va_list a
     write_line(sink.fd, level, event, body);
 }
 
+/* The audit trail is held against what stands here: no line of it may be missing. */
 static bool
 event_may_pass(const char *event, enum log_level level)
 {
+    if (strncmp(event, AUDIT_EVENTS, sizeof(AUDIT_EVENTS) - 1) == 0)
+        return true;
     uint64_t hash = hash_table64(slice_str(event));
     struct event_count *count = &sink.events[hash % N_EVENTS];
     int64_t second = clock_mono_us() / 1000000;

@@ -205,6 +205,14 @@ proc_no_dumps(void)
     setrlimit(RLIMIT_CORE, &none);
 }
 
+void
+proc_run_last(void)
+{
+    const struct sched_param none = {0};
+
+    (void)sched_setscheduler(0, SCHED_IDLE, &none);
+}
+
 uint64_t
 proc_raise_nofile(void)
 {

@@ -23,6 +23,19 @@ static bool is_digit(char c);
 const char *
 url_parse(struct slice text, struct url *out)
 {
+    struct url url;
+    const char *wrong = url_parse_vouched(text, &url);
+
+    if (wrong == NULL && url.is_bare)
+        wrong = "has a host that is not complete";
+    if (wrong == NULL)
+        *out = url;
+    return wrong;
+}
+
+const char *
+url_parse_vouched(struct slice text, struct url *out)
+{
     struct url url = {0};
     struct slice rest = text;
 
@@ -135,7 +148,8 @@ read_name(struct url *out)
         out->is_literal = inet_pton(AF_INET, out->host, &address) == 1;
         return out->is_literal ? NULL : "has a host that is neither a name nor an address";
     }
-    return n_labels < 2 ? "has a host that is not complete" : NULL;
+    out->is_bare = n_labels == 1;
+    return NULL;
 }
 
 static bool

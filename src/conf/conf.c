@@ -11,6 +11,7 @@
 #include "conf_keys.h"
 #include "conf_listen.h"
 #include "conf_model.h"
+#include "conf_oidc.h"
 #include "conf_upstream.h"
 #include "directive.h"
 #include "relayos/base/fdio.h"
@@ -94,6 +95,8 @@ read_conf(struct conf_reader *reader, struct slice text)
     }
     if (err == 0)
         err = conf_listen_check(reader, yaml.root);
+    if (err == 0)
+        err = conf_oidc_finish(reader, yaml.root);
     if (err == 0)
         err = check_limits(reader, yaml.root);
     if (err == 0)
@@ -179,12 +182,29 @@ conf_free(struct conf **conf)
         conf_model_fini(&old->models[i]);
     for (size_t i = 0; i < old->n_keys; i++)
         conf_keys_fini(&old->keys[i]);
+    secret_free(&old->oidc.secret);
     free(old->upstreams);
     free(old->models);
     free(old->capabilities);
     free(old->keys);
     free(old);
     *conf = NULL;
+}
+
+void
+conf_forget_credentials(struct conf *conf)
+{
+    for (size_t i = 0; i < conf->n_upstreams; i++) {
+        struct conf_upstream *upstream = &conf->upstreams[i];
+
+        for (uint32_t n = 0; n < upstream->n_credentials; n++) {
+            char *value = getenv(upstream->credentials[n].env);
+
+            if (value != NULL)
+                secret_wipe(value, strlen(value));
+            secret_free(&upstream->credentials[n].secret);
+        }
+    }
 }
 
 size_t

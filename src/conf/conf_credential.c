@@ -70,9 +70,17 @@ read_one(struct conf_reader *reader, const struct conf_node *node, struct conf_u
                               "its file");
     if (check_unique(reader, node, upstream) != 0)
         return ERR_CONFIG;
-    return credential->env[0] != '\0'
-               ? read_env(reader, conf_yaml_child(node, "env"), credential)
-               : read_file(reader, conf_yaml_child(node, "file"), credential);
+    return conf_credential_load(reader, conf_yaml_child(node, "env"), conf_yaml_child(node, "file"),
+                                credential);
+}
+
+int
+conf_credential_load(struct conf_reader *reader, const struct conf_node *env,
+                     const struct conf_node *file, struct conf_credential *credential)
+{
+    if (credential->env[0] != '\0')
+        return read_env(reader, env, credential);
+    return credential->file[0] != '\0' ? read_file(reader, file, credential) : 0;
 }
 
 /* The last against those before it. */
@@ -174,11 +182,10 @@ read_single(struct conf_reader *reader, const struct conf_node *node,
     upstream->n_credentials = 1;
     memcpy(credential->env, upstream->key_env, sizeof(credential->env));
     memcpy(credential->file, upstream->key_file, sizeof(credential->file));
-    if (credential->env[0] != '\0')
-        return read_env(reader, conf_yaml_child(node, "key_env"), credential);
-    if (credential->file[0] != '\0')
-        return read_file(reader, conf_yaml_child(node, "key_file"), credential);
-    return strcmp(upstream->auth, "mock") == 0 ? take_mock(reader, node, upstream) : 0;
+    if (strcmp(upstream->auth, "mock") == 0)
+        return take_mock(reader, node, upstream);
+    return conf_credential_load(reader, conf_yaml_child(node, "key_env"),
+                                conf_yaml_child(node, "key_file"), credential);
 }
 
 /* A mock takes any key and is not a provider: never one that real prompts could leave to. */

@@ -13,6 +13,12 @@ int conf_credential_read_list(struct conf_reader *reader, const struct directive
                               const struct conf_node *node, void *base);
 void conf_credential_write_list(const struct directive *row, const void *base, struct buf *out);
 
+/* Its bytes, from the variable or the file that it names (the nodes are for messages); neither:
+ * none. */
+int conf_credential_load(struct conf_reader *reader, const struct conf_node *env,
+                         const struct conf_node *file,
+                         struct conf_credential *credential) MUST_CHECK;
+
 /* When all else of the upstream at node is read: exactly one way to its credentials, and an id for
  * each of them. */
 int conf_credential_finish(struct conf_reader *reader, const struct conf_node *node,

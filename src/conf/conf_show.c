@@ -10,6 +10,7 @@
 #include "directive.h"
 
 static void show_set(enum directive_set set, const void *base, int indent, struct buf *out);
+static void show_name(const char *name, const char *last, int indent, struct buf *out);
 static void show_upstream(const struct conf_upstream *upstream, struct buf *out);
 static void show_model(const struct conf *conf, const struct conf_model *model, struct buf *out);
 static void show_route(const struct conf_model *model, const struct route_record *route,
@@ -32,20 +33,14 @@ conf_show(const struct conf *conf, struct buf *out)
 static void
 show_set(enum directive_set set, const void *base, int indent, struct buf *out)
 {
-    const char *open = "";    /* section whose head is written: "log.file" opens "log" */
+    const char *last = "";    /* the row above, whose sections are open */
     const char *settled = ""; /* section that one word says all of: "price: free" */
-    size_t open_len = 0;
 
     for (const struct directive *row = NULL; (row = directive_next(set, row)) != NULL;) {
         const char *name = directive_name(row);
-        size_t len = strcspn(name, ".");
-        bool is_nested = name[len] == '.';
         size_t before = out->len;
 
-        if (is_nested && (open_len != len || memcmp(open, name, len) != 0))
-            buf_printf(out, "%*s%.*s:\n", indent, "", (int)len, name);
-        buf_printf(out, "%*s%s: ", indent + (is_nested ? 4 : 0), "",
-                   is_nested ? name + len + 1 : name);
+        show_name(name, last, indent, out);
 
         size_t empty = out->len;
 
@@ -55,11 +50,27 @@ show_set(enum directive_set set, const void *base, int indent, struct buf *out)
             continue;
         }
         buf_append_byte(out, '\n');
-        open = name;
-        open_len = is_nested ? len : 0;
+        last = name;
         if (row->kind == &conf_kind_free)
             settled = name;
     }
+}
+
+/* "a.b.c" after "a.d": "b:" and, one deeper, "c: ". */
+static void
+show_name(const char *name, const char *last, int indent, struct buf *out)
+{
+    size_t len;
+
+    for (; name[len = strcspn(name, ".")] == '.'; name += len + 1, indent += 4) {
+        if (strncmp(name, last, len + 1) == 0) {
+            last += len + 1;
+            continue;
+        }
+        buf_printf(out, "%*s%.*s:\n", indent, "", (int)len, name);
+        last = "";
+    }
+    buf_printf(out, "%*s%s: ", indent, "", name);
 }
 
 static bool

@@ -10,30 +10,30 @@
 #include "relayos/base/hash.h"
 #include "relayos/base/log.h"
 #include "relayos/codec/json_out.h"
+#include "shape.h"
 
 /* Nothing runs, is loaded, framed or sent elsewhere but what is ours. */
 #define POLICY                                                                                     \
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "              \
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-#define HEADER(name, value)                                                                        \
-    {                                                                                              \
-        SLICE_LIT(name), SLICE_LIT(value)                                                          \
-    }
+#define GUARDS(GUARD)                                                                              \
+    GUARD("content-security-policy", POLICY)                                                       \
+    GUARD("x-content-type-options", "nosniff")                                                     \
+    GUARD("referrer-policy", "no-referrer")                                                        \
+    GUARD("cross-origin-opener-policy", "same-origin")                                             \
+    GUARD("cross-origin-resource-policy", "same-origin")                                           \
+    GUARD("x-frame-options", "DENY")
+#define LINE(name, value)   name ": " value "\r\n"
+#define HEADER(name, value) {SLICE_LIT(name), SLICE_LIT(value)},
 
-static const struct http_header guards[] = {
-    HEADER("content-security-policy", POLICY),
-    HEADER("x-content-type-options", "nosniff"),
-    HEADER("referrer-policy", "no-referrer"),
-    HEADER("cross-origin-opener-policy", "same-origin"),
-    HEADER("cross-origin-resource-policy", "same-origin"),
-    HEADER("x-frame-options", "DENY"),
-};
+static const struct http_header guards[] = {GUARDS(HEADER)};
 #define N_GUARDS   (sizeof(guards) / sizeof(guards[0]))
 #define ETAG_BYTES 16
 
 static void send(struct call *call, int status, const struct answer_file *file);
 static void put(struct http_header *headers, size_t *n, const char *name, const char *value);
 static void etag_of(struct slice version, char out[2 * ETAG_BYTES + 3]);
+static const char *field_of(const struct call *call, struct slice sentence);
 static void write_problem(struct buf *out, const char *code, const char *field, struct slice text,
                           const char *request_id);
 
@@ -121,6 +121,15 @@ answer_if_match(struct call *call, struct slice version)
     return false;
 }
 
+void
+answer_if_match_write(struct call *call, int64_t updated_us, struct frame_out *out)
+{
+    struct slice wanted = http_header_find(&call->http, "if-match");
+
+    if (wanted.len > 0 && !slice_eq_str(wanted, "*"))
+        frame_int(out, "updated_us", updated_us);
+}
+
 static void
 etag_of(struct slice version, char out[2 * ETAG_BYTES + 3])
 {
@@ -179,11 +188,18 @@ answer_err(struct call *call, int err, struct slice sentence)
         int err, status;
         const char *code;
     } table[] = {
-        {ERR_EXISTS, 409, "exists"},      {ERR_CONFLICT, 409, "conflict"},
-        {ERR_BUSY, 503, "busy"},          {ERR_SYNTAX, 422, "invalid"},
-        {ERR_CONFIG, 422, "invalid"},     {ERR_TOO_LARGE, 422, "invalid"},
-        {ERR_INCOMPLETE, 422, "invalid"}, {ERR_FULL, 507, "full"},
-        {ERR_DENIED, 403, "forbidden"},   {ERR_STALE, 409, "stale"},
+        {ERR_EXISTS, 409, "exists"},
+        {ERR_CONFLICT, 409, "conflict"},
+        {ERR_BUSY, 503, "busy"},
+        {ERR_SYNTAX, 422, "invalid"},
+        {ERR_CONFIG, 422, "invalid"},
+        {ERR_TOO_LARGE, 422, "invalid"},
+        {ERR_INCOMPLETE, 422, "invalid"},
+        {ERR_FULL, 507, "full"},
+        {ERR_DENIED, 403, "forbidden"},
+        {ERR_STALE, 412, "changed"},
+        {ERR_IDEMPOTENCY_FINISHED, 409, "idempotency_finished"},
+        {ERR_IDEMPOTENCY_CONFLICT, 422, "idempotency_mismatch"},
     };
     size_t n = 0;
 
@@ -196,14 +212,44 @@ answer_err(struct call *call, int err, struct slice sentence)
     if (err == ERR_BUSY)
         answer_header(call, "retry-after", "1");
     if (n < sizeof(table) / sizeof(table[0])) {
-        answer_problem(call, table[n].status, table[n].code, NULL, "%.*s", (int)sentence.len,
-                       sentence.ptr);
+        answer_problem(call, table[n].status, table[n].code, field_of(call, sentence), "%.*s",
+                       (int)sentence.len, sentence.ptr);
         return;
     }
     log_error("console.failed", "request_id=%s err=%d reason=\"%.*s\"", call->id, err,
               (int)sentence.len, sentence.ptr);
     store_close(&call->console->store); /* if it was the store's, it is opened anew */
     answer_problem(call, 500, "internal", NULL, "the console failed; the log says more");
+}
+
+/* Whose argument is wrong begins the sentence, as in "models: there is no ...": the body's member
+ * of that name (relayosctl's --expires is expires_us). NULL: it is about none. */
+static const char *
+field_of(const struct call *call, struct slice sentence)
+{
+    const char *shape = call->row == NULL ? NULL : api_body_of(call->row);
+    const struct shape_field *field;
+
+    for (size_t n = 0; shape != NULL && (field = shape_field_at(n)) != NULL; n++) {
+        size_t len = strlen(field->name);
+
+        if (strcmp(field->shape, shape) != 0)
+            continue;
+        if (len > 3 && strcmp(field->name + len - 3, "_us") == 0 &&
+            !slice_starts_with(sentence, slice_str(field->name)))
+            len -= 3;
+        if (sentence.len > len && memcmp(sentence.ptr, field->name, len) == 0 &&
+            (sentence.ptr[len] == ':' || sentence.ptr[len] == ' '))
+            return field->name;
+    }
+    return NULL;
+}
+
+void
+answer_redirect(struct call *call, struct slice where)
+{
+    if (!call->is_answered)
+        send(call, 303, &(struct answer_file){.cache = "no-store", .location = where});
 }
 
 void
@@ -240,7 +286,7 @@ answer_file(struct call *call, const struct answer_file *file)
 static void
 send(struct call *call, int status, const struct answer_file *file)
 {
-    struct http_header headers[N_GUARDS + CALL_MAX_HEADERS + 8];
+    struct http_header headers[N_GUARDS + CALL_MAX_HEADERS + 9];
     size_t n = N_GUARDS;
 
     call->is_answered = true;
@@ -257,7 +303,10 @@ send(struct call *call, int status, const struct answer_file *file)
     put(headers, &n, "content-encoding", file->encoding);
     put(headers, &n, "vary", file->etag == NULL ? NULL : "accept-encoding");
     put(headers, &n, "x-request-id", call->id);
+    put(headers, &n, "www-authenticate", status == 401 ? "Bearer" : NULL);
     put(headers, &n, "strict-transport-security", call->is_secure ? "max-age=31536000" : NULL);
+    if (file->location.len > 0)
+        headers[n++] = (struct http_header){SLICE_LIT("location"), file->location};
     for (size_t i = 0; i < call->n_headers; i++)
         put(headers, &n, call->headers[i].name, call->headers[i].value);
     exchange_respond(call->exchange, status, headers, n, file->bytes);
@@ -281,7 +330,6 @@ answer_refused(void *ctx, enum err_category category, const char *detail,
     log_debug("console.refused", "request_id=%s address=%s detail=\"%s\"", id, client_address,
               detail);
     write_problem(out_body, err_category_name(category), NULL, slice_str(detail), id);
-    *out_headers = SLICE_LIT("content-type: application/json\r\ncache-control: no-store\r\n"
-                             "content-security-policy: " POLICY "\r\n"
-                             "x-content-type-options: nosniff\r\nreferrer-policy: no-referrer\r\n");
+    *out_headers = SLICE_LIT(LINE("content-type", "application/json")
+                                 LINE("cache-control", "no-store") GUARDS(LINE));
 }

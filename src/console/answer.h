@@ -19,6 +19,8 @@ void answer_end(struct call *call, int status);
 void answer_etag(struct call *call, struct slice version);
 /* If-Match is there and means another version: answered (412), false. */
 bool answer_if_match(struct call *call, struct slice version);
+/* Then, for the command: it may change on the way there. */
+void answer_if_match_write(struct call *call, int64_t updated_us, struct frame_out *out);
 
 /* {"error": {code, message, field, request_id}} */
 void answer_problem(struct call *call, int status, const char *code, const char *field,
@@ -29,13 +31,16 @@ void answer_missing(struct call *call);
  * be read from it. */
 void answer_err(struct call *call, int err, struct slice sentence);
 
+/* Elsewhere, by GET: a path of ours, or a URL that we have made. */
+void answer_redirect(struct call *call, struct slice where);
+
 /* One header more; before the answer. */
 void answer_header(struct call *call, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Bytes that stay, as they are, below headers of their own; NULL etag: none. */
 struct answer_file {
     const char *type, *etag, *encoding, *cache;
-    struct slice bytes;
+    struct slice bytes, location;
 };
 void answer_file(struct call *call, const struct answer_file *file);
 

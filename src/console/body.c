@@ -1,82 +1,35 @@
 /* SPDX-License-Identifier: ISC */
 #include "body.h"
 
-#include <math.h>
-#include <stdio.h>
-
 #include "answer.h"
+#include "shape.h"
 
-#define MAX_DEPTH 6                  /* of lists and objects in one another */
-#define MAX_EXACT 9007199254740991.0 /* 2^53 - 1: a double holds each integer up to it */
+#define MAX_DEPTH 6 /* of lists and objects in one another */
 
-static bool check_member(struct call *call, const cJSON *member, const struct body_field *field);
-static const char *type_name(enum body_type type);
-static bool is_int(const cJSON *value);
 static void write_value(struct frame_out *out, const char *key, const cJSON *value, int depth);
 
 bool
-body_check(struct call *call, const struct body_field *fields, size_t n)
+body_check(struct call *call)
 {
-    const cJSON *member;
+    struct shape_fault fault;
+    const char *of = "", *member = "";
 
-    cJSON_ArrayForEach(member, call->body)
-    {
-        size_t i = 0;
-
-        while (i < n && strcmp(fields[i].name, member->string) != 0)
-            i++;
-        if (i == n) {
-            answer_problem(call, 400, "unknown_field", member->string,
-                           "\"%.64s\" is no member of this request", member->string);
-            return false;
-        }
-        if (!check_member(call, member, &fields[i]))
-            return false;
+    if (shape_check(api_body_of(call->row), call->body, SHAPE_BODY, &fault))
+        return true;
+    if (fault.field != fault.member) {
+        of = " of ";
+        member = fault.member;
     }
-    for (size_t i = 0; i < n; i++) {
-        const cJSON *found = cJSON_GetObjectItemCaseSensitive(call->body, fields[i].name);
-
-        if (!fields[i].is_required || (found != NULL && !cJSON_IsNull(found)))
-            continue;
-        answer_problem(call, 400, "missing_field", fields[i].name, "\"%s\" is missing",
-                       fields[i].name);
-        return false;
-    }
-    return true;
-}
-
-static bool
-check_member(struct call *call, const cJSON *member, const struct body_field *field)
-{
-    bool is_right = cJSON_IsNull(member);
-
-    if (field->type == BODY_TEXT)
-        is_right = is_right || cJSON_IsString(member);
-    else if (field->type == BODY_INT)
-        is_right = is_right || is_int(member);
-    else if (field->type == BODY_BOOL)
-        is_right = is_right || cJSON_IsBool(member);
+    if (fault.error == SHAPE_UNKNOWN_FIELD)
+        answer_problem(call, 400, "unknown_field", fault.member, "\"%.64s\"%s%.64s is not known",
+                       fault.field, of, member);
+    else if (fault.error == SHAPE_MISSING_FIELD)
+        answer_problem(call, 400, "missing_field", fault.member, "\"%.64s\"%s%.64s is missing",
+                       fault.field, of, member);
     else
-        is_right = is_right || cJSON_IsArray(member);
-    if (!is_right)
-        answer_problem(call, 400, "wrong_type", field->name, "\"%s\" must be %s", field->name,
-                       type_name(field->type));
-    return is_right;
-}
-
-static const char *
-type_name(enum body_type type)
-{
-    static const char *const names[] = {"a string", "an integer", "true or false", "a list"};
-
-    return names[type];
-}
-
-static bool
-is_int(const cJSON *value)
-{
-    return cJSON_IsNumber(value) && fabs(value->valuedouble) <= MAX_EXACT &&
-           floor(value->valuedouble) == value->valuedouble;
+        answer_problem(call, 400, "wrong_type", fault.member, "\"%.64s\"%s%.64s must be %s",
+                       fault.field, of, member, fault.wanted);
+    return false;
 }
 
 struct slice
@@ -110,7 +63,7 @@ write_value(struct frame_out *out, const char *key, const cJSON *value, int dept
 
     if (cJSON_IsString(value)) {
         frame_cstr(out, key, value->valuestring);
-    } else if (is_int(value)) {
+    } else if (shape_is_int(value)) {
         frame_int(out, key, (int64_t)value->valuedouble);
     } else if (cJSON_IsBool(value)) {
         frame_bool(out, key, cJSON_IsTrue(value));

@@ -13,6 +13,7 @@
 #include "relayos/base/secret.h"
 #include "relayos/codec/json_scan.h"
 #include "relayos/store/store_reader.h"
+#include "repeat.h"
 
 struct asked { /* a command under way */
     struct call *call;
@@ -22,7 +23,12 @@ struct asked { /* a command under way */
 
 static void on_writable(void *data);
 static void on_end(void *data, bool is_complete);
+static void wipe(cJSON *tree);
 static bool add_param(struct call *call, struct slice part, char **room);
+static bool check_query(struct call *call);
+static const struct call_param *find_param(const struct call *call, struct slice name);
+static bool has_params(struct call *call);
+static bool takes_param(const struct api_row *row, struct slice name);
 static bool decode(struct slice text, char **room, struct slice *out);
 static int hex_value(char c);
 static bool is_json(struct slice type);
@@ -84,14 +90,26 @@ call_release(struct call *call)
     }
     repeat_end(call, 500);
     call->console->n_calls--;
+    wipe(call->body); /* a password, a key to be tried */
     cJSON_Delete(call->body);
     if (call->out.ptr != NULL)
         secret_wipe(call->out.ptr, call->out.capacity); /* it may hold a key */
     buf_fini(&call->out);
     free(call->decoded);
     free(call->data);
+    free(call->opening);
     secret_wipe(call->csrf, sizeof(call->csrf));
     free(call);
+}
+
+static void
+wipe(cJSON *tree)
+{
+    cJSON *member;
+
+    if (cJSON_IsString(tree))
+        secret_wipe(tree->valuestring, strlen(tree->valuestring));
+    cJSON_ArrayForEach(member, tree) wipe(member);
 }
 
 /* ---- query ---- */
@@ -103,7 +121,7 @@ call_read_query(struct call *call)
     char *room;
 
     if (query.len == 0)
-        return true;
+        return check_query(call);
     call->decoded = room = mem_alloc(query.len);
     for (size_t at = 0, end; at < query.len; at = end + 1) {
         const char *mark = memchr(query.ptr + at, '&', query.len - at);
@@ -114,7 +132,65 @@ call_read_query(struct call *call)
             return false;
         }
     }
+    return check_query(call);
+}
+
+/* Whoever misspells a filter must not be answered as if there were none. */
+static bool
+check_query(struct call *call)
+{
+    const char *code = NULL, *what = "";
+    size_t n = 0;
+
+    if (api_takes_any_query(call->row))
+        return true;
+    for (; code == NULL && n < call->n_params; n++) {
+        struct slice name = call->params[n].name;
+
+        if (!takes_param(call->row, name)) {
+            code = "unknown_parameter";
+            what = "is not known here";
+        } else if (find_param(call, name) != &call->params[n]) {
+            code = "bad_request";
+            what = "is there twice";
+        }
+    }
+    if (code == NULL)
+        return has_params(call);
+    char name[LIMIT_NAME];
+    snprintf(name, sizeof(name), "%.*s", (int)call->params[n - 1].name.len,
+             call->params[n - 1].name.ptr);
+    answer_problem(call, 400, code, name, "\"%s\" %s", name, what);
+    return false;
+}
+
+static bool
+has_params(struct call *call)
+{
+    const struct api_query *query;
+
+    for (size_t n = 0; (query = api_query_at(call->row, n)) != NULL; n++) {
+        if (query->type[0] == '?' || call_query(call, query->name).len > 0)
+            continue;
+        answer_problem(call, 400, "missing_parameter", query->name, "\"%s\" is missing",
+                       query->name);
+        return false;
+    }
     return true;
+}
+
+static bool
+takes_param(const struct api_row *row, struct slice name)
+{
+    const struct api_query *query;
+
+    if (api_limit_of(row) != NULL && slice_eq_str(name, "limit"))
+        return true;
+    for (size_t n = 0; (query = api_query_at(row, n)) != NULL; n++) {
+        if (slice_eq_str(name, query->name))
+            return true;
+    }
+    return false;
 }
 
 static bool
@@ -166,14 +242,22 @@ hex_value(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+static const struct call_param *
+find_param(const struct call *call, struct slice name)
+{
+    for (size_t n = 0; n < call->n_params; n++) {
+        if (slice_eq(call->params[n].name, name))
+            return &call->params[n];
+    }
+    return NULL;
+}
+
 struct slice
 call_query(const struct call *call, const char *name)
 {
-    for (size_t n = 0; n < call->n_params; n++) {
-        if (slice_eq_str(call->params[n].name, name))
-            return call->params[n].value;
-    }
-    return (struct slice){0};
+    const struct call_param *param = find_param(call, slice_str(name));
+
+    return param == NULL ? (struct slice){0} : param->value;
 }
 
 bool
@@ -253,11 +337,12 @@ call_store(struct call *call)
     char path[CONF_PATH_SIZE + 16];
     struct errmsg why;
 
-    if (console->store != NULL)
-        return console->store;
     snprintf(path, sizeof(path), "%s/relayos.db", console->conf->data_dir);
-    if (store_reader_open(path, STORE_READER_LIVE, &console->store, &why) == 0)
+    if (console->store != NULL ||
+        store_reader_open(path, STORE_READER_LIVE, &console->store, &why) == 0) {
+        store_reader_limit(console->store, CALL_STORE_US);
         return console->store;
+    }
     log_error("console.store", "reason=\"%s\"", why.text);
     answer_err(call, ERR_BUSY, SLICE_LIT("the database cannot be read now"));
     return NULL;
@@ -267,12 +352,15 @@ struct frame_out *
 call_command(struct call *call, const char *cmd)
 {
     struct frame_out *out = link_begin(&call->console->link, cmd);
+    uint8_t once[2 * HASH_DIGEST_SIZE];
 
     if (out == NULL) {
         answer_err(call, ERR_BUSY, SLICE_LIT("too much is under way; try again in a moment"));
         return NULL;
     }
     frame_cstr(out, "who", call->who);
+    if (repeat_digests(call, cmd, once))
+        frame_bin(out, "once", once, sizeof(once));
     return out;
 }
 

@@ -24,8 +24,10 @@
 
 #define CALL_MAX_PARAMS  24
 #define CALL_MAX_HEADERS 4
+#define CALL_HEADER_SIZE 1024
 #define CALL_MAX_BODY    (1024 * 1024)
 #define CALL_MAX_ANSWER  (64 * 1024 * 1024)
+#define CALL_STORE_US    INT64_C(500000) /* CPU time of reading: others wait meanwhile */
 
 struct console;
 struct repeat_entry;
@@ -36,7 +38,7 @@ struct call_param {
 
 struct call_header {
     const char *name;
-    char value[256];
+    char value[CALL_HEADER_SIZE];
 };
 
 struct call {
@@ -50,6 +52,7 @@ struct call {
     /* Who asks: identity.h. */
     enum user_role role;
     uint64_t user_id; /* 0: an admin key, or nobody */
+    uint64_t key_id;  /* of the admin key; else 0 */
     char name[LIMIT_NAME];
     char who[LIMIT_NAME + 16];           /* for the audit trail */
     struct viewer viewer;                /* what may be shown to them */
@@ -72,6 +75,7 @@ struct call {
     bool is_answered;
     unsigned n_pending; /* commands and jobs under way */
     void *data;         /* the handler's own, freed with it */
+    void *opening;      /* the session's, likewise */
 };
 
 struct call *call_new(struct console *console, struct exchange *exchange,

@@ -9,6 +9,7 @@
 
 #include "answer.h"
 #include "dispatch.h"
+#include "oidc.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/log.h"
@@ -17,12 +18,14 @@
 #include "relayos/base/proc.h"
 #include "relayos/net/upstream.h"
 #include "relayos/shm/proc_slot.h"
+#include "relayos/store/store_reader.h"
+#include "relayos/store/store_trail.h"
 #include "trial.h"
 
 #define BEAT_INTERVAL_US INT64_C(1000000)
 #define WARM_INTERVAL_US INT64_C(50000)
 #define WARM_DAYS        32
-#define NICENESS         15 /* whoever browses may wait; whoever calls a model may not */
+#define HASHER_NICE      15
 #define MAX_CONNECTIONS  512
 #define MAX_BODY_MEMORY  (16 * 1024 * 1024)
 
@@ -72,24 +75,30 @@ set_up(struct console *console, const struct heritage *heritage, struct errmsg *
         return ERR_CONFLICT;
     }
     proc_no_dumps(); /* passwords and new keys pass through here */
-    (void)!nice(NICENESS);
     (void)proc_raise_nofile();
     set_origin(console);
     console->pepper = hash_hmac_new(heritage->pepper);
+    console->trail_seal = store_trail_seal_new(heritage->pepper);
     console->writer = frame_out_new();
     console->throttle = throttle_new();
     console->history = history_new(console->segment, console->catalog);
     console->usage = store_usage_cache_new();
     console->repeats = repeat_new();
+    console->refusals = refusals_new(&console->link);
     console->loop = loop_new();
     console->pool = upstream_pool_new(console->loop);
+    console->oidc = oidc_new(console);
     console->link.on_end = on_master_end;
     console->link.ctx = console;
     link_open(&console->link, console->loop, heritage->control_fd);
+    (void)!nice(HASHER_NICE);
     if (hasher_new(console->loop, &console->hasher) != 0) {
         errmsg_set(why, "no thread for passwords");
         return ERR_IO;
     }
+    /* Whoever browses may wait; whoever calls a model may not. Not so the thread for passwords:
+     * it has much to do, and signing in must not take half a minute when all CPUs are busy. */
+    proc_run_last();
     /* The server's self-test runs the loop: a signal must not find half a console. */
     if (open_server(console, why) != 0 || watch_signals(console, why) != 0)
         return ERR_IO;
@@ -168,6 +177,7 @@ tear_down(struct console *console)
 {
     link_close(&console->link);
     trial_cancel_all(console);
+    oidc_free(&console->oidc);
     server_free(&console->server);
     hasher_free(&console->hasher);
     upstream_pool_free(&console->pool);
@@ -176,11 +186,13 @@ tear_down(struct console *console)
     timer_unset(console->loop, &console->warm);
     loop_free(&console->loop);
     repeat_free(&console->repeats);
+    refusals_free(&console->refusals);
     throttle_free(&console->throttle);
     history_free(&console->history);
     store_usage_cache_free(&console->usage);
     store_close(&console->store);
     hash_hmac_free(&console->pepper);
+    hash_hmac_free(&console->trail_seal);
     frame_out_free(&console->writer);
 }
 
@@ -228,6 +240,8 @@ on_beat(struct timer *timer)
         return;
     }
     proc_slot_beat(console->segment, heritage->slot, now_us);
+    repeat_expire(console->repeats, now_us);
+    refusals_tell(console->refusals, now_us);
     timer_set(console->loop, timer, now_us + BEAT_INTERVAL_US, on_beat);
 }
 
@@ -248,10 +262,12 @@ on_warm(struct timer *timer)
     struct console *console = (struct console *)((char *)timer - offsetof(struct console, warm));
     int64_t back_us = console->n_warmed * INT64_C(86400000000);
 
-    if (console->store != NULL &&
-        store_usage_cache_warm(console->store, console->usage,
-                               period_at(PERIOD_DAY, clock_real_us() - back_us).id) == 0)
-        console->n_warmed++;
+    if (console->store != NULL) {
+        store_reader_limit(console->store, CALL_STORE_US);
+        (void)!store_usage_cache_warm(console->store, console->usage,
+                                      period_at(PERIOD_DAY, clock_real_us() - back_us).id);
+        console->n_warmed++; /* what was not read is read when it is asked for */
+    }
     if (console->n_warmed < WARM_DAYS)
         timer_set(console->loop, timer, clock_mono_us() + WARM_INTERVAL_US, on_warm);
 }

@@ -12,6 +12,7 @@
 #include "hasher.h"
 #include "history.h"
 #include "link.h"
+#include "refusals.h"
 #include "relayos/base/hash.h"
 #include "relayos/heritage.h"
 #include "relayos/net/loop.h"
@@ -29,14 +30,16 @@ struct console {
     struct loop *loop;
     struct server *server;
     struct store *store; /* opened when it is needed, again after a failure; NULL: not open */
-    struct hash_hmac *pepper;
+    struct hash_hmac *pepper, *trail_seal;
     struct frame_out *writer; /* of answers */
     struct link link;
     struct hasher *hasher;
     struct throttle *throttle;
     struct repeats *repeats;
-    struct upstream_pool *pool; /* of tests */
+    struct refusals *refusals;
+    struct upstream_pool *pool; /* of tests, and to the provider */
     struct trial *trials;       /* under way */
+    struct oidc *oidc;          /* NULL: nobody signs in by a provider */
     struct timer heartbeat;
     struct history *history;
     struct store_usage_cache *usage;

@@ -3,12 +3,14 @@
 
 #include "answer.h"
 #include "assets.h"
+#include "body.h"
 #include "console.h"
 #include "identity.h"
 
 static void dispatch(struct call *call);
 static void dispatch_api(struct call *call, struct slice path);
 static bool find_row(struct call *call, struct slice path);
+static void answer_methods(struct call *call, struct slice path);
 static bool may(struct call *call);
 static bool is_reading(struct slice method);
 
@@ -44,10 +46,11 @@ dispatch_api(struct call *call, struct slice path)
 {
     if (!find_row(call, path) || !identity_find(call) || !may(call))
         return;
-    if (!is_reading(call->http.method) &&
-        (!identity_is_intended(call) || !call_read_body(call) || !repeat_begin(call)))
+    if (!is_reading(call->http.method) && (!identity_is_intended(call) || !call_read_body(call)))
         return;
-    if (call_read_query(call))
+    if (!call_read_query(call) || (call->body != NULL && !body_check(call)))
+        return;
+    if (is_reading(call->http.method) || repeat_begin(call))
         call->row->handler(call);
 }
 
@@ -63,10 +66,23 @@ find_row(struct call *call, struct slice path)
     if (call->row != NULL)
         return true;
     if (has_path)
-        answer_problem(call, 405, "method", NULL, "that cannot be done with it");
+        answer_methods(call, path);
     else
         answer_missing(call);
     return false;
+}
+
+static void
+answer_methods(struct call *call, struct slice path)
+{
+    char methods[API_METHODS_SIZE];
+
+    api_methods(path, methods);
+    answer_header(call, "allow", "%s", methods);
+    if (slice_eq_str(call->http.method, "OPTIONS"))
+        answer_out(call, 204, NULL);
+    else
+        answer_problem(call, 405, "method", NULL, "that cannot be done with it");
 }
 
 static bool

@@ -2,7 +2,7 @@
  *
  * gateway - the operator's room: routes and the configuration, as the master has them.
  */
-#include "body.h"
+#include "answer.h"
 #include "console.h"
 #include "history.h"
 #include "relayos/base/clock.h"
@@ -15,6 +15,7 @@ static void on_route(struct call *call, const struct frame_value *result);
 static void on_history_route(struct call *call, const struct frame_value *result);
 static void ask_route(struct call *call, const char *cmd, call_on_result *on_result);
 static void change_route(struct call *call, const char *cmd);
+static void on_explained(struct call *call, const struct frame_value *result);
 static void on_config(struct call *call, const struct frame_value *result);
 static void on_checked(struct call *call, const struct frame_value *reply);
 
@@ -84,8 +85,7 @@ gateway_disable(struct call *call)
 static void
 change_route(struct call *call, const char *cmd)
 {
-    if (body_check(call, NULL, 0))
-        ask_route(call, cmd, on_route);
+    ask_route(call, cmd, on_route);
 }
 
 /* Whose history it is, the master knows: a route is named in more ways than one. */
@@ -114,7 +114,32 @@ on_history_route(struct call *call, const struct frame_value *result)
                   (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
                       bytes[3],
                   since_us, until_us, out);
+    frame_nil(out, "next");
     answer_end(call, 200);
+}
+
+void
+gateway_explain(struct call *call)
+{
+    int64_t prompt_tokens, max_tokens;
+
+    if (!call_query_int(call, "prompt_tokens", 1000, &prompt_tokens) ||
+        !call_query_int(call, "max_tokens", 0, &max_tokens))
+        return;
+    struct frame_out *out = call_command(call, "explain");
+    if (out == NULL)
+        return;
+    frame_str(out, "key", call_query(call, "key"));
+    frame_str(out, "model", call_query(call, "model"));
+    frame_int(out, "prompt_tokens", prompt_tokens);
+    frame_int(out, "max_tokens", max_tokens);
+    call_send(call, on_explained);
+}
+
+static void
+on_explained(struct call *call, const struct frame_value *result)
+{
+    answer_frame(call, 200, result);
 }
 
 void
@@ -134,7 +159,7 @@ on_config(struct call *call, const struct frame_value *result)
 void
 gateway_check(struct call *call)
 {
-    if (body_check(call, NULL, 0) && call_command(call, "config.check") != NULL)
+    if (call_command(call, "config.check") != NULL)
         call_send_raw(call, on_checked);
 }
 
@@ -159,6 +184,6 @@ on_checked(struct call *call, const struct frame_value *reply)
 void
 gateway_reload(struct call *call)
 {
-    if (body_check(call, NULL, 0) && call_command(call, "reload") != NULL)
+    if (call_command(call, "reload") != NULL)
         call_send(call, on_config);
 }

@@ -72,9 +72,9 @@ hasher_free(struct hasher **hasher)
 }
 
 struct hasher_job *
-hasher_job_new(struct hasher *hasher)
+hasher_job_new(struct hasher *hasher, bool is_known)
 {
-    if (hasher->n_jobs == HASHER_QUEUE)
+    if (hasher->n_jobs >= HASHER_QUEUE - (is_known ? 0 : HASHER_KEPT))
         return NULL;
     hasher->n_jobs++;
     return mem_zalloc(sizeof(struct hasher_job));

@@ -13,6 +13,7 @@
 #include "relayos/net/loop.h"
 
 #define HASHER_QUEUE 8 /* of a tenth of a second each */
+#define HASHER_KEPT  3 /* of them, for whom we know: strangers by the dozen do not shut them out */
 
 /* What is asked: whether a password is that of a hash (if old.len > 0 or it is a sign-in), then the
  * hash of another. */
@@ -37,8 +38,8 @@ int hasher_new(struct loop *loop, struct hasher **out) MUST_CHECK;
 /* Before the loop, which closes what it watched. */
 void hasher_free(struct hasher **hasher);
 
-/* NULL: the queue is full. */
-struct hasher_job *hasher_job_new(struct hasher *hasher);
+/* NULL: the queue is full; is_known: who asks is signed in, or has been where they are now. */
+struct hasher_job *hasher_job_new(struct hasher *hasher, bool is_known);
 /* A password to check, or to hash. */
 void hasher_job_check(struct hasher_job *job, const char *known, struct slice password);
 void hasher_job_hash(struct hasher_job *job, struct slice password);

@@ -12,6 +12,7 @@
 #include <openssl/param_build.h>
 
 #include "relayos/base/err.h"
+#include "relayos/base/hash.h"
 #include "relayos/base/secret.h"
 #include "relayos/base/text.h"
 
@@ -41,6 +42,8 @@ static size_t to_der(const uint8_t raw[2 * ES256_SIZE], unsigned char *out);
 static int check_claims(const cJSON *claims, const struct id_token_wants *wants,
                         struct id_token *out, struct errmsg *why);
 static bool is_for(const cJSON *claims, const char *client_id);
+static bool is_with(const cJSON *claims, const char *access_token);
+static void copy_name(const cJSON *claims, const char *claim, struct id_token *out);
 static const char *text_of(const cJSON *object, const char *name);
 static double number_of(const cJSON *object, const char *name);
 static int deny(struct errmsg *why, const char *text);
@@ -284,9 +287,12 @@ check_claims(const cJSON *claims, const struct id_token_wants *wants, struct id_
     if (nonce_len == 0 || strlen(nonce) != nonce_len ||
         !secret_equal(nonce, wants->nonce, nonce_len))
         return deny(why, "the token is of another sign-in");
+    if (!is_with(claims, wants->access_token))
+        return deny(why, "the token is of another access token");
     if (*subject == '\0' || strlen(subject) >= sizeof(out->subject))
         return deny(why, "the token does not say who it is");
     snprintf(out->subject, sizeof(out->subject), "%s", subject);
+    copy_name(claims, wants->claim == NULL ? "" : wants->claim, out);
     return 0;
 }
 
@@ -308,6 +314,35 @@ is_for(const cJSON *claims, const char *client_id)
     }
     return is_among && cJSON_IsArray(audience) &&
            (cJSON_GetArraySize(audience) == 1 || *party != '\0');
+}
+
+/* at_hash is the left half of the hash (3.1.3.6); it may be left out. */
+static bool
+is_with(const cJSON *claims, const char *access_token)
+{
+    struct slice told = slice_str(text_of(claims, "at_hash"));
+    uint8_t digest[HASH_DIGEST_SIZE], half[HASH_DIGEST_SIZE / 2];
+
+    if (!cJSON_HasObjectItem(claims, "at_hash"))
+        return true;
+    if (access_token == NULL)
+        return false;
+    hash_sha256(slice_str(access_token), digest);
+    return text_base64url_parse(told, half, sizeof(half)) == sizeof(half) &&
+           memcmp(half, digest, sizeof(half)) == 0;
+}
+
+/* An address that nobody has looked at is anybody's. */
+static void
+copy_name(const cJSON *claims, const char *claim, struct id_token *out)
+{
+    const char *name = text_of(claims, claim);
+    const cJSON *verified = cJSON_GetObjectItemCaseSensitive(claims, "email_verified");
+    bool is_verified = cJSON_IsTrue(verified) ||
+                       (cJSON_IsString(verified) && strcmp(verified->valuestring, "true") == 0);
+    bool counts = strlen(name) < sizeof(out->name) && (strcmp(claim, "email") != 0 || is_verified);
+
+    snprintf(out->name, sizeof(out->name), "%s", counts ? name : "");
 }
 
 static const char *

@@ -22,10 +22,13 @@
 struct id_token_wants {
     const char *issuer, *client_id, *nonce;
     int64_t now_s;
+    const char *access_token; /* that came with it, which at_hash is of; NULL: none */
+    const char *claim;        /* the one that `name` is of; NULL: none */
 };
 
 struct id_token {
     char subject[USER_SUBJECT_SIZE];
+    char name[LIMIT_NAME]; /* "": there is none, or none that counts */
 };
 
 /* jwks: the provider's keys, {"keys":[...]}. 0; ERR_MISSING: its key is not among them (they may

@@ -16,10 +16,17 @@
 #define ADMIN_KEY  "sk-admin-"
 #define MAX_SECRET 128
 
+struct forwarded { /* what is not taken yet */
+    size_t n_lines;
+    struct slice rest; /* of a line */
+};
+
+static bool take_hop(const struct http_request *http, struct forwarded *list, struct slice *out);
 static bool is_trusted(const struct conf_networks *proxies, struct slice address);
 static bool is_literal(struct slice host);
 static struct slice without_port(struct slice host);
 static bool find_admin_key(struct call *call, struct slice token);
+static int check_key(struct store *store, const struct admin_key_record *key);
 static bool find_user(struct call *call, struct store *store);
 static void become(struct call *call, const char *name, enum user_role role);
 static bool refuse(struct call *call);
@@ -32,21 +39,37 @@ void
 identity_place(struct call *call)
 {
     const struct conf_networks *proxies = &call->console->conf->console_proxies;
-    struct slice from = http_header_find(&call->http, "x-forwarded-for");
-    struct slice at = slice_str(call->http.client_address);
+    struct forwarded list = {.n_lines = call->http.n_headers};
+    struct slice at = slice_str(call->http.client_address), hop;
     bool is_behind = is_trusted(proxies, at);
 
-    while (is_behind && from.len > 0 && is_trusted(proxies, at)) {
-        const char *comma = memrchr(from.ptr, ',', from.len);
-        size_t start = comma == NULL ? 0 : (size_t)(comma + 1 - from.ptr);
-
-        at = slice_trim(slice_sub(from, start, from.len));
-        from = slice_sub(from, 0, comma == NULL ? 0 : start - 1);
-    }
+    while (is_trusted(proxies, at) && take_hop(&call->http, &list, &hop))
+        at = hop;
     snprintf(call->address, sizeof(call->address), "%.*s", (int)at.len, at.ptr);
     call->is_secure =
         slice_starts_with(slice_str(call->console->origin), SLICE_LIT("https://")) ||
         (is_behind && slice_eq_str(http_header_find(&call->http, "x-forwarded-proto"), "https"));
+}
+
+/* From the end. Some proxies add a line of their own below the client's: all lines are one list.
+ * What is no address is nobody's, whoever wrote it. */
+static bool
+take_hop(const struct http_request *http, struct forwarded *list, struct slice *out)
+{
+    while (list->rest.len == 0 && list->n_lines > 0) {
+        const struct http_header *header = &http->headers[--list->n_lines];
+
+        if (slice_eq_str(header->name, "x-forwarded-for"))
+            list->rest = header->value;
+    }
+    if (list->rest.len == 0)
+        return false;
+    const char *comma = memrchr(list->rest.ptr, ',', list->rest.len);
+    size_t start = comma == NULL ? 0 : (size_t)(comma + 1 - list->rest.ptr);
+
+    *out = slice_trim(slice_sub(list->rest, start, list->rest.len));
+    list->rest = slice_sub(list->rest, 0, comma == NULL ? 0 : start - 1);
+    return is_literal(*out);
 }
 
 static bool
@@ -147,14 +170,14 @@ find_admin_key(struct call *call, struct slice token)
     struct store *store = call_store(call);
     struct admin_key_record key;
     uint8_t digest[HASH_DIGEST_SIZE];
-    int64_t now_us = clock_real_us();
 
     if (store == NULL)
         return false;
     hash_hmac(call->console->pepper, token, digest);
     int rc = store_admin_key_find(store, digest, &key);
-    if (rc == ERR_MISSING ||
-        (rc == 0 && (key.revoked_us != 0 || (key.expires_us != 0 && key.expires_us <= now_us))))
+    if (rc == 0)
+        rc = check_key(store, &key);
+    if (rc == ERR_MISSING)
         return refuse(call);
     if (rc != 0) {
         answer_err(call, rc, SLICE_LIT("the admin key cannot be read"));
@@ -162,13 +185,30 @@ find_admin_key(struct call *call, struct slice token)
     }
     /* A member's key sees what its maker's keys do. */
     become(call, key.role == USER_MEMBER ? key.created_by : key.name, key.role);
+    call->key_id = key.id;
     snprintf(call->who, sizeof(call->who), "admin key %s", key.name);
     return true;
+}
+
+/* ERR_MISSING: it is over. No key can do more than the account that made it can now: or who is
+ * shown the door would have left it open. */
+static int
+check_key(struct store *store, const struct admin_key_record *key)
+{
+    struct user_record maker;
+
+    if (key->revoked_us != 0 || (key->expires_us != 0 && key->expires_us <= clock_real_us()))
+        return ERR_MISSING;
+    int rc = store_user_find(store, slice_str(key->created_by), &maker);
+    if (rc == ERR_MISSING)
+        return 0; /* relayosctl's */
+    return rc == 0 && (maker.is_disabled || maker.role < key->role) ? ERR_MISSING : rc;
 }
 
 static bool
 refuse(struct call *call)
 {
+    refusals_note(call, "", REFUSALS_ADMIN_KEY);
     answer_problem(call, 401, "bad_key", NULL, "this is no admin key of ours, or not any more");
     return false;
 }

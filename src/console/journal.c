@@ -9,21 +9,19 @@
 #include "relayos/base/mem.h"
 #include "viewing.h"
 
-#define PAGE        100
-#define PAGE_MAX    500
 #define ROOM        (64 * 1024) /* for the texts of one row */
 #define VERIFY_ROWS 2000        /* some milliseconds */
 
 struct verification {
     struct call *call;
     struct timer timer;
-    int64_t seq;
-    uint8_t hash[HASH_DIGEST_SIZE];
+    struct store_trail_walk walk;
 };
 
-static int write_page(struct store *store, const struct store_trail_filter *filter, int64_t before,
+static int write_page(struct call *call, const struct store_trail_filter *filter, int64_t before,
                       size_t limit, struct frame_out *out);
-static void write_row(const struct trail_row *row, struct frame_out *out);
+static void write_row(const struct call *call, const struct trail_row *row, struct frame_out *out);
+static void keep_shown(cJSON *detail);
 static void on_slice(struct timer *timer);
 static void answer_verdict(struct verification *verification, bool is_ok);
 
@@ -42,20 +40,20 @@ journal_list(struct call *call)
 void
 journal_page(struct call *call, const struct store_trail_filter *filter)
 {
-    struct store *store = call_store(call);
     int64_t before;
     size_t limit;
 
-    if (store == NULL || !call_query_int(call, "cursor", 0, &before) ||
-        !viewing_limit(call, PAGE, PAGE_MAX, &limit))
+    if (call_store(call) == NULL || !call_query_int(call, "cursor", 0, &before) ||
+        !viewing_limit(call, &limit))
         return;
-    viewing_end(call, write_page(store, filter, before, limit, answer_begin(call)));
+    viewing_end(call, write_page(call, filter, before, limit, answer_begin(call)));
 }
 
 static int
-write_page(struct store *store, const struct store_trail_filter *filter, int64_t before,
-           size_t limit, struct frame_out *out)
+write_page(struct call *call, const struct store_trail_filter *filter, int64_t before, size_t limit,
+           struct frame_out *out)
 {
+    struct store *store = call->console->store;
     struct trail_row row;
     struct buf room;
     size_t n = 0;
@@ -64,7 +62,7 @@ write_page(struct store *store, const struct store_trail_filter *filter, int64_t
     buf_init(&room, ROOM);
     frame_array(out, "data");
     while (n < limit && (rc = store_trail_previous(store, filter, before, &row, &room)) == 0) {
-        write_row(&row, out);
+        write_row(call, &row, out);
         before = row.seq;
         n++;
         buf_clear(&room);
@@ -79,10 +77,12 @@ write_page(struct store *store, const struct store_trail_filter *filter, int64_t
 }
 
 static void
-write_row(const struct trail_row *row, struct frame_out *out)
+write_row(const struct call *call, const struct trail_row *row, struct frame_out *out)
 {
     cJSON *detail = cJSON_ParseWithLength(row->detail.ptr, row->detail.len);
 
+    if (!call->viewer.sees_routes)
+        keep_shown(detail);
     frame_map(out, NULL);
     frame_int(out, "seq", row->seq);
     frame_int(out, "at_us", row->at_us);
@@ -94,15 +94,45 @@ write_row(const struct trail_row *row, struct frame_out *out)
     cJSON_Delete(detail);
 }
 
+/* What a member is shown of a key is what they may be told of what was done to it: nothing of costs
+ * or of how routes are chosen, and nothing that nobody has thought about. */
+static void
+keep_shown(cJSON *detail)
+{
+    static const char *const shown[] = {
+        "name",       "owner",
+        "tool",       "models",
+        "quotas",     "no_quotas",
+        "strict",     "requests_per_minute",
+        "expires_us", "max_concurrent",
+        "overlap_us", "tokens_per_minute",
+        "cut",        "charge_nusd",
+        "day",        "quota_tokens",
+        "model",      "was",
+        "reason",
+    };
+    cJSON *next;
+
+    for (cJSON *member = detail == NULL ? NULL : detail->child; member != NULL; member = next) {
+        size_t n = 0;
+
+        next = member->next;
+        while (n < sizeof(shown) / sizeof(shown[0]) && strcmp(shown[n], member->string) != 0)
+            n++;
+        if (n == sizeof(shown) / sizeof(shown[0]))
+            cJSON_Delete(cJSON_DetachItemViaPointer(detail, member));
+        else if (strcmp(member->string, "was") == 0)
+            keep_shown(member);
+    }
+}
+
 /* In slices between other calls: it reads every row there ever was. */
 void
 journal_verify(struct call *call)
 {
-    if (!body_check(call, NULL, 0))
-        return;
     struct verification *verification = mem_zalloc(sizeof(*verification));
     verification->call = call;
-    verification->seq = 1;
+    verification->walk.seal = call->console->trail_seal;
     call->data = verification;
     call_hold(call);
     on_slice(&verification->timer);
@@ -115,15 +145,13 @@ on_slice(struct timer *timer)
         (struct verification *)((char *)timer - offsetof(struct verification, timer));
     struct call *call = verification->call;
     struct store *store = call_store(call);
-    int rc = store == NULL
-                 ? ERR_BUSY
-                 : store_trail_verify(store, &verification->seq, verification->hash, VERIFY_ROWS);
+    int rc = store == NULL ? ERR_BUSY : store_trail_verify(store, &verification->walk, VERIFY_ROWS);
 
     if (rc == 1 && call->exchange != NULL) {
         timer_set(call->console->loop, timer, loop_now_us(call->console->loop), on_slice);
         return;
     }
-    if (rc == 0 || rc == ERR_CONFLICT)
+    if (rc == 0 || rc == ERR_CONFLICT || rc == ERR_DENIED)
         answer_verdict(verification, rc == 0);
     else if (rc < 0 && store != NULL)
         answer_err(call, rc, slice_str(store_error(store)));
@@ -136,13 +164,13 @@ answer_verdict(struct verification *verification, bool is_ok)
     struct frame_out *out = answer_begin(verification->call);
     char hash[2 * HASH_DIGEST_SIZE];
 
-    text_hex(verification->hash, sizeof(verification->hash), hash);
+    text_hex(verification->walk.hash, sizeof(verification->walk.hash), hash);
     frame_bool(out, "is_ok", is_ok);
-    frame_int(out, "checked", verification->seq - 1);
+    frame_int(out, "checked", verification->walk.seq - !is_ok);
     if (is_ok)
         frame_nil(out, "first_bad_seq");
     else
-        frame_int(out, "first_bad_seq", verification->seq);
+        frame_int(out, "first_bad_seq", verification->walk.seq);
     frame_str(out, "head_hash", slice_of(hash, sizeof(hash)));
     answer_end(verification->call, 200);
 }

@@ -16,16 +16,14 @@
 #include "relayos/store/store_name.h"
 #include "viewing.h"
 
-#define PAGE        50
-#define PAGE_MAX    200
 #define VERSION_MAX 2048
 
 static bool read_search(struct call *call, struct store_key_search *search);
 static int write_keys(const struct report *report, const struct store_key_search *search,
                       size_t limit, struct frame_out *out);
+static bool find(struct call *call, struct report *report, struct key_record *out);
 static void write_version(const struct key_record *key, struct buf *out);
-static bool check_body(struct call *call);
-static bool check_quotas(struct call *call);
+static bool may_set(struct call *call);
 static void on_made(struct call *call, const struct frame_value *result);
 static void write_member_key(const struct report *report, const struct frame_value *result,
                              const char *name, struct frame_out *out);
@@ -41,7 +39,7 @@ keys_list(struct call *call)
     struct report report;
     size_t limit;
 
-    if (!read_search(call, &search) || !viewing_limit(call, PAGE, PAGE_MAX, &limit) ||
+    if (!read_search(call, &search) || !viewing_limit(call, &limit) ||
         !viewing_begin(call, &report))
         return;
     viewing_end(call, write_keys(&report, &search, limit, answer_begin(call)));
@@ -102,16 +100,24 @@ write_keys(const struct report *report, const struct store_key_search *search, s
     return rc;
 }
 
+/* The {id}'s key, which must be theirs; free it. false: answered. */
+static bool
+find(struct call *call, struct report *report, struct key_record *out)
+{
+    uint64_t id;
+
+    return call_id(call, 0, &id) && viewing_begin(call, report) &&
+           viewing_key(call, report, id, out);
+}
+
 void
 keys_show(struct call *call)
 {
     struct key_record key;
     struct report report;
     struct buf version;
-    uint64_t id;
 
-    if (!call_id(call, 0, &id) || !viewing_begin(call, &report) ||
-        !viewing_key(call, &report, id, &key))
+    if (!find(call, &report, &key))
         return;
     buf_init(&version, VERSION_MAX);
     write_version(&key, &version);
@@ -139,7 +145,7 @@ keys_create(struct call *call)
 {
     struct frame_out *out;
 
-    if (!check_body(call) || (out = call_command(call, "key.create")) == NULL)
+    if (!may_set(call) || (out = call_command(call, "key.create")) == NULL)
         return;
     body_to_frame(call, out);
     if (cJSON_GetObjectItemCaseSensitive(call->body, "owner") == NULL)
@@ -149,58 +155,16 @@ keys_create(struct call *call)
 
 /* A member may give a key of theirs another name: what it may do and spend is for operators. */
 static bool
-check_body(struct call *call)
+may_set(struct call *call)
 {
-    static const struct body_field fields[] = {
-        {"name", BODY_TEXT, false},
-        {"owner", BODY_TEXT, false},
-        {"tool", BODY_TEXT, false},
-        {"policy", BODY_TEXT, false},
-        {"models", BODY_LIST, false},
-        {"quotas", BODY_LIST, false},
-        {"strict", BODY_BOOL, false},
-        {"requests_per_minute", BODY_INT, false},
-        {"tokens_per_minute", BODY_INT, false},
-        {"max_concurrent", BODY_INT, false},
-        {"expires_us", BODY_INT, false},
-    };
     const cJSON *member;
 
-    if (!BODY_CHECK(call, fields) || !check_quotas(call))
-        return false;
     cJSON_ArrayForEach(member, call->body)
     {
         if (call->role >= USER_OPERATOR || strcmp(member->string, "name") == 0)
             continue;
         answer_problem(call, 403, "forbidden", member->string,
                        "\"%s\" of a key is set by operators", member->string);
-        return false;
-    }
-    return true;
-}
-
-static bool
-check_quotas(struct call *call)
-{
-    static const char *const names[] = {"unit", "period", "amount", "model", "shadow"};
-    const cJSON *quotas = cJSON_GetObjectItemCaseSensitive(call->body, "quotas"), *quota, *member;
-
-    cJSON_ArrayForEach(quota, quotas)
-    {
-        bool is_known = cJSON_IsObject(quota);
-
-        cJSON_ArrayForEach(member, quota)
-        {
-            size_t n = is_known ? 0 : sizeof(names) / sizeof(names[0]); /* else it has no name */
-
-            while (n < sizeof(names) / sizeof(names[0]) && strcmp(names[n], member->string) != 0)
-                n++;
-            is_known = is_known && n < sizeof(names) / sizeof(names[0]);
-        }
-        if (is_known)
-            continue;
-        answer_problem(call, 400, "unknown_field", "quotas",
-                       "a quota is {unit, period, amount, model, shadow}");
         return false;
     }
     return true;
@@ -243,7 +207,7 @@ write_member_key(const struct report *report, const struct frame_value *result, 
 void
 keys_update(struct call *call)
 {
-    if (is_theirs(call) && check_body(call))
+    if (is_theirs(call) && may_set(call))
         change(call, "key.update");
 }
 
@@ -252,10 +216,8 @@ is_theirs(struct call *call)
 {
     struct key_record key;
     struct report report;
-    uint64_t id;
 
-    if (!call_id(call, 0, &id) || !viewing_begin(call, &report) ||
-        !viewing_key(call, &report, id, &key))
+    if (!find(call, &report, &key))
         return false;
     store_key_fini(&key);
     return true;
@@ -264,33 +226,27 @@ is_theirs(struct call *call)
 void
 keys_disable(struct call *call)
 {
-    if (body_check(call, NULL, 0))
-        change(call, "key.disable");
+    change(call, "key.disable");
 }
 
 void
 keys_enable(struct call *call)
 {
-    if (body_check(call, NULL, 0))
-        change(call, "key.enable");
+    change(call, "key.enable");
 }
 
 void
 keys_revoke(struct call *call)
 {
-    static const struct body_field fields[] = {{"cut", BODY_BOOL, false}};
-
-    if (BODY_CHECK(call, fields))
-        change(call, "key.revoke");
+    change(call, "key.revoke");
 }
 
 void
 keys_rotate(struct call *call)
 {
-    static const struct body_field fields[] = {{"overlap_us", BODY_INT, false}};
-    struct frame_out *out;
+    struct frame_out *out = command_on(call, "key.rotate");
 
-    if (!BODY_CHECK(call, fields) || (out = command_on(call, "key.rotate")) == NULL)
+    if (out == NULL)
         return;
     body_to_frame(call, out);
     call_send(call, on_made);
@@ -314,19 +270,19 @@ command_on(struct call *call, const char *cmd)
     struct key_record key;
     struct report report;
     struct buf version;
-    uint64_t id;
 
-    if (!call_id(call, 0, &id) || !viewing_begin(call, &report) ||
-        !viewing_key(call, &report, id, &key))
+    if (!find(call, &report, &key))
         return NULL;
     buf_init(&version, VERSION_MAX);
     write_version(&key, &version);
     bool is_same = answer_if_match(call, buf_slice(&version));
     buf_fini(&version);
-    store_key_fini(&key);
     struct frame_out *out = is_same ? call_command(call, cmd) : NULL;
-    if (out != NULL)
-        frame_int(out, "key", (int64_t)id);
+    if (out != NULL) {
+        frame_int(out, "key", (int64_t)key.id);
+        answer_if_match_write(call, key.updated_us, out);
+    }
+    store_key_fini(&key);
     return out;
 }
 

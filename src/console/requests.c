@@ -8,11 +8,6 @@
 #include "relayos/report/report_request.h"
 #include "viewing.h"
 
-#define PAGE     50
-#define PAGE_MAX 200
-#define LIVE     50
-#define LIVE_MAX 500
-
 static bool read_filter(struct call *call, struct store_trace_filter *filter);
 static bool is_one(const struct call *call, struct uuid *id);
 static int write_one(const struct report *report, const struct report_keys *keys, struct uuid id,
@@ -27,7 +22,7 @@ requests_list(struct call *call)
     struct uuid id;
     size_t limit;
 
-    if (!read_filter(call, &filter) || !viewing_limit(call, PAGE, PAGE_MAX, &limit) ||
+    if (!read_filter(call, &filter) || !viewing_limit(call, &limit) ||
         !viewing_begin(call, &report))
         return;
     struct frame_out *out = answer_begin(call);
@@ -108,11 +103,12 @@ requests_live(struct call *call)
     struct report report;
     size_t limit;
 
-    if (!viewing_limit(call, LIVE, LIVE_MAX, &limit) || !viewing_begin(call, &report))
+    if (!viewing_limit(call, &limit) || !viewing_begin(call, &report))
         return;
     struct frame_out *out = answer_begin(call);
     int rc = report_key_select(&report, call_query(call, "key"), &keys);
     report_flight_list(&report, &keys, rc == 0 ? limit : 0, "data", out);
+    frame_nil(out, "next");
     viewing_end(call, rc);
     report_key_select_fini(&keys);
 }

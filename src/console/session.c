@@ -8,12 +8,14 @@
 
 #include "answer.h"
 #include "console.h"
+#include "cookie.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/hash.h"
 #include "relayos/base/mem.h"
 #include "relayos/base/secret.h"
 #include "relayos/store/store_session.h"
 
+#define COOKIE       "relayos"
 #define ID_TEXT_SIZE 43 /* base64url of the id */
 #define TOUCH_US     (INT64_C(60) * 1000000)
 
@@ -25,11 +27,9 @@ struct beginning {
 };
 
 static bool find_cookie(const struct call *call, uint8_t out[SESSION_ID_SIZE]);
-static const char *cookie_name(const struct call *call);
 static void touch(struct call *call, int64_t now_us);
 static void derive(const uint8_t id[SESSION_ID_SIZE], struct call *call);
 static void begun(struct call *call, const struct frame_value *result);
-static void set_cookie(struct call *call, const char *value, int64_t life_us);
 
 int
 session_find(struct call *call)
@@ -66,33 +66,13 @@ derive(const uint8_t id[SESSION_ID_SIZE], struct call *call)
     hash_sha256(slice_of(id, SESSION_ID_SIZE), call->session.hash);
 }
 
-/* "a=1; relayos=...; b=2" */
 static bool
 find_cookie(const struct call *call, uint8_t out[SESSION_ID_SIZE])
 {
-    struct slice rest = http_header_find(&call->http, "cookie");
-    const char *name = cookie_name(call);
-    size_t len = strlen(name);
+    struct slice text;
 
-    while (rest.len > 0) {
-        const char *mark = memchr(rest.ptr, ';', rest.len);
-        size_t end = mark == NULL ? rest.len : (size_t)(mark - rest.ptr);
-        struct slice one = slice_trim(slice_sub(rest, 0, end));
-
-        if (one.len == len + 1 + ID_TEXT_SIZE && memcmp(one.ptr, name, len) == 0 &&
-            one.ptr[len] == '=')
-            return text_base64url_parse(slice_sub(one, len + 1, one.len), out, SESSION_ID_SIZE) ==
-                   SESSION_ID_SIZE;
-        rest = slice_sub(rest, mark == NULL ? end : end + 1, rest.len);
-    }
-    return false;
-}
-
-/* Under TLS a name that no other host, and no plain page, can set. */
-static const char *
-cookie_name(const struct call *call)
-{
-    return call->is_secure ? "__Host-relayos" : "relayos";
+    return cookie_find(call, COOKIE, &text) && text.len == ID_TEXT_SIZE &&
+           text_base64url_parse(text, out, SESSION_ID_SIZE) == SESSION_ID_SIZE;
 }
 
 /* Once a minute is often enough to tell who is idle; a page that polls by itself is no sign of
@@ -143,21 +123,21 @@ session_begin(struct call *call, const struct user_record *user, void (*on_open)
     memcpy(beginning->id, text.ptr, text.len);
     buf_fini(&text);
     secret_wipe(id, sizeof(id));
-    free(call->data);
-    call->data = beginning;
+    free(call->opening);
+    call->opening = beginning;
     call_send(call, begun);
 }
 
 static void
 begun(struct call *call, const struct frame_value *result)
 {
-    struct beginning *beginning = call->data;
+    struct beginning *beginning = call->opening;
 
     (void)result;
     call->user_id = beginning->user.id;
     call->role = beginning->user.role;
     snprintf(call->name, sizeof(call->name), "%s", beginning->user.name);
-    set_cookie(call, beginning->id, SESSION_LIFE_US);
+    cookie_set(call, COOKIE, beginning->id, SESSION_LIFE_US, COOKIE_STRICT);
     secret_wipe(beginning->id, sizeof(beginning->id));
     beginning->on_open(call);
 }
@@ -165,13 +145,5 @@ begun(struct call *call, const struct frame_value *result)
 void
 session_forget(struct call *call)
 {
-    set_cookie(call, "", 0);
-}
-
-static void
-set_cookie(struct call *call, const char *value, int64_t life_us)
-{
-    answer_header(call, "set-cookie", "%s=%s; Path=/; Max-Age=%lld; HttpOnly; SameSite=Strict%s",
-                  cookie_name(call), value, (long long)(life_us / 1000000),
-                  call->is_secure ? "; Secure" : "");
+    cookie_set(call, COOKIE, "", 0, COOKIE_STRICT);
 }

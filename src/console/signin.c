@@ -9,6 +9,8 @@
 #include "answer.h"
 #include "body.h"
 #include "console.h"
+#include "oidc.h"
+#include "refusals.h"
 #include "relayos/base/log.h"
 #include "relayos/base/mem.h"
 #include "relayos/base/secret.h"
@@ -16,16 +18,21 @@
 #include "session.h"
 
 static bool find_user(struct call *call, struct slice name, struct user_record *out);
+static bool may_enter(struct call *call, const struct throttle_door *door);
 static bool may_try(struct call *call, enum throttle_kind kind, struct slice text);
-static void forgive(struct call *call, struct slice account);
-static struct hasher_job *begin_job(struct call *call, void (*on_done)(struct hasher_job *job));
+static bool answer_wait(struct call *call, int64_t wait_us);
+static struct hasher_job *begin_job(struct call *call, bool is_known,
+                                    void (*on_done)(struct hasher_job *job));
 static void on_checked(struct hasher_job *job);
+static struct throttle_door door_of(const struct call *call);
 static void open_session(struct call *call);
 static void answer_session(struct call *call);
 static void answer_signed_out(struct call *call);
+static void write_provider(struct frame_out *out, const struct console *console);
 static void on_closed(struct call *call, const struct frame_value *result);
+static bool is_new(struct call *call);
 static void on_setup_hashed(struct hasher_job *job);
-static void on_set_up(struct call *call, const struct frame_value *result);
+static void on_set_up(struct call *call, const struct frame_value *reply);
 static bool check_new(struct call *call, const char *field, struct slice password);
 static void on_password_hashed(struct hasher_job *job);
 static void on_changed(struct call *call, const struct frame_value *result);
@@ -79,26 +86,41 @@ answer_signed_out(struct call *call)
     frame_nil(out, "field");
     frame_cstr(out, "request_id", call->id);
     frame_bool(out, "setup_needed", rc == ERR_MISSING);
-    frame_nil(out, "oidc");
+    write_provider(out, call->console);
     frame_end(out);
     answer_end(call, 401);
+}
+
+static void
+write_provider(struct frame_out *out, const struct console *console)
+{
+    if (console->oidc == NULL) {
+        frame_nil(out, "oidc");
+        return;
+    }
+    frame_map(out, "oidc");
+    frame_cstr(out, "name", console->conf->oidc.name);
+    frame_cstr(out, "url", OIDC_START_PATH);
+    frame_end(out);
 }
 
 /* Whether there is such an account shows neither in the words nor in the time that it takes. */
 void
 signin_open(struct call *call)
 {
-    static const struct body_field fields[] = {{"name", BODY_TEXT, true},
-                                               {"password", BODY_TEXT, true}};
-    struct slice address = slice_str(call->address), name;
+    struct throttle_door door;
     struct hasher_job *job;
     struct user_record user;
 
-    if (!BODY_CHECK(call, fields))
+    if (!find_user(call, body_text(call, "name"), &user))
         return;
-    name = body_text(call, "name");
-    if (!find_user(call, name, &user) || !may_try(call, THROTTLE_ADDRESS, address) ||
-        !may_try(call, THROTTLE_ACCOUNT, name) || (job = begin_job(call, on_checked)) == NULL)
+    door = door_of(call);
+    bool is_known = throttle_is_known(call->console->throttle, &door);
+    if (!may_enter(call, &door)) {
+        refusals_note(call, user.name, REFUSALS_THROTTLED);
+        return;
+    }
+    if ((job = begin_job(call, is_known, on_checked)) == NULL)
         return;
     hasher_job_check(job, user.is_disabled ? "" : user.password, body_text(call, "password"));
     call->data = mem_alloc(sizeof(user));
@@ -125,12 +147,29 @@ find_user(struct call *call, struct slice name, struct user_record *out)
     return false;
 }
 
+static struct throttle_door
+door_of(const struct call *call)
+{
+    return (struct throttle_door){body_text(call, "name"), slice_str(call->address)};
+}
+
+static bool
+may_enter(struct call *call, const struct throttle_door *door)
+{
+    return answer_wait(
+        call, throttle_enter(call->console->throttle, door, loop_now_us(call->console->loop)));
+}
+
 static bool
 may_try(struct call *call, enum throttle_kind kind, struct slice text)
 {
-    int64_t wait_us =
-        throttle_take(call->console->throttle, kind, text, loop_now_us(call->console->loop));
+    return answer_wait(
+        call, throttle_take(call->console->throttle, kind, text, loop_now_us(call->console->loop)));
+}
 
+static bool
+answer_wait(struct call *call, int64_t wait_us)
+{
     if (wait_us <= 0)
         return true;
     answer_header(call, "retry-after", "%lld", (long long)((wait_us + 999999) / 1000000));
@@ -139,20 +178,10 @@ may_try(struct call *call, enum throttle_kind kind, struct slice text)
     return false;
 }
 
-static void
-forgive(struct call *call, struct slice account)
-{
-    int64_t now_us = loop_now_us(call->console->loop);
-
-    throttle_forgive(call->console->throttle, THROTTLE_ADDRESS, slice_str(call->address), now_us);
-    if (account.len > 0)
-        throttle_forgive(call->console->throttle, THROTTLE_ACCOUNT, account, now_us);
-}
-
 static struct hasher_job *
-begin_job(struct call *call, void (*on_done)(struct hasher_job *job))
+begin_job(struct call *call, bool is_known, void (*on_done)(struct hasher_job *job))
 {
-    struct hasher_job *job = hasher_job_new(call->console->hasher);
+    struct hasher_job *job = hasher_job_new(call->console->hasher, is_known);
 
     if (job == NULL) {
         answer_header(call, "retry-after", "1");
@@ -169,12 +198,15 @@ static void
 on_checked(struct hasher_job *job)
 {
     struct call *call = job->ctx;
+    struct throttle_door door = door_of(call);
+    const struct user_record *user = call->data;
 
     if (job->is_same) {
-        forgive(call, body_text(call, "name"));
+        throttle_welcome(call->console->throttle, &door, loop_now_us(call->console->loop));
         open_session(call);
     } else {
         log_warn("console.sign_in_failed", "address=%s", call->address);
+        refusals_note(call, user->name, user->is_disabled ? REFUSALS_DISABLED : REFUSALS_PASSWORD);
         answer_problem(call, 401, "bad_credentials", NULL, "name or password is wrong");
     }
     call_release(call);
@@ -218,16 +250,31 @@ on_closed(struct call *call, const struct frame_value *result)
 void
 signin_setup(struct call *call)
 {
-    static const struct body_field fields[] = {
-        {"token", BODY_TEXT, true}, {"name", BODY_TEXT, true}, {"password", BODY_TEXT, true}};
     struct hasher_job *job;
 
-    if (!BODY_CHECK(call, fields) || !check_new(call, "password", body_text(call, "password")) ||
+    if (!is_new(call) || !check_new(call, "password", body_text(call, "password")) ||
         !may_try(call, THROTTLE_ADDRESS, slice_str(call->address)) ||
-        (job = begin_job(call, on_setup_hashed)) == NULL)
+        (job = begin_job(call, false, on_setup_hashed)) == NULL)
         return;
     hasher_job_hash(job, body_text(call, "password"));
     hasher_send(call->console->hasher, job);
+}
+
+/* Before any work: the ledger says the same once more when it is done. */
+static bool
+is_new(struct call *call)
+{
+    struct store *store = call_store(call);
+    struct user_record user;
+    int rc = store == NULL ? 0 : store_user_next(store, 0, &user);
+
+    if (store == NULL || rc == ERR_MISSING)
+        return store != NULL;
+    if (rc == 0)
+        answer_err(call, ERR_CONFLICT, SLICE_LIT("there is an account already: sign in"));
+    else
+        answer_err(call, rc, SLICE_LIT("the accounts cannot be read"));
+    return false;
 }
 
 static bool
@@ -255,23 +302,32 @@ on_setup_hashed(struct hasher_job *job)
         frame_str(out, "token", body_text(call, "token"));
         frame_str(out, "name", name);
         frame_cstr(out, "password", job->made);
-        call_send(call, on_set_up);
+        call_send_raw(call, on_set_up);
     }
     call_release(call);
 }
 
 static void
-on_set_up(struct call *call, const struct frame_value *result)
+on_set_up(struct call *call, const struct frame_value *reply)
 {
-    const struct frame_value *made = frame_get(result, "user");
+    const struct frame_value *made = frame_get(frame_get(reply, "result"), "user");
     struct slice name = frame_get_str(made, "name");
     struct user_record user = {
         .id = (uint64_t)frame_get_int(made, "id", 0),
         .role = USER_ADMIN,
     };
 
+    if (!frame_get_bool(reply, "ok", false)) {
+        int rc = command_code_find(frame_get_str(reply, "code"));
+
+        if (rc == ERR_DENIED)
+            refusals_note(call, "", REFUSALS_SETUP_LINK);
+        answer_err(call, rc, frame_get_str(reply, "error"));
+        return;
+    }
     snprintf(user.name, sizeof(user.name), "%.*s", (int)name.len, name.ptr);
-    forgive(call, SLICE_LIT(""));
+    struct throttle_door door = {slice_str(user.name), slice_str(call->address)};
+    throttle_welcome(call->console->throttle, &door, loop_now_us(call->console->loop));
     session_begin(call, &user, answer_session);
 }
 
@@ -280,8 +336,6 @@ on_set_up(struct call *call, const struct frame_value *result)
 void
 signin_password(struct call *call)
 {
-    static const struct body_field fields[] = {{"old_password", BODY_TEXT, true},
-                                               {"new_password", BODY_TEXT, true}};
     struct slice wanted = body_text(call, "new_password");
     struct hasher_job *job;
     struct user_record user;
@@ -290,10 +344,10 @@ signin_password(struct call *call)
         answer_problem(call, 403, "no_session", NULL, "an admin key has no password");
         return;
     }
-    if (!BODY_CHECK(call, fields) || !check_new(call, "new_password", wanted) ||
+    if (!check_new(call, "new_password", wanted) ||
         !find_user(call, slice_str(call->name), &user) ||
-        !may_try(call, THROTTLE_ACCOUNT, slice_str(call->name)) ||
-        (job = begin_job(call, on_password_hashed)) == NULL)
+        !may_try(call, THROTTLE_OWN, slice_str(call->name)) ||
+        (job = begin_job(call, true, on_password_hashed)) == NULL)
         return;
     hasher_job_check(job, user.password, body_text(call, "old_password"));
     hasher_job_hash(job, wanted);
@@ -307,11 +361,12 @@ on_password_hashed(struct hasher_job *job)
     struct frame_out *out;
 
     if (!job->is_same) {
+        refusals_note(call, call->name, REFUSALS_OLD_PASSWORD);
         answer_problem(call, 422, "bad_password", "old_password", "that is not your password");
     } else if (job->rc != 0) {
         answer_err(call, ERR_BUSY, SLICE_LIT("there is no memory for it now"));
     } else if ((out = call_command(call, "user.password")) != NULL) {
-        throttle_forgive(call->console->throttle, THROTTLE_ACCOUNT, slice_str(call->name),
+        throttle_forgive(call->console->throttle, THROTTLE_OWN, slice_str(call->name),
                          loop_now_us(call->console->loop));
         frame_int(out, "user", (int64_t)call->user_id);
         frame_cstr(out, "password", job->made);

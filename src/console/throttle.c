@@ -13,6 +13,7 @@
 
 #define N_ROWS    4096
 #define N_NEAR    8 /* places of one key; the one that failed longest ago makes room */
+#define N_KNOWN   1024
 #define N_FREE    4 /* failures that cost nothing: fingers slip */
 #define SECOND    INT64_C(1000000)
 #define FORGET_US (3600 * SECOND)
@@ -23,14 +24,22 @@ struct row {
     int64_t failed_us;
 };
 
+struct known {     /* written by who knows a password: guessing pushes nobody out */
+    uint64_t pair; /* 0 = free */
+    int64_t seen_us;
+};
+
 struct throttle {
     uint8_t seed[16]; /* nobody outside can choose names that push others out */
     struct row rows[N_ROWS];
+    struct known known[N_KNOWN];
 };
 
 static struct row *find(struct throttle *throttle, uint64_t key, int64_t now_us);
 static uint64_t key_of(const struct throttle *throttle, enum throttle_kind kind, struct slice text);
 static size_t normalise(enum throttle_kind kind, struct slice text, char *out, size_t size);
+static struct slice pair_of(const struct throttle *throttle, const struct throttle_door *door,
+                            uint64_t keys[2]);
 static int64_t wait_us(enum throttle_kind kind, const struct row *row, int64_t now_us);
 
 struct throttle *
@@ -69,10 +78,66 @@ throttle_forgive(struct throttle *throttle, enum throttle_kind kind, struct slic
 {
     struct row *row = find(throttle, key_of(throttle, kind, text), now_us);
 
-    if (kind == THROTTLE_ACCOUNT || row->n_failures <= 1)
+    if (kind != THROTTLE_ADDRESS || row->n_failures <= 1)
         row->n_failures = 0;
     else
         row->n_failures--;
+}
+
+/* The address first: whoever tries many accounts wears out none of them. */
+int64_t
+throttle_enter(struct throttle *throttle, const struct throttle_door *door, int64_t now_us)
+{
+    uint64_t keys[2];
+
+    if (throttle_is_known(throttle, door))
+        return throttle_take(throttle, THROTTLE_PAIR, pair_of(throttle, door, keys), now_us);
+    int64_t left_us = throttle_take(throttle, THROTTLE_ADDRESS, door->address, now_us);
+    return left_us > 0 ? left_us : throttle_take(throttle, THROTTLE_ACCOUNT, door->account, now_us);
+}
+
+bool
+throttle_is_known(const struct throttle *throttle, const struct throttle_door *door)
+{
+    uint64_t keys[2];
+    uint64_t pair = key_of(throttle, THROTTLE_PAIR, pair_of(throttle, door, keys));
+    size_t n = 0;
+
+    while (n < N_NEAR && throttle->known[(pair + n) % N_KNOWN].pair != pair)
+        n++;
+    return n < N_NEAR;
+}
+
+void
+throttle_welcome(struct throttle *throttle, const struct throttle_door *door, int64_t now_us)
+{
+    uint64_t keys[2];
+    struct slice text = pair_of(throttle, door, keys);
+    uint64_t pair = key_of(throttle, THROTTLE_PAIR, text);
+    struct known *place = &throttle->known[pair % N_KNOWN];
+
+    if (throttle_is_known(throttle, door)) {
+        throttle_forgive(throttle, THROTTLE_PAIR, text, now_us);
+    } else {
+        throttle_forgive(throttle, THROTTLE_ADDRESS, door->address, now_us);
+        throttle_forgive(throttle, THROTTLE_ACCOUNT, door->account, now_us);
+    }
+    for (size_t n = 0; n < N_NEAR && place->pair != pair; n++) {
+        struct known *one = &throttle->known[(pair + n) % N_KNOWN];
+
+        if (one->pair == pair || one->seen_us < place->seen_us)
+            place = one;
+    }
+    *place = (struct known){pair, now_us};
+}
+
+/* By what tells accounts and addresses apart. */
+static struct slice
+pair_of(const struct throttle *throttle, const struct throttle_door *door, uint64_t keys[2])
+{
+    keys[0] = key_of(throttle, THROTTLE_ACCOUNT, door->account);
+    keys[1] = key_of(throttle, THROTTLE_ADDRESS, door->address);
+    return slice_of(keys, 2 * sizeof(keys[0]));
 }
 
 /* Its row, or a fresh one. */
@@ -126,16 +191,16 @@ normalise(enum throttle_kind kind, struct slice text, char *out, size_t size)
         return 8;
     }
     for (size_t n = 0; n < len; n++)
-        out[n] = (char)tolower((unsigned char)text.ptr[n]);
+        out[n] = kind == THROTTLE_PAIR ? text.ptr[n] : (char)tolower((unsigned char)text.ptr[n]);
     return len;
 }
 
-/* 1, 2, 4, ... seconds after the free ones: a minute at most for an account, a quarter of an hour
- * for an address. */
+/* 1, 2, 4, ... seconds after the free ones: a quarter of an hour at most for an address, else a
+ * minute. */
 static int64_t
 wait_us(enum throttle_kind kind, const struct row *row, int64_t now_us)
 {
-    int64_t most_us = kind == THROTTLE_ACCOUNT ? 60 * SECOND : 900 * SECOND;
+    int64_t most_us = kind == THROTTLE_ADDRESS ? 900 * SECOND : 60 * SECOND;
     uint32_t n_over = row->n_failures <= N_FREE ? 0 : row->n_failures - N_FREE;
     int64_t pause_us = SECOND << (n_over > 20 ? 20 : n_over == 0 ? 0 : n_over - 1);
 

@@ -4,15 +4,35 @@
  */
 #include "console.h"
 #include "relayos/base/clock.h"
+#include "relayos/base/mem.h"
 #include "relayos/report/report_usage.h"
 #include "viewing.h"
 
-#define TIME_US       INT64_C(400000)
+#define SLICE_US      INT64_C(30000)                  /* then others have their turn */
+#define PATIENCE_US   INT64_C(10000000)               /* of whoever asks */
 #define USUAL_DAYS_US (INT64_C(29) * 86400 * 1000000) /* before the last one; of hours, none */
 #define MAX_HOURS_US  (INT64_C(7) * 86400 * 1000000)
 
-static bool make(struct call *call, struct report *report, struct store_usage_table_query *query,
-                 struct store_usage_table *table);
+struct summing;
+typedef void write_table(struct call *call, const struct report *report,
+                         const struct summing *summing);
+
+/* A table that is being made, in slices between other calls. */
+struct summing {
+    struct call *call;
+    struct timer timer;
+    int64_t give_up_us;
+    struct report_keys keys;
+    struct store_usage_table_query query;
+    struct store_usage_table table;
+    write_table *write;
+};
+
+static write_table write_json, write_csv;
+static void begin(struct call *call, write_table *write);
+static void on_slice(struct timer *timer);
+static int make_some(struct summing *summing);
+static void answer_failure(struct call *call, int rc);
 static bool read_query(struct call *call, const struct report *report,
                        struct store_usage_table_query *query);
 static bool read_day(struct call *call, const char *name, uint32_t usual, uint32_t *out);
@@ -20,62 +40,101 @@ static bool read_day(struct call *call, const char *name, uint32_t usual, uint32
 void
 usage_show(struct call *call)
 {
-    struct store_usage_table_query query;
-    struct store_usage_table table;
-    struct report report;
+    begin(call, write_json);
+}
 
-    if (!make(call, &report, &query, &table))
-        return;
+static void
+write_json(struct call *call, const struct report *report, const struct summing *summing)
+{
     struct frame_out *out = answer_begin(call);
-    report_usage_write(&report, query.by, &table, "data", out);
+
+    report_usage_write(report, summing->query.by, &summing->table, "data", out);
     frame_nil(out, "next");
     answer_end(call, 200);
-    store_usage_table_fini(&table);
 }
 
 void
 usage_csv(struct call *call)
 {
-    struct store_usage_table_query query;
-    struct store_usage_table table;
-    struct report report;
+    begin(call, write_csv);
+}
 
-    if (!make(call, &report, &query, &table))
-        return;
-    report_usage_csv(&report, query.by, &table, &call->out);
-    store_usage_table_fini(&table);
+static void
+write_csv(struct call *call, const struct report *report, const struct summing *summing)
+{
+    report_usage_csv(report, summing->query.by, &summing->table, &call->out);
     answer_header(call, "content-disposition", "attachment; filename=\"usage-%u-%u.csv\"",
-                  query.first_day, query.last_day);
+                  summing->query.first_day, summing->query.last_day);
     answer_out(call, 200, "text/csv; charset=utf-8");
 }
 
-/* false: answered */
-static bool
-make(struct call *call, struct report *report, struct store_usage_table_query *query,
-     struct store_usage_table *table)
+static void
+begin(struct call *call, write_table *write)
 {
-    struct report_keys keys = {0};
+    struct summing *summing = mem_zalloc(sizeof(*summing));
+    struct report report;
 
-    if (!viewing_begin(call, report) || !read_query(call, report, query))
-        return false;
-    int rc = report_key_select(report, call_query(call, "key"), &keys);
-    query->any_key = keys.any;
-    query->key_ids = keys.ids;
-    query->n_key_ids = keys.n;
-    *table = (struct store_usage_table){0};
-    if (rc == 0)
-        rc = store_usage_table_make(report->store, query, table);
-    report_key_select_fini(&keys);
-    if (rc == 0)
-        return true;
-    store_usage_table_fini(table);
+    summing->call = call;
+    summing->write = write;
+    summing->give_up_us = clock_mono_us() + PATIENCE_US;
+    call->data = summing;
+    if (!viewing_begin(call, &report) || !read_query(call, &report, &summing->query))
+        return;
+    int rc = report_key_select(&report, call_query(call, "key"), &summing->keys);
+    if (rc != 0) {
+        report_key_select_fini(&summing->keys);
+        answer_failure(call, rc);
+        return;
+    }
+    summing->query.any_key = summing->keys.any;
+    summing->query.key_ids = summing->keys.ids;
+    summing->query.n_key_ids = summing->keys.n;
+    call_hold(call);
+    on_slice(&summing->timer);
+}
+
+static void
+on_slice(struct timer *timer)
+{
+    struct summing *summing = (struct summing *)((char *)timer - offsetof(struct summing, timer));
+    struct call *call = summing->call;
+    struct report report;
+
+    if (call->exchange != NULL && viewing_begin(call, &report)) {
+        int rc = make_some(summing);
+
+        if (rc == ERR_BUSY && clock_mono_us() < summing->give_up_us) {
+            timer_set(call->console->loop, timer, loop_now_us(call->console->loop), on_slice);
+            return;
+        }
+        if (rc == 0)
+            summing->write(call, &report, summing);
+        else
+            answer_failure(call, rc);
+    }
+    report_key_select_fini(&summing->keys);
+    store_usage_table_fini(&summing->table);
+    call_release(call);
+}
+
+static int
+make_some(struct summing *summing)
+{
+    summing->query.deadline_us = clock_mono_us() + SLICE_US;
+    return store_usage_table_make(summing->call->console->store, &summing->query, &summing->table);
+}
+
+static void
+answer_failure(struct call *call, int rc)
+{
+    const struct console *console = call->console;
+
     if (rc == ERR_BUSY)
         answer_problem(
             call, 503, "busy", NULL,
             "those days are more than can be added up at once: ask for fewer, or by day");
     else
-        answer_err(call, rc, slice_str(store_error(report->store)));
-    return false;
+        answer_err(call, rc, slice_str(rc == ERR_STORE ? store_error(console->store) : ""));
 }
 
 static bool
@@ -85,7 +144,6 @@ read_query(struct call *call, const struct report *report, struct store_usage_ta
     uint32_t today = report->now[PERIOD_DAY].id;
 
     *query = (struct store_usage_table_query){.model = call_query(call, "model"),
-                                              .deadline_us = clock_mono_us() + TIME_US,
                                               .cache = call->console->usage};
     if (by.len > 0 && report_usage_column(by, &query->by) != 0) {
         answer_problem(call, 400, "bad_request", "by",

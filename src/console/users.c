@@ -2,6 +2,10 @@
  *
  * users - who may sign in, and the keys of this API: for admins.
  */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "answer.h"
 #include "body.h"
 #include "console.h"
 #include "relayos/report/report_user.h"
@@ -9,92 +13,50 @@
 #include "relayos/store/store_user.h"
 #include "viewing.h"
 
-#define PAGE     100
-#define PAGE_MAX 500
+#define VERSION_MAX 64
 
-static int write_users(struct store *store, struct slice text, uint64_t after, size_t limit,
-                       struct frame_out *out);
-static bool has_text(const char *name, struct slice text);
-static bool read_page(struct call *call, uint64_t *after, size_t *limit);
+typedef int list_page(struct store *store, const struct report_user_page *page,
+                      struct frame_out *out);
+
+static void list(struct call *call, list_page *write);
 static bool check_password(struct call *call, struct slice password);
 static bool hash_password(struct call *call, void (*on_done)(struct hasher_job *job));
 static void on_created_hash(struct hasher_job *job);
 static void send_create(struct call *call, const char *hash);
 static void on_created(struct call *call, const struct frame_value *result);
 static bool find(struct call *call, struct user_record *out);
+static struct slice write_version(uint64_t id, int64_t updated_us, char out[VERSION_MAX]);
+static bool find_same(struct call *call, struct user_record *out);
 static void on_user(struct call *call, const struct frame_value *result);
 static void on_password_hash(struct hasher_job *job);
-static int write_keys(struct store *store, uint64_t after, size_t limit, struct frame_out *out);
 static void on_key_made(struct call *call, const struct frame_value *result);
 static void on_key_revoked(struct call *call, const struct frame_value *result);
 
 void
 users_list(struct call *call)
 {
+    list(call, report_user_list);
+}
+
+static void
+list(struct call *call, list_page *write)
+{
+    struct report_user_page page = {.name = "data", .text = call_query(call, "q")};
     struct store *store = call_store(call);
-    uint64_t after;
+    int64_t cursor;
     size_t limit;
 
-    if (store != NULL && read_page(call, &after, &limit))
-        viewing_end(call,
-                    write_users(store, call_query(call, "q"), after, limit, answer_begin(call)));
-}
-
-static bool
-read_page(struct call *call, uint64_t *after, size_t *limit)
-{
-    int64_t cursor;
-
-    if (!call_query_int(call, "cursor", 0, &cursor) || !viewing_limit(call, PAGE, PAGE_MAX, limit))
-        return false;
-    *after = (uint64_t)cursor;
-    return true;
-}
-
-static int
-write_users(struct store *store, struct slice text, uint64_t after, size_t limit,
-            struct frame_out *out)
-{
-    struct user_record user;
-    size_t n = 0;
-    int rc = 0;
-
-    frame_array(out, "data");
-    while (n < limit && (rc = store_user_next(store, after, &user)) == 0) {
-        after = user.id;
-        if (!has_text(user.name, text))
-            continue;
-        report_user_write(&user, NULL, out);
-        n++;
-    }
-    frame_end(out);
-    if (n == limit)
-        frame_int(out, "next", (int64_t)after);
-    else
-        frame_nil(out, "next");
-    return rc == ERR_MISSING ? 0 : rc;
-}
-
-static bool
-has_text(const char *name, struct slice text)
-{
-    char wanted[LIMIT_NAME];
-
-    if (text.len >= sizeof(wanted))
-        return false;
-    memcpy(wanted, text.len == 0 ? "" : text.ptr, text.len);
-    wanted[text.len] = '\0';
-    return strcasestr(name, wanted) != NULL;
+    if (store == NULL || !call_query_int(call, "cursor", 0, &cursor) ||
+        !viewing_limit(call, &limit))
+        return;
+    page.after = (uint64_t)cursor;
+    page.limit = (int64_t)limit;
+    viewing_end(call, write(store, &page, answer_begin(call)));
 }
 
 void
 users_create(struct call *call)
 {
-    static const struct body_field fields[] = {
-        {"name", BODY_TEXT, true}, {"role", BODY_TEXT, true}, {"password", BODY_TEXT, false}};
-
-    if (!BODY_CHECK(call, fields))
-        return;
     if (body_text(call, "password").len == 0)
         send_create(call, NULL);
     else if (check_password(call, body_text(call, "password")))
@@ -115,7 +77,7 @@ check_password(struct call *call, struct slice password)
 static bool
 hash_password(struct call *call, void (*on_done)(struct hasher_job *job))
 {
-    struct hasher_job *job = hasher_job_new(call->console->hasher);
+    struct hasher_job *job = hasher_job_new(call->console->hasher, true);
 
     if (job == NULL) {
         answer_header(call, "retry-after", "1");
@@ -176,35 +138,64 @@ find(struct call *call, struct user_record *out)
 }
 
 void
+users_show(struct call *call)
+{
+    struct user_record user;
+
+    if (!find(call, &user))
+        return;
+    answer_etag(call, write_version(user.id, user.updated_us, (char[VERSION_MAX]){0}));
+    report_user_write_members(&user, answer_begin(call));
+    answer_end(call, 200);
+}
+
+static struct slice
+write_version(uint64_t id, int64_t updated_us, char out[VERSION_MAX])
+{
+    int len = snprintf(out, VERSION_MAX, "%" PRIu64 " %" PRIi64, id, updated_us);
+
+    return slice_of(out, (size_t)len);
+}
+
+/* The account, which must be as they know it. */
+static bool
+find_same(struct call *call, struct user_record *out)
+{
+    return find(call, out) &&
+           answer_if_match(call, write_version(out->id, out->updated_us, (char[VERSION_MAX]){0}));
+}
+
+void
 users_update(struct call *call)
 {
-    static const struct body_field fields[] = {{"role", BODY_TEXT, false},
-                                               {"is_disabled", BODY_BOOL, false}};
     struct user_record user;
     struct frame_out *out;
 
-    if (!BODY_CHECK(call, fields) || !find(call, &user) ||
-        (out = call_command(call, "user.update")) == NULL)
+    if (!find_same(call, &user) || (out = call_command(call, "user.update")) == NULL)
         return;
     body_to_frame(call, out);
     frame_int(out, "user", (int64_t)user.id);
+    answer_if_match_write(call, user.updated_us, out);
     call_send(call, on_user);
 }
 
 static void
 on_user(struct call *call, const struct frame_value *result)
 {
-    answer_frame(call, 200, frame_get(result, "user"));
+    const struct frame_value *user = frame_get(result, "user");
+    uint64_t id = (uint64_t)frame_get_int(user, "id", 0);
+
+    answer_etag(call,
+                write_version(id, frame_get_int(user, "updated_us", 0), (char[VERSION_MAX]){0}));
+    answer_frame(call, 200, user);
 }
 
 void
 users_password(struct call *call)
 {
-    static const struct body_field fields[] = {{"password", BODY_TEXT, true}};
     struct user_record user;
 
-    if (BODY_CHECK(call, fields) && find(call, &user) &&
-        check_password(call, body_text(call, "password")))
+    if (find_same(call, &user) && check_password(call, body_text(call, "password")))
         (void)hash_password(call, on_password_hash);
 }
 
@@ -233,43 +224,19 @@ on_password_hash(struct hasher_job *job)
 void
 users_keys(struct call *call)
 {
-    struct store *store = call_store(call);
-    uint64_t after;
-    size_t limit;
-
-    if (store != NULL && read_page(call, &after, &limit))
-        viewing_end(call, write_keys(store, after, limit, answer_begin(call)));
-}
-
-static int
-write_keys(struct store *store, uint64_t after, size_t limit, struct frame_out *out)
-{
-    struct admin_key_record key;
-    size_t n = 0;
-    int rc = 0;
-
-    frame_array(out, "data");
-    while (n < limit && (rc = store_admin_key_next(store, after, &key)) == 0) {
-        report_user_write_key(&key, NULL, out);
-        after = key.id;
-        n++;
-    }
-    frame_end(out);
-    if (n == limit)
-        frame_int(out, "next", (int64_t)after);
-    else
-        frame_nil(out, "next");
-    return rc == ERR_MISSING ? 0 : rc;
+    list(call, report_user_list_keys);
 }
 
 void
 users_make_key(struct call *call)
 {
-    static const struct body_field fields[] = {
-        {"name", BODY_TEXT, true}, {"role", BODY_TEXT, true}, {"expires_us", BODY_INT, false}};
     struct frame_out *out;
 
-    if (!BODY_CHECK(call, fields) || (out = call_command(call, "adminkey.create")) == NULL)
+    if (call->user_id == 0) { /* one that leaked would outlive its end in others */
+        answer_problem(call, 403, "no_session", NULL, "an admin key makes no other");
+        return;
+    }
+    if ((out = call_command(call, "adminkey.create")) == NULL)
         return;
     body_to_frame(call, out);
     call_send(call, on_key_made);

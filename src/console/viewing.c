@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "viewing.h"
 
+#include <assert.h>
+
 #include "console.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/limits.h"
@@ -64,12 +66,18 @@ viewing_key(struct call *call, const struct report *report, uint64_t id, struct 
 }
 
 bool
-viewing_limit(struct call *call, size_t usual, size_t max, size_t *out)
+viewing_limit(struct call *call, size_t *out)
 {
+    const struct api_limit *bounds = api_limit_of(call->row);
     int64_t limit;
 
-    if (!call_query_int(call, "limit", (int64_t)usual, &limit))
+    assert(bounds != NULL);
+    if (!call_query_int(call, "limit", bounds->usual, &limit))
         return false;
-    *out = limit < 1 ? 1 : (size_t)limit > max ? max : (size_t)limit;
+    if (limit < 1 || limit > bounds->most) {
+        answer_problem(call, 400, "bad_request", "limit", "limit is 1 to %u", bounds->most);
+        return false;
+    }
+    *out = (size_t)limit;
     return true;
 }

@@ -19,7 +19,7 @@ void viewing_end(struct call *call, int rc);
 /* A key of theirs, to be freed; false: answered (404). */
 bool viewing_key(struct call *call, const struct report *report, uint64_t id,
                  struct key_record *out);
-/* "limit" of the query, 1 .. max; false: answered (400). */
-bool viewing_limit(struct call *call, size_t usual, size_t max, size_t *out);
+/* "limit" of the query, as the row of api.def bounds it; false: answered (400). */
+bool viewing_limit(struct call *call, size_t *out);
 
 #endif

@@ -26,7 +26,7 @@ static const struct {
     {ERR_FULL, "full"},       {ERR_MISSING, "missing"},
     {ERR_EXISTS, "exists"},   {ERR_CONFLICT, "conflict"},
     {ERR_BUSY, "busy"},       {ERR_STORE, "store"},
-    {ERR_DENIED, "denied"},
+    {ERR_DENIED, "denied"},   {ERR_STALE, "stale"},
 };
 #define N_CODES (sizeof(codes) / sizeof(codes[0]))
 

@@ -165,7 +165,7 @@ client_exit_of(int err)
 {
     if (err == ERR_MISSING || err == ERR_NOT_FOUND)
         return CTL_MISSING;
-    if (err == ERR_CONFLICT || err == ERR_EXISTS)
+    if (err == ERR_CONFLICT || err == ERR_EXISTS || err == ERR_STALE)
         return CTL_CONFLICT;
     return CTL_REFUSED;
 }

@@ -3,15 +3,13 @@
 
 #include <stdio.h>
 
+#include "option.h"
 #include "print.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/text.h"
-#include "value.h"
 
 #define CELL 96
 
-static int write_count(const struct args *args, const char *option, const char *member,
-                       struct frame_out *out, struct errmsg *why);
 static void print_head(const struct frame_value *result, struct buf *out);
 static void print_estimate(const struct frame_value *estimate, struct buf *out);
 static void print_limits(const struct frame_value *result, struct buf *out);
@@ -32,26 +30,12 @@ static void print_verdict(const struct frame_value *result, struct buf *out);
 int
 explain_write(const struct args *args, struct frame_out *out, struct errmsg *why)
 {
-    int rc = write_count(args, "prompt-tokens", "prompt_tokens", out, why);
+    int rc = option_write_count(args, "prompt-tokens", "prompt_tokens", out, why);
 
     if (rc == 0)
-        rc = write_count(args, "max-tokens", "max_tokens", out, why);
+        rc = option_write_count(args, "max-tokens", "max_tokens", out, why);
     frame_cstr(out, "key", args->operands[0]);
     frame_cstr(out, "model", args->operands[1]);
-    return rc;
-}
-
-static int
-write_count(const struct args *args, const char *option, const char *member, struct frame_out *out,
-            struct errmsg *why)
-{
-    int64_t n;
-
-    if (!args_has(args, option))
-        return 0;
-    int rc = value_count(args_get(args, option), &n, why);
-    if (rc == 0)
-        frame_int(out, member, n);
     return rc;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "option.h"
 #include "print.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/text.h"
@@ -19,8 +20,6 @@ static void write_models(const char *text, struct frame_out *out);
 static int write_quotas(const struct args *args, struct frame_out *out, struct errmsg *why);
 static void write_quota(const struct value_quota *quota, struct frame_out *out);
 static int write_strict(const struct args *args, struct frame_out *out, struct errmsg *why);
-static int write_count(const struct args *args, const char *option, const char *member,
-                       struct frame_out *out, struct errmsg *why);
 static int write_tool(const char *tool, struct frame_out *out, struct errmsg *why);
 static int write_policy(const char *policy, struct frame_out *out, struct errmsg *why);
 static void write_text(const struct args *args, const char *option, struct frame_out *out);
@@ -90,10 +89,10 @@ key_write_rotate(const struct args *args, struct frame_out *out, struct errmsg *
 int
 key_write_list(const struct args *args, struct frame_out *out, struct errmsg *why)
 {
-    int rc = write_count(args, "limit", "limit", out, why);
+    int rc = option_write_count(args, "limit", "limit", out, why);
 
     if (rc == 0)
-        rc = write_count(args, "after", "after", out, why);
+        rc = option_write_count(args, "after", "after", out, why);
     write_text(args, "owner", out);
     write_text(args, "tool", out);
     write_text(args, "state", out);
@@ -122,7 +121,7 @@ write_settings(const struct args *args, struct frame_out *out, struct errmsg *wh
     if (rc == 0 && args_has(args, "policy"))
         rc = write_policy(args_get(args, "policy"), out, why);
     for (size_t n = 0; n < sizeof(counts) / sizeof(counts[0]) && rc == 0; n++)
-        rc = write_count(args, counts[n][0], counts[n][1], out, why);
+        rc = option_write_count(args, counts[n][0], counts[n][1], out, why);
     if (rc == 0 && expires != NULL) {
         int64_t expires_us;
         rc = value_expiry(expires, clock_real_us(), &expires_us, why);
@@ -205,23 +204,6 @@ write_strict(const struct args *args, struct frame_out *out, struct errmsg *why)
     }
     frame_bool(out, "strict", text[1] == 'n');
     return 0;
-}
-
-static int
-write_count(const struct args *args, const char *option, const char *member, struct frame_out *out,
-            struct errmsg *why)
-{
-    const char *text = args_get(args, option);
-    int64_t n;
-
-    if (text == NULL)
-        return 0;
-    int rc = value_count(text, &n, why);
-    if (rc != 0)
-        errmsg_prefix(why, "--%s", option);
-    else
-        frame_int(out, member, n);
-    return rc;
 }
 
 static int

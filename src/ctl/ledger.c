@@ -21,14 +21,10 @@ int
 ledger_open_database(struct client *client, const struct args *args, struct store **out)
 {
     const char *given = args_get(args, "database");
-    char path[CONF_PATH_SIZE + 32], log[CONF_PATH_SIZE + 40];
+    char path[LEDGER_PATH_SIZE], log[LEDGER_PATH_SIZE + 8];
     struct errmsg why;
-    int rc = CTL_OK;
+    int rc = ledger_find_database(client, args, path);
 
-    if (given != NULL)
-        snprintf(path, sizeof(path), "%s", given);
-    else
-        rc = ask_database(client, path, sizeof(path));
     if (rc != CTL_OK)
         return rc;
     /* A file by itself is a copy; beside a log somebody writes it, or was killed writing it. */
@@ -37,6 +33,17 @@ ledger_open_database(struct client *client, const struct args *args, struct stor
         given != NULL && access(log, F_OK) != 0 ? STORE_READER_STILL : STORE_READER_LIVE;
     if (store_reader_open(path, kind, out, &why) != 0)
         return client_fail(CTL_REFUSED, "%s", why.text);
+    return CTL_OK;
+}
+
+int
+ledger_find_database(struct client *client, const struct args *args, char out[LEDGER_PATH_SIZE])
+{
+    const char *given = args_get(args, "database");
+
+    if (given == NULL)
+        return ask_database(client, out, LEDGER_PATH_SIZE);
+    snprintf(out, LEDGER_PATH_SIZE, "%s", given);
     return CTL_OK;
 }
 

@@ -110,6 +110,7 @@ write_difference(const struct store_audit_difference *difference, struct frame_o
 {
     static const char *const kinds[] = {[STORE_AUDIT_USAGE] = "usage",
                                         [STORE_AUDIT_DAY] = "day",
+                                        [STORE_AUDIT_MODEL] = "model",
                                         [STORE_AUDIT_CORRECTION] = "correction",
                                         [STORE_AUDIT_GAP] = "gap"};
     char id[TEXT_UUID_SIZE];

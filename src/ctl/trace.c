@@ -3,15 +3,13 @@
 
 #include <stdio.h>
 
+#include "option.h"
 #include "print.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/limits.h"
 #include "relayos/base/text.h"
 #include "trace_choice.h"
-#include "value.h"
 
-static int write_moment(const struct args *args, const char *option, const char *member,
-                        struct frame_out *out, struct errmsg *why);
 static void print_row(const struct frame_value *request, struct print_table *table);
 static void cell_model(struct print_table *table, const struct frame_value *request);
 static void cell_outcome(struct print_table *table, const struct frame_value *request);
@@ -33,35 +31,15 @@ int
 trace_write_list(const struct args *args, struct frame_out *out, struct errmsg *why)
 {
     static const char *const texts[] = {"key", "model", "status", "provenance", "after"};
-    int rc = write_moment(args, "since", "since_us", out, why);
-    int64_t limit;
+    int rc = option_write_since(args, "since", "since_us", out, why);
 
     if (rc == 0)
-        rc = write_moment(args, "until", "until_us", out, why);
+        rc = option_write_since(args, "until", "until_us", out, why);
     for (size_t n = 0; n < sizeof(texts) / sizeof(texts[0]); n++) {
         if (args_has(args, texts[n]))
             frame_cstr(out, texts[n], args_get(args, texts[n]));
     }
-    if (rc == 0 && args_has(args, "limit")) {
-        rc = value_count(args_get(args, "limit"), &limit, why);
-        if (rc == 0)
-            frame_int(out, "limit", limit);
-    }
-    return rc;
-}
-
-static int
-write_moment(const struct args *args, const char *option, const char *member, struct frame_out *out,
-             struct errmsg *why)
-{
-    int64_t real_us;
-
-    if (!args_has(args, option))
-        return 0;
-    int rc = value_since(args_get(args, option), clock_real_us(), &real_us, why);
-    if (rc == 0)
-        frame_int(out, member, real_us);
-    return rc;
+    return rc == 0 ? option_write_count(args, "limit", "limit", out, why) : rc;
 }
 
 int

@@ -4,20 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "option.h"
 #include "password_entry.h"
 #include "print.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/limits.h"
 #include "relayos/base/password.h"
 #include "relayos/base/secret.h"
-#include "value.h"
 
 #define URL_SIZE 512
 
 static int ask_hash(const char *name, char out[PASSWORD_HASH_SIZE]);
 static int call_and_show(struct client *client, verb_print *print);
-static int write_count(const struct args *args, const char *option, struct frame_out *out,
-                       struct errmsg *why);
 static int write_state(const struct args *args, bool is_disabled, struct frame_out *out);
 static int ask_console(struct client *client, char out[URL_SIZE]);
 static void print_link(const char *url, const struct frame_value *result);
@@ -105,24 +103,9 @@ call_and_show(struct client *client, verb_print *print)
 int
 user_write_list(const struct args *args, struct frame_out *out, struct errmsg *why)
 {
-    int rc = write_count(args, "after", out, why);
+    int rc = option_write_count(args, "after", "after", out, why);
 
-    return rc == 0 ? write_count(args, "limit", out, why) : rc;
-}
-
-static int
-write_count(const struct args *args, const char *option, struct frame_out *out, struct errmsg *why)
-{
-    int64_t n;
-
-    if (!args_has(args, option))
-        return 0;
-    int rc = value_count(args_get(args, option), &n, why);
-    if (rc == 0)
-        frame_int(out, option, n);
-    else
-        errmsg_prefix(why, "--%s", option);
-    return rc;
+    return rc == 0 ? option_write_count(args, "limit", "limit", out, why) : rc;
 }
 
 int
@@ -131,6 +114,19 @@ user_write_role(const struct args *args, struct frame_out *out, struct errmsg *w
     (void)why;
     frame_cstr(out, "user", args->operands[0]);
     frame_cstr(out, "role", args->operands[1]);
+    return 0;
+}
+
+int
+user_write_link(const struct args *args, struct frame_out *out, struct errmsg *why)
+{
+    if (!args_has(args, "issuer") || !args_has(args, "subject")) {
+        errmsg_set(why, "by whom, and as whom? Give --issuer and --subject");
+        return ERR_SYNTAX;
+    }
+    frame_cstr(out, "user", args->operands[0]);
+    frame_cstr(out, "issuer", args_get(args, "issuer"));
+    frame_cstr(out, "subject", args_get(args, "subject"));
     return 0;
 }
 

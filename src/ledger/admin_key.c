@@ -78,12 +78,12 @@ admin_key_list(struct ledger *ledger, const struct frame_value *args, struct fra
                struct errmsg *why)
 {
     int64_t after = frame_get_int(args, "after", 0);
+    struct report_user_page page = {.name = "admin_keys",
+                                    .after = after < 0 ? 0 : (uint64_t)after,
+                                    .limit = frame_get_int(args, "limit", 0)};
 
     (void)why;
-    return ledger->store == NULL
-               ? ERR_STORE
-               : report_user_list_keys(ledger->store, after < 0 ? 0 : (uint64_t)after,
-                                       frame_get_int(args, "limit", 0), out);
+    return ledger->store == NULL ? ERR_STORE : report_user_list_keys(ledger->store, &page, out);
 }
 
 int

@@ -114,7 +114,7 @@ judge(const struct store_audit *audit, struct errmsg *why)
         enum store_audit_kind kind = audit->shown[i].kind;
 
         describe(&audit->shown[i], text, sizeof(text));
-        if (kind != STORE_AUDIT_USAGE && kind != STORE_AUDIT_DAY)
+        if (kind > STORE_AUDIT_MODEL)
             log_error("ledger.audit", "%s", text);
         else if (first == NULL)
             first = &audit->shown[i];
@@ -144,6 +144,11 @@ describe(const struct store_audit_difference *difference, char *out, size_t size
     case STORE_AUDIT_DAY:
         snprintf(out, size, "day %u: the total of %s is %lld, the rows say %lld", difference->day,
                  difference->what, (long long)difference->sums, (long long)difference->rows);
+        break;
+    case STORE_AUDIT_MODEL:
+        snprintf(out, size, "day %u, model %s: %s of all keys is %lld, the usage sums say %lld",
+                 difference->day, difference->model, difference->what, (long long)difference->sums,
+                 (long long)difference->rows);
         break;
     case STORE_AUDIT_CORRECTION:
         text_uuid_format(difference->request_id, id);

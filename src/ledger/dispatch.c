@@ -32,6 +32,7 @@
 #include "trail.h"
 #include "undertaker.h"
 #include "user_admin.h"
+#include "user_claim.h"
 
 #define READ_SIZE       65536
 #define FLUSH_WAIT_MS   1000
@@ -81,9 +82,11 @@ static dispatch_handler *const handlers[COMMAND_N] = {
     [COMMAND_USER_PASSWORD] = user_admin_password,
     [COMMAND_USER_SETUP_LINK] = user_admin_setup_link,
     [COMMAND_USER_SETUP] = user_admin_setup,
+    [COMMAND_USER_CLAIM] = user_claim_run,
     [COMMAND_SESSION_OPEN] = session_open,
     [COMMAND_SESSION_TOUCH] = session_touch,
     [COMMAND_SESSION_CLOSE] = session_close,
+    [COMMAND_SESSION_REFUSED] = session_refused,
     [COMMAND_ADMINKEY_CREATE] = admin_key_create,
     [COMMAND_ADMINKEY_LIST] = admin_key_list,
     [COMMAND_ADMINKEY_REVOKE] = admin_key_revoke,

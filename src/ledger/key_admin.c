@@ -15,6 +15,7 @@
 #include "relayos/policy/key_secret.h"
 #include "relayos/store/store_key.h"
 #include "relayos/store/store_name.h"
+#include "version.h"
 
 #define DEFAULT_PAGE    100
 #define MAX_PAGE        500
@@ -274,12 +275,12 @@ static int
 update_found(struct ledger *ledger, const struct frame_value *args, const struct key_record *before,
              struct key_record *key, struct errmsg *why)
 {
-    int rc = key_admin_check_writable(ledger, key, why);
+    int rc = key_admin_check_writable(ledger, args, key, why);
 
     if (rc != 0 || (rc = key_args_apply(ledger, args, key, why)) != 0 ||
         (rc = check_name(args, why)) != 0)
         return rc;
-    key->updated_us = clock_real_us();
+    key->updated_us = version_next(before->updated_us);
     key_trail_was(ledger, args, before);
     if ((rc = write_update(ledger, key, why)) != 0)
         return rc;
@@ -310,7 +311,8 @@ put_back(struct ledger *ledger, const struct key_record *before)
 }
 
 int
-key_admin_check_writable(struct ledger *ledger, const struct key_record *key, struct errmsg *why)
+key_admin_check_writable(struct ledger *ledger, const struct frame_value *args,
+                         const struct key_record *key, struct errmsg *why)
 {
     if (key->source == KEY_SOURCE_FILE) {
         errmsg_set(why, "\"%s\" is declared in %s; change it there and reload", key->name,
@@ -324,7 +326,7 @@ key_admin_check_writable(struct ledger *ledger, const struct key_record *key, st
                    (unsigned long long)key->id);
         return ERR_CONFLICT;
     }
-    return 0;
+    return version_check(args, key->updated_us, why);
 }
 
 static int
@@ -370,7 +372,9 @@ change_flags(struct ledger *ledger, const struct frame_value *args, struct frame
 
     if (rc != 0)
         return rc;
-    rc = change_found(ledger, &key, why, apply);
+    rc = key_admin_check_writable(ledger, args, &key, why);
+    if (rc == 0)
+        rc = change_found(ledger, &key, why, apply);
     if (rc == 0)
         rc = key_reply_write(ledger, &key, "key", out);
     store_key_fini(&key);
@@ -381,16 +385,12 @@ change_flags(struct ledger *ledger, const struct frame_value *args, struct frame
 static int
 change_found(struct ledger *ledger, struct key_record *key, struct errmsg *why, change *apply)
 {
-    int rc = key_admin_check_writable(ledger, key, why);
-
-    if (rc != 0)
-        return rc;
-    key->updated_us = clock_real_us();
+    key->updated_us = version_next(key->updated_us);
     apply(key);
-    if ((rc = write_update(ledger, key, why)) != 0)
-        return rc;
-    book_set_flags(ledger, key->id, key->flags);
-    return 0;
+    int rc = write_update(ledger, key, why);
+    if (rc == 0)
+        book_set_flags(ledger, key->id, key->flags);
+    return rc;
 }
 
 static void

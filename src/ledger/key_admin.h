@@ -17,8 +17,8 @@ dispatch_handler key_admin_create, key_admin_list, key_admin_show, key_admin_upd
 /* For key_rotate.c. A new secret: digest and last4 go into key, the text to secret (wipe it). */
 void key_admin_make_secret(struct ledger *ledger, struct key_record *key, char *secret);
 /* ERR_CONFLICT for a key that a file declares or that has been revoked. */
-int key_admin_check_writable(struct ledger *ledger, const struct key_record *key,
-                             struct errmsg *why) MUST_CHECK;
+int key_admin_check_writable(struct ledger *ledger, const struct frame_value *args,
+                             const struct key_record *key, struct errmsg *why) MUST_CHECK;
 /* ERR_FULL when no further key can be published. */
 int key_admin_check_room(struct ledger *ledger, struct errmsg *why) MUST_CHECK;
 /* After the commit: the key (and its group, whose limits it shares) as workers see it. */

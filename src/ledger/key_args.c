@@ -26,7 +26,8 @@ static int apply_count(const struct frame_value *args, const char *name, int64_t
 static int apply_models(const struct frame_value *args, struct key_record *key, struct errmsg *why);
 static int check_models(struct ledger *ledger, const struct key_record *key, struct errmsg *why);
 static const char *nearest_model(struct ledger *ledger, const char *name);
-static int check_model(struct ledger *ledger, const char *name, struct errmsg *why);
+static int check_model(struct ledger *ledger, const char *arg, const char *name,
+                       struct errmsg *why);
 
 int
 key_args_find(struct ledger *ledger, const struct frame_value *args, struct key_record *out,
@@ -102,7 +103,7 @@ key_args_apply(struct ledger *ledger, const struct frame_value *args, struct key
         return rc;
     for (uint8_t i = 0; i < key->n_limits && frame_get(args, "quotas") != NULL; i++) {
         if (key->limits[i].model[0] != '\0' &&
-            (rc = check_model(ledger, key->limits[i].model, why)) != 0)
+            (rc = check_model(ledger, "quotas", key->limits[i].model, why)) != 0)
             return rc;
     }
     if (frame_get(args, "models") == NULL)
@@ -150,7 +151,7 @@ apply_plain(const struct frame_value *args, struct key_record *key, struct errms
     else
         key->flags &= ~(uint32_t)KEY_STRICT;
     if (key->name[0] == '\0') {
-        errmsg_set(why, "a key needs a name");
+        errmsg_set(why, "name: a key needs one");
         return ERR_SYNTAX;
     }
     if (tool.len > 0 && (rc = key_args_tool(tool, &key->tool, why)) != 0)
@@ -251,12 +252,12 @@ check_models(struct ledger *ledger, const struct key_record *key, struct errmsg 
     int rc = 0;
 
     for (uint32_t i = 0; rc == 0 && i < key->n_models; i++)
-        rc = check_model(ledger, key->models[i], why);
+        rc = check_model(ledger, "models", key->models[i], why);
     return rc;
 }
 
 static int
-check_model(struct ledger *ledger, const char *name, struct errmsg *why)
+check_model(struct ledger *ledger, const char *arg, const char *name, struct errmsg *why)
 {
     uint32_t id;
 
@@ -264,10 +265,10 @@ check_model(struct ledger *ledger, const char *name, struct errmsg *why)
         return 0;
     const char *nearest = nearest_model(ledger, name);
     if (nearest != NULL)
-        errmsg_set(why, "there is no model %s; did you mean %s?", name, nearest);
+        errmsg_set(why, "%s: there is no model %s; did you mean %s?", arg, name, nearest);
     else
-        errmsg_set(why, "there is no model %s in the config", name);
-    return ERR_MISSING;
+        errmsg_set(why, "%s: there is no model %s in the config", arg, name);
+    return ERR_SYNTAX; /* what is not there is an argument's, not what the command is about */
 }
 
 static const char *

@@ -9,7 +9,10 @@
 #include "ledger.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/mem.h"
+#include "relayos/codec/json_out.h"
 #include "relayos/store/store_key.h"
+
+#define DETAIL_SIZE 2048 /* two names, each byte of which may become six */
 
 /* A declared key on its way into the store. */
 struct declared {
@@ -23,6 +26,7 @@ struct declaration {
     uint64_t *revoked; /* ids */
     size_t n_revoked;
     int64_t now_us;
+    struct slice who; /* has the file read; "" = a start */
 };
 
 /* What a declaration comes to. */
@@ -46,7 +50,8 @@ static int merge(struct ledger *ledger, struct declaration *declaration, struct 
 static bool is_same(const struct key_record *a, const struct key_record *b);
 static bool has_same_limits(const struct key_record *a, const struct key_record *b);
 static struct tally count(const struct declaration *declaration);
-static int note(struct ledger *ledger, const struct declaration *declaration);
+static int note(struct ledger *ledger, const struct declaration *declaration, const char *action,
+                const struct key_record *key);
 static int publish_all(struct ledger *ledger, const struct declaration *declaration,
                        struct errmsg *why);
 static void free_all(struct declaration *declaration);
@@ -55,7 +60,7 @@ int
 key_declare(struct ledger *ledger, const struct frame_value *args, struct frame_out *out,
             struct errmsg *why)
 {
-    struct declaration declaration = {.now_us = clock_real_us()};
+    struct declaration declaration = {.now_us = clock_real_us(), .who = frame_get_str(args, "who")};
     struct tally tally;
     int rc = read_all(frame_get(args, "keys"), &declaration, why);
 
@@ -127,9 +132,7 @@ write_all(struct ledger *ledger, struct declaration *declaration, struct errmsg 
 
     for (size_t i = 0; rc == 0 && i < declaration->n; i++)
         rc = write_one(ledger, declaration, &declaration->keys[i], why);
-    if (rc == 0)
-        rc = check_room(ledger, declaration, why);
-    return rc == 0 ? note(ledger, declaration) : rc;
+    return rc == 0 ? check_room(ledger, declaration, why) : rc;
 }
 
 /* Before the commit: a reload that is refused must have changed nothing. */
@@ -161,6 +164,8 @@ revoke_missing(struct ledger *ledger, struct declaration *declaration)
         if (!is_declared(declaration, &key)) {
             key.revoked_us = key.updated_us = declaration->now_us;
             rc = store_key_update(ledger->store, &key);
+            if (rc == 0)
+                rc = note(ledger, declaration, "key.revoke", &key);
             declaration->revoked =
                 mem_array(declaration->revoked, declaration->n_revoked + 1, sizeof(uint64_t));
             declaration->revoked[declaration->n_revoked++] = key.id;
@@ -195,6 +200,8 @@ write_one(struct ledger *ledger, struct declaration *declaration, struct declare
         declared->is_new = declared->is_changed = true;
         key->created_us = key->updated_us = declaration->now_us;
         rc = store_key_insert(ledger->store, key);
+        if (rc == 0)
+            rc = note(ledger, declaration, "key.create", key);
     }
     if (rc == ERR_EXISTS)
         errmsg_set(why, "\"%s\" is declared, and an active key of the store has that name",
@@ -222,7 +229,10 @@ merge(struct ledger *ledger, struct declaration *declaration, struct declared *d
     key->last_used_us = found->last_used_us;
     declared->is_changed = !is_same(key, found);
     key->updated_us = declared->is_changed ? declaration->now_us : found->updated_us;
-    return declared->is_changed ? store_key_update(ledger->store, key) : 0;
+    if (!declared->is_changed)
+        return 0;
+    int rc = store_key_update(ledger->store, key);
+    return rc == 0 ? note(ledger, declaration, "key.update", key) : rc;
 }
 
 static bool
@@ -273,18 +283,27 @@ count(const struct declaration *declaration)
     return tally;
 }
 
-/* Nobody gave a command: the file did. */
+/* Nobody gave a command: the file did. Of each key, so that its history has what became of it. */
 static int
-note(struct ledger *ledger, const struct declaration *declaration)
+note(struct ledger *ledger, const struct declaration *declaration, const char *action,
+     const struct key_record *key)
 {
-    struct tally tally = count(declaration);
-    char detail[128];
+    struct json_out out;
+    struct buf detail;
+    char target[32];
 
-    if (tally.n_added + tally.n_changed + tally.n_removed == 0)
-        return 0;
-    snprintf(detail, sizeof(detail), "{\"added\":%lld,\"changed\":%lld,\"removed\":%lld}",
-             (long long)tally.n_added, (long long)tally.n_changed, (long long)tally.n_removed);
-    return trail_note(ledger, "keys_file", "key.sync", "keys_file", detail);
+    buf_init(&detail, DETAIL_SIZE);
+    json_out_init(&out, &detail);
+    json_out_object(&out, NULL);
+    json_out_str(&out, "name", key->name);
+    if (declaration->who.len > 0)
+        json_out_string(&out, "loaded_by", declaration->who);
+    json_out_end_object(&out);
+    buf_append_byte(&detail, '\0');
+    snprintf(target, sizeof(target), "key %llu", (unsigned long long)key->id);
+    int rc = trail_note(ledger, "keys_file", action, target, detail.ptr);
+    buf_fini(&detail);
+    return rc;
 }
 
 static int

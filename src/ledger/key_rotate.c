@@ -11,12 +11,13 @@
 #include "relayos/base/clock.h"
 #include "relayos/policy/key_secret.h"
 #include "relayos/store/store_key.h"
+#include "version.h"
 
 #define MAX_RETIRED    100 /* in one go */
 #define MAX_OVERLAP_US (INT64_C(366) * 86400 * 1000000)
 
-static int check(struct ledger *ledger, const struct key_record *old, int64_t overlap_us,
-                 struct errmsg *why);
+static int check(struct ledger *ledger, const struct frame_value *args,
+                 const struct key_record *old, struct errmsg *why);
 static int rotate_found(struct ledger *ledger, struct key_record *old, int64_t overlap_us,
                         struct frame_out *out, struct errmsg *why);
 static int write_both(struct ledger *ledger, struct key_record *old, struct key_record *new,
@@ -27,23 +28,24 @@ int
 key_rotate(struct ledger *ledger, const struct frame_value *args, struct frame_out *out,
            struct errmsg *why)
 {
-    int64_t overlap_us = frame_get_int(args, "overlap_us", 0);
     struct key_record old;
     int rc = key_args_find(ledger, args, &old, why);
 
     if (rc != 0)
         return rc;
-    rc = check(ledger, &old, overlap_us, why);
+    rc = check(ledger, args, &old, why);
     if (rc == 0)
-        rc = rotate_found(ledger, &old, overlap_us, out, why);
+        rc = rotate_found(ledger, &old, frame_get_int(args, "overlap_us", 0), out, why);
     store_key_fini(&old);
     return rc;
 }
 
 static int
-check(struct ledger *ledger, const struct key_record *old, int64_t overlap_us, struct errmsg *why)
+check(struct ledger *ledger, const struct frame_value *args, const struct key_record *old,
+      struct errmsg *why)
 {
-    int rc = key_admin_check_writable(ledger, old, why);
+    int64_t overlap_us = frame_get_int(args, "overlap_us", 0);
+    int rc = key_admin_check_writable(ledger, args, old, why);
 
     if (rc != 0)
         return rc;
@@ -73,7 +75,8 @@ rotate_found(struct ledger *ledger, struct key_record *old, int64_t overlap_us,
 
     new.id = 0;
     new.rotated_from = old->id;
-    new.created_us = new.updated_us = old->updated_us = now_us;
+    new.created_us = new.updated_us = now_us;
+    old->updated_us = version_next(old->updated_us);
     new.last_used_us = 0;
     if (old->expires_us == 0 || old->expires_us > now_us + overlap_us)
         old->expires_us = now_us + overlap_us;

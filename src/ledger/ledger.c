@@ -97,7 +97,7 @@ ledger_start(struct ledger *ledger, const struct heritage *heritage, struct errm
     ledger->pepper = hash_hmac_new(heritage->pepper);
     book_init(&ledger->book);
     settle_init(&ledger->settle, flight_n_slots(ledger->segment));
-    trail_init(&ledger->trail);
+    trail_init(&ledger->trail, heritage->pepper);
     if ((rc = open_store(ledger, why)) == 0 && (rc = adopt(ledger, why)) == 0) {
         ledger->last_checkpoint_us = clock_mono_us();
         set_admission(ledger);
@@ -445,6 +445,7 @@ ledger_end(struct ledger *ledger, int rc, struct errmsg *why)
     } else {
         store_rollback(ledger->store);
     }
+    trail_settle(ledger, rc == 0);
     if (is_store_error)
         errmsg_set(why, "%s", store_error(ledger->store));
     if (rc == ERR_STORE)

@@ -100,7 +100,7 @@ read_period(struct slice name, uint8_t *out, struct errmsg *why)
 {
     if (name.len == 0 || store_name_find(STORE_NAME_PERIOD, name, out) == 0)
         return 0;
-    errmsg_set(why, "quota_period: \"day\", \"week\", \"month\" or \"total\"");
+    errmsg_set(why, "quotas: the period is \"day\", \"week\", \"month\" or \"total\"");
     return ERR_SYNTAX;
 }
 
@@ -110,8 +110,7 @@ put(struct key_record *key, struct key_limit limit, bool keeps_zero, struct errm
     uint8_t n = 0;
 
     if (limit.amount < 0 || limit.amount > MAX_AMOUNT) {
-        errmsg_set(why, "quota_%s: a number from 0 to %lld",
-                   limit.unit == LIMIT_UNIT_NUSD ? "nusd" : "tokens", (long long)MAX_AMOUNT);
+        errmsg_set(why, "quotas: an amount is a number from 0 to %lld", (long long)MAX_AMOUNT);
         return ERR_SYNTAX;
     }
     if (limit.period == NO_PERIOD)
@@ -122,7 +121,7 @@ put(struct key_record *key, struct key_limit limit, bool keeps_zero, struct errm
     }
     if (limit.amount > 0 || keeps_zero) {
         if (n == LIMIT_KEY_LIMITS) {
-            errmsg_set(why, "a key has at most %d quotas", LIMIT_KEY_LIMITS);
+            errmsg_set(why, "quotas: a key has at most %d", LIMIT_KEY_LIMITS);
             return ERR_SYNTAX;
         }
         key->limits[n++] = limit;

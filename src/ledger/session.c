@@ -129,3 +129,22 @@ name_target(struct ledger *ledger, const uint8_t hash[HASH_DIGEST_SIZE])
         store_user_get(ledger->store, session.user_id, &user) == 0)
         trail_target(ledger, "user %s", user.name);
 }
+
+/* Nothing is changed: the row of the trail is all there is to it (dispatch.c). */
+int
+session_refused(struct ledger *ledger, const struct frame_value *args, struct frame_out *out,
+                struct errmsg *why)
+{
+    struct user_record user;
+    int rc =
+        frame_get(args, "user") == NULL ? ERR_MISSING : user_admin_find(ledger, args, &user, why);
+
+    (void)out;
+    if (rc != 0 && rc != ERR_MISSING)
+        return rc;
+    if (rc == 0)
+        trail_target(ledger, "user %s", user.name);
+    else
+        trail_target(ledger, "console");
+    return 0;
+}

@@ -7,6 +7,6 @@
 
 #include "dispatch.h"
 
-dispatch_handler session_open, session_touch, session_close;
+dispatch_handler session_open, session_touch, session_close, session_refused;
 
 #endif

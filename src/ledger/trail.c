@@ -16,20 +16,24 @@
 
 #define DETAIL_SIZE (16 * 1024)
 #define VALUE_SIZE  4096 /* of one argument, then its size stands for it */
+#define ONCE_US     INT64_C(86400000000)
 
+static int read_once(struct ledger *ledger, const struct frame_value *args, struct errmsg *why);
+static int find_once(struct ledger *ledger, struct errmsg *why);
 static void write_details(struct trail *trail, const struct frame_value *args);
 static bool is_told(struct slice name, const struct frame_value *value);
 static void add_value(struct trail *trail, const char *name, const struct frame_value *value);
 static void add_json(struct trail *trail, const char *name, const struct buf *json);
 static struct slice close_detail(struct trail *trail);
 static int append(struct ledger *ledger, struct trail_row *row);
+static int put_once(struct ledger *ledger);
 static int write_alone(struct ledger *ledger, struct errmsg *why);
 static bool fits(struct slice text, size_t size);
 
 void
-trail_init(struct trail *trail)
+trail_init(struct trail *trail, const struct secret *pepper)
 {
-    *trail = (struct trail){.is_due = false};
+    *trail = (struct trail){.seal = store_trail_seal_new(pepper)};
     buf_init(&trail->detail, DETAIL_SIZE);
 }
 
@@ -37,6 +41,7 @@ void
 trail_fini(struct trail *trail)
 {
     buf_fini(&trail->detail);
+    hash_hmac_free(&trail->seal);
 }
 
 int
@@ -51,13 +56,53 @@ trail_begin(struct ledger *ledger, const struct command_info *info, const struct
         errmsg_set(why, "%s: who gives it? (1 to %d bytes)", info->name, TRAIL_WHO_SIZE - 1);
         return ERR_SYNTAX;
     }
+    int rc = read_once(ledger, args, why);
+    if (rc != 0)
+        return rc;
     snprintf(trail->who, sizeof(trail->who), "%.*s", (int)who.len, who.ptr);
     trail->action = info->name;
     trail->target[0] = '\0';
     trail->is_due = true;
-    trail->is_written = false;
+    trail->is_written = trail->is_open = trail->is_taken_back = false;
     write_details(trail, args);
     return 0;
+}
+
+static int
+read_once(struct ledger *ledger, const struct frame_value *args, struct errmsg *why)
+{
+    struct slice once = frame_as_bin(frame_get(args, "once"));
+    struct once_record *wanted = &ledger->trail.once;
+
+    ledger->trail.has_once = once.len != 0;
+    if (once.len == 0)
+        return 0;
+    if (once.len != sizeof(wanted->name) + sizeof(wanted->body)) {
+        errmsg_set(why, "once: two SHA-256");
+        return ERR_SYNTAX;
+    }
+    memcpy(wanted->name, once.ptr, sizeof(wanted->name));
+    memcpy(wanted->body, once.ptr + sizeof(wanted->name), sizeof(wanted->body));
+    return ledger->store == NULL ? ERR_STORE : find_once(ledger, why);
+}
+
+static int
+find_once(struct ledger *ledger, struct errmsg *why)
+{
+    const struct once_record *wanted = &ledger->trail.once;
+    struct once_record done;
+    int rc = store_once_find(ledger->store, wanted->name, &done);
+
+    if (rc == ERR_MISSING)
+        return 0;
+    if (rc != 0)
+        return rc;
+    if (memcmp(done.body, wanted->body, sizeof(done.body)) != 0) {
+        errmsg_set(why, "this Idempotency-Key was used with another body");
+        return ERR_IDEMPOTENCY_CONFLICT;
+    }
+    errmsg_set(why, "that was done already: %s. Its answer is not kept", done.target);
+    return ERR_IDEMPOTENCY_FINISHED;
 }
 
 /* The arguments, but for what the row's other members say, and for what nobody is to read. */
@@ -81,8 +126,8 @@ write_details(struct trail *trail, const struct frame_value *args)
 static bool
 is_told(struct slice name, const struct frame_value *value)
 {
-    static const char *const left_out[] = {"who",        "key",      "user",  "id",
-                                           "request_id", "password", "token", "secret"};
+    static const char *const left_out[] = {"who",      "key",   "user",   "id",        "request_id",
+                                           "password", "token", "secret", "updated_us"};
 
     for (size_t n = 0; n < sizeof(left_out) / sizeof(left_out[0]); n++) {
         if (slice_eq_str(name, left_out[n]))
@@ -156,8 +201,37 @@ trail_write(struct ledger *ledger)
         .detail = close_detail(trail),
     };
     int rc = append(ledger, &row);
-    trail->is_written = rc == 0;
+    if (rc == 0)
+        rc = put_once(ledger);
+    trail->is_written = trail->is_open = rc == 0;
     return rc;
+}
+
+/* A row that was rolled back is none. */
+void
+trail_settle(struct ledger *ledger, bool is_committed)
+{
+    struct trail *trail = &ledger->trail;
+
+    if (trail->is_open && !is_committed)
+        trail->is_written = false;
+    trail->is_open = false;
+}
+
+/* In the same batch. A second row says that what was done did not hold: then it may be done again.
+ */
+static int
+put_once(struct ledger *ledger)
+{
+    struct trail *trail = &ledger->trail;
+    int64_t now_us = clock_real_us();
+
+    if (!trail->has_once)
+        return 0;
+    if (trail->is_taken_back)
+        return store_once_drop(ledger->store, trail->once.name);
+    snprintf(trail->once.target, sizeof(trail->once.target), "%s", trail->target);
+    return store_once_put(ledger->store, &trail->once, now_us, now_us - ONCE_US);
 }
 
 static struct slice
@@ -173,7 +247,7 @@ static int
 append(struct ledger *ledger, struct trail_row *row)
 {
     char hash[2 * HASH_DIGEST_SIZE];
-    int rc = store_trail_append(ledger->store, row);
+    int rc = store_trail_append(ledger->store, ledger->trail.seal, row);
 
     if (rc != 0)
         return rc;
@@ -197,6 +271,7 @@ trail_end(struct ledger *ledger, int rc, struct errmsg *why)
         struct errmsg twice;
 
         trail->is_written = false;
+        trail->is_taken_back = true;
         buf_clear(&trail->detail);
         buf_append_byte(&trail->detail, '{');
         json_out_str(&json, "error", why->text);
@@ -267,13 +342,21 @@ trail_append(struct ledger *ledger, const struct frame_value *args, struct frame
     };
 
     (void)out;
+    ledger->trail.is_taken_back = false;
     if (!fits(row.who, TRAIL_WHO_SIZE) || !fits(row.action, TRAIL_WHO_SIZE) ||
         !fits(row.target, TRAIL_TARGET_SIZE) || !fits(row.detail, DETAIL_SIZE)) {
         errmsg_set(why, "an entry of the audit trail is too long");
         return ERR_SYNTAX;
     }
-    int rc = ledger_begin(ledger, why);
-    return rc == 0 ? ledger_end(ledger, append(ledger, &row), why) : rc;
+    int rc = read_once(ledger, args, why);
+    if (rc == ERR_IDEMPOTENCY_FINISHED)
+        return 0; /* our answer did not arrive */
+    if (rc != 0 || (rc = ledger_begin(ledger, why)) != 0)
+        return rc;
+    rc = append(ledger, &row);
+    snprintf(ledger->trail.target, sizeof(ledger->trail.target), "%.*s", (int)row.target.len,
+             row.target.ptr);
+    return ledger_end(ledger, rc == 0 ? put_once(ledger) : rc, why);
 }
 
 static bool

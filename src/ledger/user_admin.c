@@ -14,6 +14,7 @@
 #include "relayos/store/store_name.h"
 #include "relayos/store/store_session.h"
 #include "relayos/store/store_user.h"
+#include "version.h"
 
 #define TOKEN_RANDOM 32
 #define TOKEN_DIGITS 43 /* of base62: 256 bits */
@@ -21,6 +22,7 @@
 #define HASH_PREFIX  "$argon2id$"
 #define BEFORE_SIZE  2048
 
+static int check_not_ours(struct slice name, struct errmsg *why);
 static int apply(const struct frame_value *args, struct user_record *user, struct errmsg *why);
 static int apply_text(const struct frame_value *args, const char *name, char *out, size_t size,
                       struct errmsg *why);
@@ -34,7 +36,6 @@ static void tell_before(struct ledger *ledger, const struct frame_value *args,
 static int check_last_admin(struct ledger *ledger, const struct user_record *user,
                             const struct user_record *before, struct errmsg *why);
 static bool is_admin(const struct user_record *user);
-static int explain_taken(int rc, const struct user_record *user, struct errmsg *why);
 static int check_nobody(struct ledger *ledger, struct errmsg *why);
 static int take_setup(struct ledger *ledger, const struct frame_value *args, struct errmsg *why);
 
@@ -64,11 +65,11 @@ insert(struct ledger *ledger, struct user_record *user, struct errmsg *why)
 {
     user->created_us = user->updated_us = clock_real_us();
     trail_target(ledger, "user %s", user->name);
-    return explain_taken(store_user_insert(ledger->store, user), user, why);
+    return user_admin_taken(store_user_insert(ledger->store, user), user, why);
 }
 
-static int
-explain_taken(int rc, const struct user_record *user, struct errmsg *why)
+int
+user_admin_taken(int rc, const struct user_record *user, struct errmsg *why)
 {
     if (rc == ERR_EXISTS)
         errmsg_set(why, "there is a user \"%s\" already, or one with that issuer and subject",
@@ -96,6 +97,21 @@ user_admin_name(const struct frame_value *args, char out[LIMIT_NAME], struct err
         return ERR_SYNTAX;
     }
     snprintf(out, LIMIT_NAME, "%.*s", (int)name.len, name.ptr);
+    return check_not_ours(name, why);
+}
+
+/* Nobody is to be taken for ourselves in the audit trail. */
+static int
+check_not_ours(struct slice name, struct errmsg *why)
+{
+    static const char *const ours[] = {"relayosd", "keys_file"};
+
+    for (size_t n = 0; n < sizeof(ours) / sizeof(ours[0]); n++) {
+        if (!slice_eq_nocase(name, slice_str(ours[n])))
+            continue;
+        errmsg_set(why, "name: \"%s\" is what the audit trail calls us", ours[n]);
+        return ERR_SYNTAX;
+    }
     return 0;
 }
 
@@ -167,11 +183,12 @@ user_admin_list(struct ledger *ledger, const struct frame_value *args, struct fr
                 struct errmsg *why)
 {
     int64_t after = frame_get_int(args, "after", 0);
+    struct report_user_page page = {.name = "users",
+                                    .after = after < 0 ? 0 : (uint64_t)after,
+                                    .limit = frame_get_int(args, "limit", 0)};
 
     (void)why;
-    return ledger->store == NULL ? ERR_STORE
-                                 : report_user_list(ledger->store, after < 0 ? 0 : (uint64_t)after,
-                                                    frame_get_int(args, "limit", 0), out);
+    return ledger->store == NULL ? ERR_STORE : report_user_list(ledger->store, &page, out);
 }
 
 int
@@ -202,7 +219,8 @@ user_admin_update(struct ledger *ledger, const struct frame_value *args, struct 
     if (rc != 0)
         return rc;
     struct user_record user = before;
-    if ((rc = apply(args, &user, why)) != 0 || (rc = ledger_begin(ledger, why)) != 0)
+    if ((rc = version_check(args, before.updated_us, why)) != 0 ||
+        (rc = apply(args, &user, why)) != 0 || (rc = ledger_begin(ledger, why)) != 0)
         return rc;
     tell_before(ledger, args, &before);
     bool is_other = user.role != before.role || user.is_disabled != before.is_disabled;
@@ -227,8 +245,8 @@ update(struct ledger *ledger, const struct user_record *user, const struct user_
     if (rc != 0)
         return rc;
     trail_target(ledger, "user %s", user->name);
-    changed.updated_us = clock_real_us();
-    return explain_taken(store_user_update(ledger->store, &changed), user, why);
+    changed.updated_us = version_next(before->updated_us);
+    return user_admin_taken(store_user_update(ledger->store, &changed), user, why);
 }
 
 static void
@@ -286,7 +304,8 @@ user_admin_password(struct ledger *ledger, const struct frame_value *args, struc
     if (rc != 0)
         return rc;
     user.password[0] = '\0';
-    if ((rc = apply_password(args, &user, why)) != 0 || (rc = ledger_begin(ledger, why)) != 0)
+    if ((rc = version_check(args, user.updated_us, why)) != 0 ||
+        (rc = apply_password(args, &user, why)) != 0 || (rc = ledger_begin(ledger, why)) != 0)
         return rc;
     rc = update(ledger, &user, &user, why);
     if (rc == 0)

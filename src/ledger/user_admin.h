@@ -15,6 +15,8 @@ dispatch_handler user_admin_setup_link, user_admin_setup;
 /* The account that "user" names by id or name; ERR_MISSING. */
 int user_admin_find(struct ledger *ledger, const struct frame_value *args, struct user_record *out,
                     struct errmsg *why) MUST_CHECK;
+/* rc; ERR_EXISTS with its sentence. */
+int user_admin_taken(int rc, const struct user_record *user, struct errmsg *why);
 /* "role", as far as args have one. */
 int user_admin_role(const struct frame_value *args, enum user_role *out,
                     struct errmsg *why) MUST_CHECK;

@@ -132,6 +132,29 @@ console_link_work(struct master *master, int64_t now_us)
 }
 
 bool
+console_link_may(enum command command)
+{
+    static const bool may[COMMAND_N] = {
+        [COMMAND_KEY_CREATE] = true,      [COMMAND_KEY_UPDATE] = true,
+        [COMMAND_KEY_DISABLE] = true,     [COMMAND_KEY_ENABLE] = true,
+        [COMMAND_KEY_REVOKE] = true,      [COMMAND_KEY_ROTATE] = true,
+        [COMMAND_USER_CREATE] = true,     [COMMAND_USER_UPDATE] = true,
+        [COMMAND_USER_PASSWORD] = true,   [COMMAND_USER_SETUP] = true,
+        [COMMAND_USER_CLAIM] = true,      [COMMAND_SESSION_OPEN] = true,
+        [COMMAND_SESSION_TOUCH] = true,   [COMMAND_SESSION_CLOSE] = true,
+        [COMMAND_SESSION_REFUSED] = true, [COMMAND_ADMINKEY_CREATE] = true,
+        [COMMAND_ADMINKEY_REVOKE] = true, [COMMAND_STATUS] = true,
+        [COMMAND_ROUTE_LIST] = true,      [COMMAND_ROUTE_SHOW] = true,
+        [COMMAND_ROUTE_DRAIN] = true,     [COMMAND_ROUTE_ENABLE] = true,
+        [COMMAND_ROUTE_DISABLE] = true,   [COMMAND_CONFIG_SHOW] = true,
+        [COMMAND_CONFIG_CHECK] = true,    [COMMAND_RELOAD] = true,
+        [COMMAND_EXPLAIN] = true,
+    };
+
+    return may[command];
+}
+
+bool
 console_link_is_owner(struct child_tag tag)
 {
     return (tag.owner & OWNER_BIT) != 0;

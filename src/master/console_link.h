@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: ISC
  *
  * console_link - the master's end of the console's control socket. There it is the console that
- * asks: what relayosctl may ask, with all rights, several things at a time.
+ * asks: several things at a time, and of what relayosctl may ask only what its pages do. Who has
+ * taken the console over can do by this way what an admin can there; not correct the books, say
+ * that they are billed, or have them copied somewhere. (It runs as the same user: the way is not a
+ * wall.)
  */
 #ifndef MASTER_CONSOLE_LINK_H
 #define MASTER_CONSOLE_LINK_H
@@ -10,6 +13,7 @@
 #include <stdint.h>
 
 #include "child_link.h"
+#include "relayos/control/command.h"
 
 #define CONSOLE_LINK_MAX_CALLS 32 /* of child_link's 96, and unread until some are answered */
 
@@ -31,6 +35,8 @@ void console_link_on_events(struct console_link *link, short events);
 /* The work list's: carry out what has come. */
 void console_link_work(struct master *master, int64_t now_us);
 
+/* Does a console ask for that? */
+bool console_link_may(enum command command);
 /* Is it a request of a console's? */
 bool console_link_is_owner(struct child_tag tag);
 /* Where the answer to it goes, or NULL: that console has ended. */

@@ -5,16 +5,18 @@ static void write_key(const struct key_record *key, struct frame_out *out);
 static void write_limits(const struct key_record *key, struct frame_out *out);
 
 int
-key_sync_send(struct child_link *link, const struct conf *conf, child_on_reply *on_reply,
-              int64_t now_us, struct errmsg *why)
+key_sync_send(struct child_link *link, const struct key_sync *sync, int64_t now_us,
+              struct errmsg *why)
 {
-    struct child_call call = {.command = COMMAND_KEY_SYNC, .on_reply = on_reply};
+    struct child_call call = {.command = COMMAND_KEY_SYNC, .on_reply = sync->on_reply};
+    const struct conf *conf = sync->conf;
     struct frame_out *out = child_link_begin(link, COMMAND_KEY_SYNC);
 
     if (out == NULL) {
         errmsg_set(why, "the ledger is not ready; try again in a moment");
         return ERR_BUSY;
     }
+    frame_cstr(out, "who", sync->who);
     frame_array(out, "keys");
     for (size_t n = 0; n < conf->n_keys; n++)
         write_key(&conf->keys[n], out);

@@ -9,8 +9,13 @@
 #include "relayos/base/errmsg.h"
 #include "relayos/conf/conf.h"
 
+struct key_sync {
+    const struct conf *conf;
+    const char *who; /* had the file read, "" = a start */
+    child_on_reply *on_reply;
+};
 /* Send key.sync; the outcome goes to on_reply. ERR_BUSY without a ledger, ERR_TOO_LARGE. */
-int key_sync_send(struct child_link *link, const struct conf *conf, child_on_reply *on_reply,
-                  int64_t now_us, struct errmsg *why) MUST_CHECK;
+int key_sync_send(struct child_link *link, const struct key_sync *sync, int64_t now_us,
+                  struct errmsg *why) MUST_CHECK;
 
 #endif

@@ -459,7 +459,8 @@ sync_keys(struct master *master, int64_t now_us)
 {
     struct errmsg why;
 
-    if (key_sync_send(&master->ledger_link, master->conf, on_keys_synced, now_us, &why) == 0)
+    struct key_sync sync = {.conf = master->conf, .who = "", .on_reply = on_keys_synced};
+    if (key_sync_send(&master->ledger_link, &sync, now_us, &why) == 0)
         return;
     log_error("keys.not_synced", "reason=\"%s\"", why.text);
     master_fail_start(master, why.text, now_us);

@@ -284,7 +284,10 @@ prepare(struct master *master, int64_t now_us, struct errmsg *why)
     if (rc == 0)
         rc = snapshot_prepare(master->segment, master->catalog, reload->conf, why);
     if (rc == 0)
-        rc = key_sync_send(&master->ledger_link, reload->conf, on_synced, now_us, why);
+        rc = key_sync_send(
+            &master->ledger_link,
+            &(struct key_sync){.conf = reload->conf, .who = reload->who, .on_reply = on_synced},
+            now_us, why);
     if (rc == 0)
         reload->step = RELOAD_SYNCING;
     return rc;

@@ -43,6 +43,11 @@ request_carry_out(struct master *master, struct child_tag client, const struct f
         refuse(master, client, ERR_DENIED, "that command is the master's own");
         return;
     }
+    if (console_link_is_owner(client) && !console_link_may(command)) {
+        log_error("console.denied", "cmd=%s", info->name); /* ours never asks: whose is it now? */
+        refuse(master, client, ERR_DENIED, "that is no command of the console's");
+        return;
+    }
     if (info->right == COMMAND_WRITE && console_link_is_owner(client) &&
         frame_get_str(args, "who").len == 0) {
         refuse(master, client, ERR_SYNTAX, "who gives this command? Its arguments do not say");

@@ -36,6 +36,7 @@ static int spawn(struct master *master, struct child *child, uint32_t slot, stru
 static int birth_prepare(struct birth *birth, bool has_control, struct errmsg *why);
 static _Noreturn void live(struct master *master, const struct child *child,
                            const struct birth *birth);
+static void forget_secrets(struct master *master);
 static void leave_listeners(struct master *master, enum proc_role role, struct heritage *heritage);
 static master_role_main *role_main(const struct master *master, enum proc_role role);
 static void drop_inherited(struct master *master);
@@ -222,6 +223,8 @@ live(struct master *master, const struct child *child, const struct birth *birth
     if (!is_worker)
         close(birth->control[0]);
     leave_listeners(master, child->role, &heritage);
+    if (child->role == PROC_CONSOLE)
+        forget_secrets(master);
     if (!is_worker)
         fdio_close(&master->handover_fd);
     reset_signals();
@@ -234,6 +237,18 @@ live(struct master *master, const struct child *child, const struct birth *birth
         _exit(MASTER_EXIT_START);
     }
     exit(role_main(master, child->role)(&heritage));
+}
+
+/* Who takes over what browsers talk to finds no upstream's credential there, nor what callers said.
+ */
+static void
+forget_secrets(struct master *master)
+{
+    conf_forget_credentials(master->boot);
+    if (master->conf != master->boot)
+        conf_forget_credentials(master->conf);
+    catalog_forget_secrets(master->catalog);
+    segment_forget_recall(master->segment);
 }
 
 /* A worker has the console's, too, for the next master: who waits in it is not turned away. */

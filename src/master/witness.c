@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "relayos/base/clock.h"
+#include "relayos/base/hash.h"
 #include "relayos/base/log.h"
 #include "state.h"
 
@@ -12,7 +13,10 @@
 #define RETRY_US       INT64_C(1000000)
 #define LOCAL_NAME_MAX 40
 
+static void add(struct witness *witness, const struct witness_entry *entry);
+static void write_once(const struct witness_entry *entry, struct frame_out *out);
 static void on_told(struct master *master, struct child_tag tag, const struct frame_value *reply);
+static void own_up(struct witness *witness);
 
 void
 witness_name(const struct master *master, struct child_tag client, const struct frame_value *args,
@@ -35,15 +39,28 @@ void
 witness_tell(struct master *master, const struct witness_entry *entry)
 {
     struct witness *witness = &master->witness;
+    bool is_lost = witness->n == WITNESS_MAX;
 
-    if (witness->n == WITNESS_MAX) {
-        log_error("audit.lost", "who=\"%s\" action=%s target=\"%s\" detail=%s", entry->who,
-                  entry->action, entry->target, entry->detail);
-        return;
-    }
-    witness->entries[witness->n] = *entry;
-    witness->entries[witness->n++].at_us = clock_real_us();
+    log_info("audit.change", "who=\"%s\" action=%s target=\"%s\" detail=%s", entry->who,
+             entry->action, entry->target, entry->detail);
+    if (is_lost && witness->n_lost++ == 0)
+        log_error("audit.lost",
+                  "reason=\"the ledger has not taken the last %d changes; those that "
+                  "follow are in this log alone\"",
+                  WITNESS_MAX);
+    if (!is_lost)
+        add(witness, entry);
     witness_work(master, clock_mono_us());
+}
+
+static void
+add(struct witness *witness, const struct witness_entry *entry)
+{
+    struct witness_entry *added = &witness->entries[witness->n++];
+
+    *added = *entry;
+    added->at_us = clock_real_us();
+    added->id = text_uuid_new(added->at_us);
 }
 
 void
@@ -67,7 +84,18 @@ witness_work(struct master *master, int64_t now_us)
     frame_cstr(out, "action", entry->action);
     frame_cstr(out, "target", entry->target);
     frame_cstr(out, "detail", entry->detail);
+    write_once(entry, out);
     witness->is_under_way = child_link_send(&master->ledger_link, &call, now_us) == 0;
+}
+
+/* Two digests, as every command may have them: the first names it, the second says what it is. */
+static void
+write_once(const struct witness_entry *entry, struct frame_out *out)
+{
+    uint8_t once[2 * HASH_DIGEST_SIZE] = {0};
+
+    hash_sha256(slice_of((const char *)entry->id.bytes, sizeof(entry->id.bytes)), once);
+    frame_bin(out, "once", once, sizeof(once));
 }
 
 static void
@@ -83,5 +111,25 @@ on_told(struct master *master, struct child_tag tag, const struct frame_value *r
     }
     witness->n--;
     memmove(witness->entries, witness->entries + 1, witness->n * sizeof(witness->entries[0]));
+    if (witness->n_lost > 0)
+        own_up(witness);
     witness_work(master, clock_mono_us());
+}
+
+/* In their place in the trail: how many there were. */
+static void
+own_up(struct witness *witness)
+{
+    struct witness_entry entry = {
+        .action = "audit.lost",
+        .who = "relayosd",
+        .target = "audit trail",
+    };
+
+    snprintf(entry.detail, sizeof(entry.detail),
+             "{\"n\":%lld,\"reason\":\"the ledger was away; "
+             "the log has them (audit.change)\"}",
+             (long long)witness->n_lost);
+    add(witness, &entry);
+    witness->n_lost = 0;
 }

@@ -2,8 +2,11 @@
  *
  * witness - what the master itself has changed (routes, the configuration) is told to the ledger,
  * which writes the audit trail. An entry is kept until the ledger has it: one that is away or has
- * trouble with its database gets it later. A change does not wait for that: who drains a route in
- * an emergency must be able to.
+ * trouble with its database gets it later, and once, although its answer may be lost. A change does
+ * not wait for that: who drains a route in an emergency must be able to.
+ *
+ * Each goes to the log at once: of what a dead master still had, and of those beyond WITNESS_MAX,
+ * which the trail only counts (audit.lost), that is all that is left.
  */
 #ifndef MASTER_WITNESS_H
 #define MASTER_WITNESS_H
@@ -13,6 +16,7 @@
 #include <stdint.h>
 
 #include "child_link.h"
+#include "relayos/base/text.h"
 
 #define WITNESS_MAX         32
 #define WITNESS_WHO_SIZE    128
@@ -21,6 +25,7 @@
 
 struct witness_entry {
     int64_t at_us;
+    struct uuid id;     /* the ledger writes it once */
     const char *action; /* the command's name */
     char who[WITNESS_WHO_SIZE];
     char target[WITNESS_TARGET_SIZE];
@@ -30,6 +35,7 @@ struct witness_entry {
 struct witness {
     struct witness_entry entries[WITNESS_MAX]; /* the oldest first */
     size_t n;
+    int64_t n_lost;    /* since the last of them */
     bool is_under_way; /* the first of them */
     int64_t retry_us;
 };

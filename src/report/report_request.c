@@ -21,7 +21,6 @@ static void write_request(const struct report *report, const struct store_trace 
                           struct frame_out *out);
 static void write_who(const struct report *report, const struct store_trace *trace,
                       struct frame_out *out);
-static void write_usage(const struct usage *usage, struct frame_out *out);
 static void write_stages(const struct flight_record *flight, struct frame_out *out);
 static void write_attempts(const struct store_trace *trace, struct frame_out *out);
 static void write_attempt(const struct store_trace *trace, uint32_t n, struct frame_out *out);
@@ -179,7 +178,9 @@ write_request(const struct report *report, const struct store_trace *trace, stru
     frame_int(out, "day_id", flight->day_id);
     frame_bool(out, "is_refusal", trace->is_refusal);
     frame_bool(out, "is_over_quota", flight->is_over_quota != 0);
-    write_usage(&flight->usage, out);
+    frame_map(out, "usage");
+    report_row_write_counts(&flight->usage, out);
+    frame_end(out);
     write_stages(flight, out);
     if (report->viewer.sees_routes)
         frame_int(out, "n_attempts", trace->n_attempts);
@@ -211,17 +212,6 @@ write_who(const struct report *report, const struct store_trace *trace, struct f
     frame_cstr(out, "client_address", flight->client_address);
     frame_cstr(out, "client_request_id", flight->client_request_id);
     frame_cstr(out, "user_agent", flight->user_agent);
-}
-
-static void
-write_usage(const struct usage *usage, struct frame_out *out)
-{
-    frame_map(out, "usage");
-#define BUCKET(name, NAME, unit) frame_int(out, #name, usage->count[USAGE_##NAME]);
-    USAGE_BUCKETS(BUCKET)
-#undef BUCKET
-    frame_int(out, "reasoning", usage->reasoning_tokens);
-    frame_end(out);
 }
 
 static void
@@ -260,10 +250,12 @@ write_attempt(const struct store_trace *trace, uint32_t n, struct frame_out *out
 {
     const struct flight_record *flight = &trace->flight;
     const struct flight_attempt *attempt = &flight->attempts[n];
+    char route_id[16];
 
+    snprintf(route_id, sizeof(route_id), "%08x", attempt->route_id);
     frame_int(out, "attempt", n);
     write_reason(trace, n, out);
-    frame_int(out, "route_id", attempt->route_id);
+    frame_cstr(out, "route_id", route_id);
     frame_cstr(out, "upstream", attempt->upstream);
     frame_cstr(out, "upstream_model", attempt->upstream_model);
     frame_int(out, "status", attempt->status);

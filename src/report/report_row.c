@@ -95,10 +95,16 @@ static void
 write_usage(const struct usage *usage, struct frame_out *out)
 {
     frame_map(out, "usage");
+    report_row_write_counts(usage, out);
+    frame_int(out, "tier_permille", usage->tier_permille);
+    frame_end(out);
+}
+
+void
+report_row_write_counts(const struct usage *usage, struct frame_out *out)
+{
 #define BUCKET(name, NAME, unit) frame_int(out, #name, usage->count[USAGE_##NAME]);
     USAGE_BUCKETS(BUCKET)
 #undef BUCKET
     frame_int(out, "reasoning", usage->reasoning_tokens);
-    frame_int(out, "tier_permille", usage->tier_permille);
-    frame_end(out);
 }

@@ -12,6 +12,7 @@
 
 static void write_instant(const char *name, int64_t real_us, struct frame_out *out);
 static void write_text(const char *name, const char *text, struct frame_out *out);
+static bool has_text(const char *name, struct slice text);
 static int64_t page_size(int64_t limit);
 static int end_page(int rc, uint64_t last, struct frame_out *out);
 
@@ -19,6 +20,13 @@ void
 report_user_write(const struct user_record *user, const char *name, struct frame_out *out)
 {
     frame_map(out, name);
+    report_user_write_members(user, out);
+    frame_end(out);
+}
+
+void
+report_user_write_members(const struct user_record *user, struct frame_out *out)
+{
     frame_int(out, "id", (int64_t)user->id);
     frame_cstr(out, "name", user->name);
     frame_cstr(out, "role", store_name(STORE_NAME_ROLE, (uint8_t)user->role));
@@ -29,7 +37,6 @@ report_user_write(const struct user_record *user, const char *name, struct frame
     frame_int(out, "created_us", user->created_us);
     frame_int(out, "updated_us", user->updated_us);
     write_instant("last_seen_us", user->seen_us, out);
-    frame_end(out);
 }
 
 void
@@ -67,34 +74,53 @@ write_text(const char *name, const char *text, struct frame_out *out)
 }
 
 int
-report_user_list(struct store *store, uint64_t after, int64_t limit, struct frame_out *out)
+report_user_list(struct store *store, const struct report_user_page *page, struct frame_out *out)
 {
     struct user_record user;
+    uint64_t after = page->after;
+    int64_t n = page_size(page->limit);
     int rc = 0;
 
-    frame_array(out, "users");
-    for (int64_t n = page_size(limit); n > 0; n--) {
-        if ((rc = store_user_next(store, after, &user)) != 0)
-            break;
-        report_user_write(&user, NULL, out);
+    frame_array(out, page->name);
+    while (n > 0 && (rc = store_user_next(store, after, &user)) == 0) {
         after = user.id;
+        if (!has_text(user.name, page->text))
+            continue;
+        report_user_write(&user, NULL, out);
+        n--;
     }
     frame_end(out);
     return end_page(rc, after, out);
 }
 
+static bool
+has_text(const char *name, struct slice text)
+{
+    char wanted[LIMIT_NAME];
+
+    if (text.len >= sizeof(wanted))
+        return false;
+    memcpy(wanted, text.len == 0 ? "" : text.ptr, text.len);
+    wanted[text.len] = '\0';
+    return strcasestr(name, wanted) != NULL;
+}
+
 int
-report_user_list_keys(struct store *store, uint64_t after, int64_t limit, struct frame_out *out)
+report_user_list_keys(struct store *store, const struct report_user_page *page,
+                      struct frame_out *out)
 {
     struct admin_key_record key;
+    uint64_t after = page->after;
+    int64_t n = page_size(page->limit);
     int rc = 0;
 
-    frame_array(out, "admin_keys");
-    for (int64_t n = page_size(limit); n > 0; n--) {
-        if ((rc = store_admin_key_next(store, after, &key)) != 0)
-            break;
-        report_user_write_key(&key, NULL, out);
+    frame_array(out, page->name);
+    while (n > 0 && (rc = store_admin_key_next(store, after, &key)) == 0) {
         after = key.id;
+        if (!has_text(key.name, page->text))
+            continue;
+        report_user_write_key(&key, NULL, out);
+        n--;
     }
     frame_end(out);
     return end_page(rc, after, out);

@@ -24,6 +24,8 @@
 #include "relayos/base/mem.h"
 #include "relayos/base/secret.h"
 
+#define PAGE 4096
+
 static char *place(char *base, size_t *at, size_t size);
 static size_t plan(struct catalog *catalog, char *base);
 static int registry_find(const struct shm_registry *registry, struct slice name, uint32_t *out_id,
@@ -67,7 +69,19 @@ catalog_free(struct catalog **catalog)
     *catalog = NULL;
 }
 
-/* Point the tables into a mapping at base; returns the size of all. */
+/* They are shared: not wiped, but out of reach. */
+void
+catalog_forget_secrets(struct catalog *catalog)
+{
+    char *start = (char *)catalog->secrets[0], *end = (char *)catalog->active + catalog->size;
+    void *zeros = mmap(start, (size_t)(end - start), PROT_READ,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+    assert(zeros == start);
+}
+
+/* Point the tables into a mapping at base; returns the size of all. The secrets come last, on pages
+ * of their own. */
 static size_t
 plan(struct catalog *catalog, char *base)
 {
@@ -83,8 +97,10 @@ plan(struct catalog *catalog, char *base)
         PLACE(routes[i], catalog->n_routes_max);
         PLACE(upstreams[i], catalog->n_upstreams_max);
         PLACE(credentials[i], n_credentials);
-        PLACE(secrets[i], n_credentials);
     }
+    at = (at + PAGE - 1) & ~(size_t)(PAGE - 1);
+    for (int i = 0; i < 2; i++)
+        PLACE(secrets[i], n_credentials);
 #undef PLACE
     return at;
 }

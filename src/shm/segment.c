@@ -148,6 +148,18 @@ map_recall(const struct segment *segment)
     return recall;
 }
 
+void
+segment_forget_recall(struct segment *segment)
+{
+    size_t size = recall_size(segment);
+
+    if (size == 0)
+        return;
+    void *zeros = mmap(segment->recall, size, PROT_READ,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    assert(zeros == segment->recall);
+}
+
 static size_t
 recall_size(const struct segment *segment)
 {

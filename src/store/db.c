@@ -15,6 +15,7 @@ db_fail(struct store *store, int rc)
     switch (rc & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_INTERRUPT: /* the deadline of a reader */
         return ERR_BUSY;
     case SQLITE_FULL:
         return ERR_FULL;

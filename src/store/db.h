@@ -34,8 +34,9 @@ struct store {
     struct usage_sums *sums; /* of the batch */
     struct trace_keys *traced;
     int high_water_fd;
-    int64_t batch_seq; /* newest ledger row of the batch, 0 = none */
-    int64_t n_lost;    /* rows that were committed once and are not there */
+    int64_t late_cpu_us, late_us; /* of a reader with a limit */
+    int64_t batch_seq;            /* newest ledger row of the batch, 0 = none */
+    int64_t n_lost;               /* rows that were committed once and are not there */
     char path[512];
     char error[256];
 };

@@ -23,6 +23,13 @@ static const char *const figures[] = {"requests",    "failed",   "input",     "c
     "n_requests, n_failed, input, cache_read, cache_write, output, reasoning, quota_tokens,"       \
     " charge_nusd, cost_nusd"
 
+/* Of rows and sums: those that are not in both, each beside the other. */
+#define DIFFERENCES                                                                                \
+    " unlike AS (SELECT key_id, day, model FROM (SELECT * FROM rows EXCEPT SELECT * FROM sums)"    \
+    "  UNION SELECT key_id, day, model FROM (SELECT * FROM sums EXCEPT SELECT * FROM rows))"       \
+    " SELECT * FROM unlike LEFT JOIN rows USING (key_id, day, model)"                              \
+    " LEFT JOIN sums USING (key_id, day, model) ORDER BY 2, 1, 3"
+
 static const char counts_sql[] = "SELECT count(*), count(corrects), coalesce(sum(quota_tokens), 0),"
                                  " coalesce(sum(charge_nusd), 0), coalesce(sum(cost_nusd), 0),"
                                  " (SELECT count(*) FROM usage WHERE day >= ?1),"
@@ -34,11 +41,8 @@ static const char usage_sql[] =
     "  sum(cache_write_5m + cache_write_1h), sum(output + output_audio + output_image),"
     "  sum(reasoning), sum(quota_tokens), sum(charge_nusd), sum(cost_nusd)" KEPT_ROWS
     "  GROUP BY 1, 2, 3),"
-    " sums AS (SELECT key_id, day, model, " FIGURE_COLUMNS " FROM usage WHERE day >= ?1),"
-    " unlike AS (SELECT key_id, day, model FROM (SELECT * FROM rows EXCEPT SELECT * FROM sums)"
-    "  UNION SELECT key_id, day, model FROM (SELECT * FROM sums EXCEPT SELECT * FROM rows))"
-    " SELECT * FROM unlike LEFT JOIN rows USING (key_id, day, model)"
-    " LEFT JOIN sums USING (key_id, day, model) ORDER BY 2, 1, 3";
+    " sums AS (SELECT key_id, day, model, " FIGURE_COLUMNS
+    " FROM usage WHERE day >= ?1)," DIFFERENCES;
 static const char days_sql[] =
     "WITH rows(day, n_rows, quota_tokens, charge_nusd, cost_nusd) AS MATERIALIZED (SELECT day,"
     "  count(*), sum(quota_tokens), sum(charge_nusd), sum(cost_nusd)" KEPT_ROWS " GROUP BY day),"
@@ -49,6 +53,15 @@ static const char days_sql[] =
     " SELECT day, coalesce(rows.n_rows, 0), coalesce(totals.n_rows, 0),"
     " coalesce(rows.charge_nusd, 0), coalesce(totals.charge_nusd, 0) FROM unlike"
     " LEFT JOIN rows USING (day) LEFT JOIN totals USING (day) ORDER BY day";
+/* As usage_sql has them, of no key and without tokens, which are not counted here. */
+static const char models_sql[] =
+    "WITH rows(key_id, day, model, " FIGURE_COLUMNS ") AS MATERIALIZED (SELECT 0, day, model,"
+    "  sum(n_requests), sum(n_failed), sum(input), sum(cache_read), sum(cache_write), sum(output),"
+    "  sum(reasoning), 0, sum(charge_nusd), sum(cost_nusd)"
+    "  FROM usage WHERE day >= ?1 GROUP BY day, model),"
+    " sums AS (SELECT 0 AS key_id, day, model, n_requests, n_failed, input, cache_read,"
+    "  cache_write, output, reasoning, 0 AS quota_tokens, charge_nusd, cost_nusd FROM usage_day"
+    "  WHERE day >= ?1)," DIFFERENCES;
 static const char corrections_sql[] =
     "SELECT l.request_id, l.key_id, l.day, l.model, CASE"
     " WHEN a.request_id IS NULL THEN 'nobody is named who made it'"
@@ -74,7 +87,7 @@ static int first_kept(struct store *store, uint32_t *day);
 static int count_all(struct store *store, uint32_t first_day, struct store_audit *out);
 static int compare(struct store *store, const char *sql, uint32_t first_day, read_difference *read,
                    struct store_audit *out);
-static read_difference read_usage, read_day, read_correction;
+static read_difference read_usage, read_model, read_day, read_correction;
 static int check_numbers(struct store *store, struct store_audit *out);
 static void note(struct store_audit *out, const struct store_audit_difference *difference);
 static int prepare(struct store *store, const char *sql, struct db_cursor *out);
@@ -90,6 +103,8 @@ store_audit_run(struct store *store, uint32_t first_day, struct store_audit *out
         rc = count_all(store, first_day, out);
     if (rc == 0)
         rc = compare(store, usage_sql, first_day, read_usage, out);
+    if (rc == 0)
+        rc = compare(store, models_sql, first_day, read_model, out);
     if (rc == 0)
         rc = compare(store, days_sql, first_day, read_day, out);
     if (rc == 0)
@@ -183,6 +198,13 @@ read_usage(struct db_cursor *row, struct store_audit_difference *out)
 }
 
 static void
+read_model(struct db_cursor *row, struct store_audit_difference *out)
+{
+    read_usage(row, out);
+    out->kind = STORE_AUDIT_MODEL;
+}
+
+static void
 read_day(struct db_cursor *row, struct store_audit_difference *out)
 {
     int64_t n_rows, n_total;
@@ -242,7 +264,7 @@ static void
 note(struct store_audit *out, const struct store_audit_difference *difference)
 {
     out->n_differences++;
-    out->n_mendable += difference->kind == STORE_AUDIT_USAGE || difference->kind == STORE_AUDIT_DAY;
+    out->n_mendable += difference->kind <= STORE_AUDIT_MODEL;
     if (out->n_shown < STORE_AUDIT_SHOWN)
         out->shown[out->n_shown++] = *difference;
 }

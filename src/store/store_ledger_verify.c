@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
  *
- * Three sums of the same rows: by row (ledger), by key, day and model (usage), by day (day_total).
- * A start compares what was written since the last mark, and the days' totals with the mark's plus
- * those; the full comparison of every row with its sum is a command.
+ * Four sums of the same rows: by row (ledger), by key, day and model (usage), by day and model
+ * (usage_day), by day (day_total). A start compares what was written since the last mark, the days'
+ * totals with the mark's plus those, and the sums of some days with each other; the full comparison
+ * of every row with its sum is a command.
  */
 #include "db.h"
 #include "relayos/store/store_ledger.h"
@@ -16,6 +17,7 @@ static const char *const mark_names[N_FIGURES] = {"mark_seq", "mark_rows", "mark
 
 static int verify_usage(struct store *store, uint32_t first_day, struct errmsg *why);
 static int verify_days(struct store *store, uint32_t first_day, struct errmsg *why);
+static int verify_models(struct store *store, uint32_t first_day, struct errmsg *why);
 static int verify_totals(struct store *store, struct errmsg *why);
 static int days_differ(struct store *store, uint32_t first_day, bool *out);
 static int first_day_kept(struct store *store, uint32_t *day);
@@ -38,7 +40,9 @@ store_ledger_verify(struct store *store, uint32_t first_day, struct errmsg *why)
         return rc;
     }
     rc = verify_usage(store, first_day, why);
-    return rc != 0 ? rc : verify_days(store, first_day, why);
+    if (rc == 0)
+        rc = verify_days(store, first_day, why);
+    return rc != 0 ? rc : verify_models(store, first_day, why);
 }
 
 /* Of days whose rows were archived the sums are all there is. */
@@ -98,6 +102,28 @@ verify_days(struct store *store, uint32_t first_day, struct errmsg *why)
     return ERR_STORE;
 }
 
+static int
+verify_models(struct store *store, uint32_t first_day, struct errmsg *why)
+{
+    struct db_cursor verify = db_start(store, STATEMENT_USAGE_DAY_VERIFY);
+    char model[LIMIT_MODEL_NAME];
+
+    db_bind_int(&verify, first_day);
+    int rc = db_step(&verify);
+    if (rc < 0)
+        errmsg_set(why, "%s", store->error);
+    if (rc <= 0)
+        return rc;
+    long long day = db_read_int(&verify);
+    db_read_text(&verify, model, sizeof(model));
+    db_finish(&verify);
+    errmsg_set(why,
+               "day %lld, model %s: its sums of all keys differ from the usage sums; somebody "
+               "changed the database. Restore a backup, or repair the sums from the rows",
+               day, model);
+    return ERR_STORE;
+}
+
 int
 store_ledger_verify_recent(struct store *store, uint32_t first_day, struct errmsg *why)
 {
@@ -112,6 +138,8 @@ store_ledger_verify_recent(struct store *store, uint32_t first_day, struct errms
     rc = verify_usage(store, first_day, why);
     if (rc == 0)
         rc = verify_days(store, first_day, why);
+    if (rc == 0)
+        rc = verify_models(store, first_day, why);
     return rc != 0 ? rc : ERR_STORE;
 }
 
@@ -125,6 +153,7 @@ days_differ(struct store *store, uint32_t first_day, bool *out)
     if (rc <= 0)
         return rc < 0 ? rc : ERR_STORE;
     *out = db_read_int(&differ) != 0;
+    *out |= db_read_int(&differ) != 0;
     db_finish(&differ);
     return 0;
 }

@@ -10,12 +10,15 @@
 
 #include "db.h"
 #include "high_water.h"
+#include "relayos/base/clock.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/mem.h"
 #include "trace_key.h"
 #include "usage_sums.h"
 
 #define BUSY_TIMEOUT_MS 5000
+#define STEPS_PER_LOOK  1000 /* at the clock: some tens of microseconds */
+#define TIMES_LONGER    10
 #define URI_SIZE        1600 /* each byte of a path may become three */
 
 static void write_uri(const char *path, enum store_reader_kind kind, char out[URI_SIZE]);
@@ -23,6 +26,7 @@ static int open_checked(struct store *store, enum store_reader_kind kind, struct
 static int check_version(struct store *store, struct errmsg *why);
 static int64_t read_high_water(const char *database_path);
 static int read_int(struct store *store, const char *sql, int64_t *out);
+static int is_late(void *ctx);
 
 int
 store_reader_open(const char *path, enum store_reader_kind kind, struct store **out,
@@ -113,9 +117,10 @@ check_version(struct store *store, struct errmsg *why)
         return rc;
     }
     if (version != store_newest_schema()) {
-        errmsg_set(why,
-                   "it has schema %lld, this program reads %lld; relayosd brings it up to date",
-                   (long long)version, (long long)store_newest_schema());
+        errmsg_set(why, "it has schema %lld, this program reads %lld; %s", (long long)version,
+                   (long long)store_newest_schema(),
+                   version > store_newest_schema() ? "it was written by a newer relayosd"
+                                                   : "relayosd brings it up to date");
         return ERR_STORE;
     }
     store->n_lost = known > last ? known - last : 0;
@@ -147,6 +152,22 @@ read_int(struct store *store, const char *sql, int64_t *out)
         *out = db_read_int(&cursor);
     sqlite3_finalize(cursor.stmt);
     return rc < 0 ? rc : 0;
+}
+
+void
+store_reader_limit(struct store *store, int64_t cpu_us)
+{
+    store->late_cpu_us = clock_thread_us() + cpu_us;
+    store->late_us = clock_mono_us() + cpu_us * TIMES_LONGER;
+    sqlite3_progress_handler(store->handle, cpu_us == 0 ? 0 : STEPS_PER_LOOK, is_late, store);
+}
+
+static int
+is_late(void *ctx)
+{
+    const struct store *store = ctx;
+
+    return clock_thread_us() >= store->late_cpu_us || clock_mono_us() >= store->late_us;
 }
 
 int

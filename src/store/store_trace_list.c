@@ -125,7 +125,7 @@ search_range(struct search *search, struct uuid from, struct uuid before)
 
     while (rc == 0 && search->page->n < search->page->room && !is_late(search) &&
            (step = db_step(&scan)) == 1) {
-        struct uuid id;
+        struct uuid id = {.bytes = {0}};
 
         db_read_blob(&scan, id.bytes, sizeof(id.bytes));
         if (is_wanted(search, &scan))

@@ -15,18 +15,32 @@ struct head {
 };
 
 static int read_head(struct store *store, struct head *out);
-static void seal(const struct trail_row *row, const uint8_t before[HASH_DIGEST_SIZE],
-                 uint8_t out[HASH_DIGEST_SIZE]);
+static void chain(const struct trail_row *row, const uint8_t before[HASH_DIGEST_SIZE],
+                  uint8_t out[HASH_DIGEST_SIZE]);
 static void append_int(struct buf *text, int64_t value, int n_bytes);
 static void append_text(struct buf *text, struct slice value);
 static enum statement statement_for(const struct store_trail_filter *filter);
 static void read_row(struct db_cursor *cursor, struct trail_row *out, struct buf *room);
 static struct slice read_slice(struct db_cursor *cursor);
 static void move_into(struct slice *text, struct buf *room);
-static int check_end(struct store *store, int64_t seq);
+static int check_row(struct store_trail_walk *walk, const struct trail_row *row);
+static int check_end(struct store *store, struct store_trail_walk *walk);
+
+struct hash_hmac *
+store_trail_seal_new(const struct secret *pepper)
+{
+    uint8_t key[HASH_DIGEST_SIZE];
+
+    hash_derive(pepper, "relayos audit trail 1", key);
+    struct secret *secret = secret_new(key, sizeof(key));
+    struct hash_hmac *seal = hash_hmac_new(secret);
+    secret_free(&secret);
+    secret_wipe(key, sizeof(key));
+    return seal;
+}
 
 int
-store_trail_append(struct store *store, struct trail_row *row)
+store_trail_append(struct store *store, struct hash_hmac *seal, struct trail_row *row)
 {
     struct head head;
     int rc = read_head(store, &head);
@@ -36,7 +50,8 @@ store_trail_append(struct store *store, struct trail_row *row)
         return rc;
     /* Rows that were taken from the end leave a gap: it must not be closed over. */
     row->seq = (head.n_ever > head.seq ? head.n_ever : head.seq) + 1;
-    seal(row, head.hash, row->hash);
+    chain(row, head.hash, row->hash);
+    hash_hmac(seal, slice_of((const char *)row->hash, sizeof(row->hash)), row->mac);
     struct db_cursor insert = db_start(store, STATEMENT_TRAIL_INSERT);
     db_bind_int(&insert, row->seq);
     db_bind_int(&insert, row->at_us);
@@ -45,6 +60,7 @@ store_trail_append(struct store *store, struct trail_row *row)
     db_bind_slice(&insert, row->target);
     db_bind_slice(&insert, row->detail);
     db_bind_blob(&insert, row->hash, sizeof(row->hash));
+    db_bind_blob(&insert, row->mac, sizeof(row->mac));
     return db_run(&insert);
 }
 
@@ -65,8 +81,8 @@ read_head(struct store *store, struct head *out)
 
 /* Each text with its length before it: no two rows read the same. */
 static void
-seal(const struct trail_row *row, const uint8_t before[HASH_DIGEST_SIZE],
-     uint8_t out[HASH_DIGEST_SIZE])
+chain(const struct trail_row *row, const uint8_t before[HASH_DIGEST_SIZE],
+      uint8_t out[HASH_DIGEST_SIZE])
 {
     struct buf text;
 
@@ -141,6 +157,7 @@ read_row(struct db_cursor *cursor, struct trail_row *out, struct buf *room)
     out->target = read_slice(cursor);
     out->detail = read_slice(cursor);
     db_read_blob(cursor, out->hash, sizeof(out->hash));
+    db_read_blob(cursor, out->mac, sizeof(out->mac));
     if (room == NULL)
         return;
     /* In one piece first: what grows moves. */
@@ -169,43 +186,61 @@ move_into(struct slice *text, struct buf *room)
 }
 
 int
-store_trail_verify(struct store *store, int64_t *seq, uint8_t hash[HASH_DIGEST_SIZE], int64_t n)
+store_trail_verify(struct store *store, struct store_trail_walk *walk, int64_t n)
 {
     struct db_cursor next = db_start(store, STATEMENT_TRAIL_NEXT);
     struct trail_row row;
     int64_t n_read = 0;
     int rc;
 
-    db_bind_int(&next, *seq);
+    db_bind_int(&next, walk->seq + 1);
     db_bind_int(&next, n);
     while ((rc = db_step(&next)) == 1) {
-        uint8_t sealed[HASH_DIGEST_SIZE];
-
         read_row(&next, &row, NULL);
-        seal(&row, hash, sealed);
-        if (row.seq != *seq || memcmp(sealed, row.hash, sizeof(sealed)) != 0) {
+        walk->seq++;
+        if ((rc = check_row(walk, &row)) != 0) {
             db_finish(&next);
-            return ERR_CONFLICT;
+            return rc;
         }
-        memcpy(hash, sealed, sizeof(sealed));
-        ++*seq;
         n_read++;
     }
     if (rc < 0)
         return rc;
-    return n_read == n ? 1 : check_end(store, *seq);
+    return n_read == n ? 1 : check_end(store, walk);
+}
+
+static int
+check_row(struct store_trail_walk *walk, const struct trail_row *row)
+{
+    uint8_t hash[HASH_DIGEST_SIZE], mac[HASH_DIGEST_SIZE];
+
+    chain(row, walk->hash, hash);
+    if (row->seq != walk->seq || memcmp(hash, row->hash, sizeof(hash)) != 0)
+        return ERR_CONFLICT;
+    if (walk->seal != NULL) {
+        hash_hmac(walk->seal, slice_of((const char *)hash, sizeof(hash)), mac);
+        if (!secret_equal(mac, row->mac, sizeof(mac)))
+            return ERR_DENIED;
+    }
+    memcpy(walk->hash, hash, sizeof(hash));
+    bool is_known = walk->seq == walk->known_seq;
+    return is_known && memcmp(hash, walk->known_hash, sizeof(hash)) != 0 ? ERR_STALE : 0;
 }
 
 /* Were there ever more? A chain says nothing of what was taken from its end. */
 static int
-check_end(struct store *store, int64_t seq)
+check_end(struct store *store, struct store_trail_walk *walk)
 {
     struct head head;
     int rc = read_head(store, &head);
 
     if (rc != 0)
         return rc;
-    if (head.seq >= seq)
+    if (head.seq > walk->seq)
         return 1; /* written meanwhile */
-    return head.n_ever >= seq ? ERR_CONFLICT : 0;
+    if (head.n_ever > walk->seq) {
+        walk->seq++;
+        return ERR_CONFLICT;
+    }
+    return walk->known_seq > walk->seq ? ERR_STALE : 0;
 }

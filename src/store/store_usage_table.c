@@ -12,21 +12,29 @@
 #include "relayos/base/mem.h"
 #include "relayos/store/store_trace.h"
 #include "store_usage_cache.h"
+#include "usage_hours.h"
 #include "usage_sample.h"
 
-#define FIRST_ROOM    64
-#define ROWS_PER_LOOK 256 /* at the clock */
+#define FIRST_ROOM  64
+#define ROWS_A_STEP 1000 /* of the ledger, between two looks at the clock */
 
 static int add_rows(struct store *store, const struct store_usage_table_query *query,
                     struct store_usage_table *table);
-static int add_of(struct store *store, const struct store_usage_table_query *query,
-                  enum statement statement, struct store_usage_table *table);
+static int add_of_days(struct store *store, const struct store_usage_table_query *query,
+                       struct store_usage_table *table);
 static int fold(struct store *store, const struct store_usage_table *keys,
                 enum store_usage_column by, struct store_usage_table *table);
 static int add_keys(struct store *store, const struct store_usage_table_query *query,
                     struct store_usage_table *table);
 static int add_hours(struct store *store, const struct store_usage_table_query *query,
                      struct store_usage_table *table);
+static int add_corrections(struct store *store, const struct store_usage_table_query *query,
+                           struct store_usage_table *table);
+static int add_hours_of_requests(struct store *store, const struct store_usage_table_query *query,
+                                 struct store_usage_table *table);
+static bool is_late(const struct store_usage_table_query *query);
+static int add_hours_step(struct store *store, const struct store_usage_table_query *query,
+                          int64_t last_seq, struct store_usage_table *table);
 static int take_rows(struct db_cursor *rows, const struct store_usage_table_query *query,
                      struct store_usage_table *table);
 static bool is_of_keys(const struct store_usage_table_query *query, uint64_t key_id);
@@ -47,7 +55,6 @@ store_usage_table_make(struct store *store, const struct store_usage_table_query
     bool is_by_time = query->by == STORE_USAGE_DAY || query->by == STORE_USAGE_HOUR;
     int rc;
 
-    *out = (struct store_usage_table){0};
     if (query->by == STORE_USAGE_HOUR)
         rc = add_hours(store, query, out);
     else if (query->any_key)
@@ -67,6 +74,9 @@ store_usage_table_make(struct store *store, const struct store_usage_table_query
 void
 store_usage_table_fini(struct store_usage_table *table)
 {
+    if (table->keys != NULL)
+        store_usage_table_fini(table->keys);
+    free(table->keys);
     free(table->groups);
     free(table->index);
     *table = (struct store_usage_table){0};
@@ -77,29 +87,22 @@ add_rows(struct store *store, const struct store_usage_table_query *query,
          struct store_usage_table *table)
 {
     bool is_of_days = query->by == STORE_USAGE_DAY || query->by == STORE_USAGE_MODEL;
-    struct store_usage_table_query by_key = *query;
-    struct store_usage_table keys = {0};
     int rc;
 
-    by_key.by = STORE_USAGE_KEY;
     if (is_of_days)
-        return add_of(store, query, STATEMENT_USAGE_ROWS_OF_DAYS, table);
+        return add_of_days(store, query, table);
     /* Key by key first: thousands of rows have the same name, tool and owner. */
-    if (query->model.len > 0)
-        rc = add_of(store, &by_key, STATEMENT_USAGE_ROWS_OF_KEYS_AND_MODEL, &keys);
-    else
-        rc = store_usage_cache_add(store, query, &keys);
-    if (rc == 0)
-        rc = fold(store, &keys, query->by, table);
-    store_usage_table_fini(&keys);
-    return rc;
+    if (table->keys == NULL)
+        table->keys = mem_zalloc(sizeof(*table->keys));
+    rc = store_usage_cache_add(store, query, table->keys);
+    return rc != 0 ? rc : fold(store, table->keys, query->by, table);
 }
 
 static int
-add_of(struct store *store, const struct store_usage_table_query *query, enum statement statement,
-       struct store_usage_table *table)
+add_of_days(struct store *store, const struct store_usage_table_query *query,
+            struct store_usage_table *table)
 {
-    struct db_cursor rows = db_start(store, statement);
+    struct db_cursor rows = db_start(store, STATEMENT_USAGE_ROWS_OF_DAYS);
 
     db_bind_int(&rows, query->first_day);
     db_bind_int(&rows, query->last_day);
@@ -149,35 +152,86 @@ static int
 add_keys(struct store *store, const struct store_usage_table_query *query,
          struct store_usage_table *table)
 {
+    size_t first = table->next_key;
     int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < query->n_key_ids; i++) {
+    for (size_t i = first; rc == 0 && i < query->n_key_ids; i++) {
+        if (i > first && is_late(query))
+            return ERR_BUSY;
         struct db_cursor rows = db_start(store, STATEMENT_USAGE_ROWS_OF_KEY);
-
         db_bind_int(&rows, query->first_day);
         db_bind_int(&rows, query->last_day);
         db_bind_slice(&rows, query->model);
         db_bind_int(&rows, (int64_t)query->key_ids[i]);
         rc = take_rows(&rows, query, table);
+        table->next_key = i + 1;
     }
     return rc;
+}
+
+static bool
+is_late(const struct store_usage_table_query *query)
+{
+    return query->deadline_us != 0 && clock_mono_us() >= query->deadline_us;
 }
 
 static int
 add_hours(struct store *store, const struct store_usage_table_query *query,
           struct store_usage_table *table)
 {
-    int64_t first_seq, last_seq;
-    int rc = usage_sample_range(store, query, &first_seq, &last_seq);
+    int rc;
 
-    if (rc != 0)
-        return rc;
-    struct db_cursor rows = db_start(store, STATEMENT_USAGE_ROWS_OF_LEDGER);
+    if (query->any_key && query->cache != NULL) {
+        rc = usage_hours_add(store, store_usage_cache_hours(query->cache), query, table);
+        return rc == 0 ? add_corrections(store, query, table) : rc;
+    }
+    rc = table->next_seq == 0 ? add_corrections(store, query, table) : 0; /* once */
+    return rc == 0 ? add_hours_of_requests(store, query, table) : rc;
+}
+
+static int
+add_corrections(struct store *store, const struct store_usage_table_query *query,
+                struct store_usage_table *table)
+{
+    struct db_cursor rows = db_start(store, STATEMENT_USAGE_ROWS_OF_CORRECTIONS);
+
     db_bind_int(&rows, query->first_day);
     db_bind_int(&rows, query->last_day);
     db_bind_slice(&rows, query->model);
-    db_bind_int(&rows, first_seq);
-    db_bind_int(&rows, last_seq);
+    return take_rows(&rows, query, table);
+}
+
+static int
+add_hours_of_requests(struct store *store, const struct store_usage_table_query *query,
+                      struct store_usage_table *table)
+{
+    int64_t first_seq, last_seq;
+
+    int rc = usage_sample_range(store, query, &first_seq, &last_seq);
+    if (table->next_seq < first_seq)
+        table->next_seq = first_seq;
+    while (rc == 0 && table->next_seq < last_seq) {
+        rc = add_hours_step(store, query, last_seq, table);
+        if (rc == 0 && table->next_seq < last_seq && is_late(query))
+            rc = ERR_BUSY;
+    }
+    return rc;
+}
+
+static int
+add_hours_step(struct store *store, const struct store_usage_table_query *query, int64_t last_seq,
+               struct store_usage_table *table)
+{
+    struct db_cursor rows = db_start(store, STATEMENT_USAGE_ROWS_OF_LEDGER);
+    int64_t left = last_seq - table->next_seq,
+            until = table->next_seq + (left > ROWS_A_STEP ? ROWS_A_STEP : left);
+
+    db_bind_int(&rows, query->first_day);
+    db_bind_int(&rows, query->last_day);
+    db_bind_slice(&rows, query->model);
+    db_bind_int(&rows, table->next_seq);
+    db_bind_int(&rows, until);
+    table->next_seq = until;
     return take_rows(&rows, query, table);
 }
 
@@ -185,23 +239,17 @@ static int
 take_rows(struct db_cursor *rows, const struct store_usage_table_query *query,
           struct store_usage_table *table)
 {
-    uint32_t n = 0;
     int rc;
 
     while ((rc = db_step(rows)) == 1) {
         struct store_usage_group group, sums;
 
-        if (n++ % ROWS_PER_LOOK == 0 && query->deadline_us != 0 &&
-            clock_mono_us() >= query->deadline_us) {
-            db_finish(rows);
-            return ERR_BUSY;
-        }
         if (is_of_keys(query, usage_sample_read(rows, query->by, &group))) {
             store_usage_table_read(rows, &sums);
             store_usage_table_add(table, &group, &sums);
         }
     }
-    return rc;
+    return rc == ERR_BUSY ? ERR_STORE : rc; /* what was half added cannot go on */
 }
 
 static bool

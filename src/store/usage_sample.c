@@ -14,6 +14,7 @@
 #define SAMPLES     (PLACES * PER_PLACE)
 #define SAMPLES_MIN 20 /* of a group */
 #define PAGE        32
+#define TIME_US     INT64_C(50000) /* else what there is by then: the sums are what was asked for */
 #define SLACK_US                                                                                   \
     INT64_C(7200000000) /* a row is written so long after its request came, at most                \
                          */
@@ -27,6 +28,7 @@ struct samples {
     struct store *store;
     const struct store_usage_table_query *query;
     struct store_usage_table *table;
+    int64_t deadline_us;
     size_t n;
     struct sample all[SAMPLES];
 };
@@ -46,12 +48,14 @@ usage_sample_add(struct store *store, const struct store_usage_table_query *quer
                  struct store_usage_table *table)
 {
     struct samples *samples = mem_zalloc(sizeof(*samples));
+    struct sample none;
 
     samples->store = store;
     samples->query = query;
     samples->table = table;
+    samples->deadline_us = query->deadline_us == 0 ? 0 : clock_mono_us() + TIME_US;
     for (size_t i = 0; i < table->n; i++)
-        fill_group(&table->groups[i], NULL, 0);
+        fill_group(&table->groups[i], &none, 0);
     int rc = query->any_key ? spread(samples) : newest(samples);
     if (rc == 0)
         fill_in(samples);
@@ -70,11 +74,12 @@ spread(struct samples *samples)
     for (int64_t i = 0; rc == 0 && i < PLACES; i++) {
         struct db_cursor row = db_start(samples->store, STATEMENT_USAGE_SAMPLE);
 
-        if (query->deadline_us != 0 && clock_mono_us() >= query->deadline_us)
-            break; /* the sums are what was asked for */
+        if (samples->deadline_us != 0 && clock_mono_us() >= samples->deadline_us)
+            break;
         db_bind_int(&row, first + (last - first) * i / PLACES);
         db_bind_int(&row, first + (last - first) * (i + 1) / PLACES);
         db_bind_int(&row, PER_PLACE);
+        db_bind_slice(&row, query->model);
         while ((rc = db_step(&row)) == 1) {
             (void)db_read_int(&row);
             take(samples, &row);
@@ -95,7 +100,7 @@ newest(struct samples *samples)
                                         .status = SLICE_LIT("ok"),
                                         .since_us = first.start_us,
                                         .until_us = last.end_us,
-                                        .deadline_us = query->deadline_us};
+                                        .deadline_us = samples->deadline_us};
     struct store_trace_page page = {.traces = mem_array(NULL, PAGE, sizeof(struct store_trace)),
                                     .room = PAGE};
     int rc = 0;
@@ -136,7 +141,7 @@ take(struct samples *samples, struct db_cursor *row)
     sample->latency_us = db_read_int(row);
     sample->first_token_us = db_read_is_null(row) ? -1 : 0;
     sample->first_token_us += db_read_int(row);
-    if (group == NULL || is_missing)
+    if (group == NULL || is_missing || db_read_int(row) == 0)
         return;
     sample->group = (size_t)(group - samples->table->groups);
     samples->n++;

@@ -72,6 +72,12 @@ test("each path finds its page and its parameters, and no other", () => {
     assert.equal(routes.roleCovers(undefined, "member"), false);
 });
 
+test("a short number is never of the next size up", () => {
+    for (const [n, text] of [[9_999, "9,999"], [12_345, "12.3k"], [999_999, "1M"],
+        [999_499, "999k"], [1_234_567, "1.23M"], [999_999_999_999, "1T"]])
+        assert.equal(format.countShort(n), text);
+});
+
 test("each tool's settings hold the address, the key and the model", () => {
     const settings = { url: "https://gw.example.com", key: "sk-prod-abc", model: "gpt-4.1-mini" };
     for (const { id, make } of SNIPPETS) {

@@ -270,19 +270,25 @@ test("pages and their files have the same guards, and nothing inline", async () 
 
 // The last one: this address has to wait from then on.
 test("who guesses has to wait, for a name that exists and for one that does not", async () => {
-    const guess = (name) => new Person(here).send("POST", "/session", { name, password: "guess" });
-    for (const name of ["carol", "no such name"]) {
-        let reply = await guess(name);
+    const attempt = (name, password) =>
+        new Person(here).send("POST", "/session", { name, password });
+    const guessUntilHeldOff = async (name) => {
+        let reply = await attempt(name, "guess");
         for (let n = 0; n < 20 && reply.status === 401; n++) {
             assert.equal(code(reply), "bad_credentials");
-            reply = await guess(name);
+            reply = await attempt(name, "guess");
         }
         assert.equal(reply.status, 429);
         assert.ok(Number(reply.headers.get("retry-after")) > 0);
+    };
+    // On a slow machine the first wait, a second, may be over before the next request is there.
+    let right = null;
+    for (let n = 0; n < 5 && right?.status !== 429; n++) {
+        await guessUntilHeldOff("carol");
+        right = await attempt("carol", PASSWORD);
     }
-    const right = await new Person(here).send("POST", "/session",
-        { name: "carol", password: PASSWORD });
     assert.equal(right.status, 429, "the right one does not tell itself by its answer");
+    await guessUntilHeldOff("no such name");
     assert.equal((await people.member.send("GET", "/session")).status, 200,
         "who is in stays in");
 });

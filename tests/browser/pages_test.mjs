@@ -34,18 +34,25 @@ const REFUSED = { status: 429, category: "rate_limited", stages: stages({ accept
     key_checked: 40, quota_checked: null, route_selected: null, dispatched: null,
     first_byte: null, first_token: null, completed: 95, settled: 4000 }) };
 
-test("the six stages lie end to end", () => {
+test("the stages lie end to end, from acceptance to settlement", () => {
     const spans = trace.timeline(DONE);
-    assert.equal(spans.length, 6);
+    assert.deepEqual([spans.length, spans[0].name, spans[7].name], [8, "accepted", "settled"]);
     assert.equal(spans[0].startUs, 0);
     spans.slice(1).forEach((span, at) => assert.equal(span.startUs, spans[at].endUs));
-    assert.equal(spans[4].viaUs, 150000);
+    assert.equal(spans[5].viaUs, 150000);
 });
 
 test("a stage that was not reached takes no time, and the next begins where the last ended", () => {
     const spans = trace.timeline(REFUSED);
-    assert.deepEqual(spans.map((span) => span.endUs), [40, null, null, null, null, 95]);
-    assert.equal(spans[5].startUs, 40);
+    assert.deepEqual(spans.map((span) => span.endUs), [0, 40, null, null, null, null, 95,
+        4000]);
+    assert.equal(spans[6].startUs, 40);
+});
+
+test("of what the gateway refused nothing is the provider's", () => {
+    const spans = trace.timeline({ ...REFUSED, is_refusal: true });
+    assert.deepEqual(spans.map((span) => [span.who, span.endUs]), [["gateway", 0],
+        ["gateway", 95]]);
 });
 
 test("a request takes as long as its caller waited, not as its settlement", () => {

@@ -46,15 +46,19 @@ def read_journal(path):
     return begun, served
 
 
-def check(stage, answers):
+def check(stage, answers, browser=None):
     """At rest, relayosd still up. Returns (rows, answers served, of them indeterminate)."""
     stage.ctl("ledger", "verify", "--full")  # relayosd's own opinion
+    stage.ctl("audit", "verify")
     keys = {key["id"]: key for key in stage.ctl("key", "list")["keys"]}
     with contextlib.closing(sqlite3.connect(f"file:{stage.path('data/relayos.db')}?mode=ro",
                                             uri=True)) as db:
         db.row_factory = sqlite3.Row
         check_database(db)
         check_limits(db, keys)
+        check_trail(db)
+        if browser is not None:
+            browser.check(db)
         rows = {row["request_id"].hex(): row
                 for row in db.execute("SELECT * FROM ledger WHERE corrects IS NULL")}
         costly = {row[0].hex(): row[1] for row in db.execute(
@@ -83,7 +87,23 @@ def check_database(db):
     expect(costs[0] == costs[1], "attempts cost other than their requests:",
            costs[0].items() ^ costs[1].items())
     expect(rows == sums, "usage sums differ from the ledger's rows:", set(rows) ^ set(sums))
+    figures = ("SELECT day, model, sum(n_requests), sum(n_failed), sum(input), sum(cache_read), "
+               "sum(cache_write), sum(output), sum(reasoning), sum(charge_nusd), sum(cost_nusd) "
+               "FROM {} GROUP BY 1, 2")
+    days = [{tuple(r) for r in db.execute(figures.format(table))} for table in ("usage", "usage_day")]
+    expect(days[0] == days[1], "sums by day differ from those by key:", days[0] ^ days[1])
     expect(db.execute("SELECT count(*) FROM intent").fetchone()[0] == 0, "notes of calls are left")
+
+
+def check_trail(db):
+    """No change without its row, no row without its change."""
+    made = "SELECT target, count(*) FROM audit WHERE action = 'key.create' GROUP BY 1"
+    rows = {f"key {r[0]}": 1 for r in db.execute("SELECT id FROM keys WHERE rotated_from = 0")}
+    expect(dict(db.execute(made)) == rows, "keys and their rows of the trail differ:",
+           dict(db.execute(made)).items() ^ rows.items())
+    n = [db.execute(f"SELECT count(*) FROM {what}").fetchone()[0] for what in
+         ("ledger WHERE corrects IS NOT NULL", "audit WHERE action = 'ledger.adjust'")]
+    expect(n[0] == n[1], "corrections:", n[0], "in the trail:", n[1])
 
 
 def check_limits(db, keys):

@@ -146,6 +146,13 @@ Test(audit, a_sum_that_is_gone_refuses_the_start_until_it_is_repaired, .timeout 
                  (const char *const[]){"requests is 0, the rows say 5", "relayosd --repair", NULL});
 }
 
+Test(audit, a_models_sum_that_was_changed_refuses_the_start_until_it_is_repaired, .timeout = 100)
+{
+    check_repair("UPDATE usage_day SET output = output + 1",
+                 (const char *const[]){"model gpt-4.1-mini: output of all keys is ",
+                                       "the usage sums say", "relayosd --repair", NULL});
+}
+
 Test(audit, a_sum_of_nothing_refuses_the_start_until_it_is_repaired, .timeout = 100)
 {
     check_repair("INSERT INTO usage SELECT 77, day, model, n_requests, n_failed, input, cache_read,"
@@ -176,6 +183,8 @@ Test(audit, a_ledger_row_that_was_changed_or_taken_is_seen, .timeout = 100)
            "UPDATE usage SET n_requests = 4, input = input * 4 / 5, output = output * 4 / 5,"
            " quota_tokens = quota_tokens * 4 / 5, charge_nusd = charge_nusd * 4 / 5,"
            " cost_nusd = cost_nusd * 4 / 5;"
+           "UPDATE usage_day SET n_requests = 4, input = input * 4 / 5, output = output * 4 / 5,"
+           " charge_nusd = charge_nusd * 4 / 5, cost_nusd = cost_nusd * 4 / 5;"
            "UPDATE day_total SET n_rows = 4, quota_tokens = quota_tokens * 4 / 5,"
            " charge_nusd = charge_nusd * 4 / 5, cost_nusd = cost_nusd * 4 / 5;"
            "UPDATE meta SET value = value * 4 / 5 WHERE name LIKE 'mark_%'"

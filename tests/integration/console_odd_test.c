@@ -16,18 +16,30 @@
 #define PASSWORD "correct horse battery"
 
 static const struct row {
-    const char *method, *path;
+    const char *method, *path, *handler;
 } rows[] = {
-#define API(METHOD, path, ROLE, handler, summary) {#METHOD, path},
+#define API(METHOD, path, ROLE, handler, summary) {#METHOD, path, #handler},
 #include "../../src/console/api.def"
-#undef API
 };
 #define N_ROWS (sizeof rows / sizeof rows[0])
 
-static const char *const queries[] = {
-    "q",     "owner",  "tool",     "state", "cursor", "limit",  "key",
-    "model", "status", "category", "since", "until",  "after",  "request_id",
-    "by",    "from",   "to",       "who",   "action", "target",
+/* What each row takes, and one name that none does. */
+static const struct named {
+    const char *of, *name;
+} queries[] = {
+#define QUERY(handler, name, type, summary) {#handler, #name},
+#define LIMIT(handler, usual, most)         {#handler, "limit"},
+#include "../../src/console/api.def"
+};
+static const struct named bodies[] = {
+#define BODY(handler, shape) {#handler, shape},
+#include "../../src/console/api.def"
+};
+static const struct field {
+    const char *of, *name, *type;
+} fields[] = {
+#define FIELD(shape, name, type, summary) {#shape, #name, type},
+#include "../../src/console/shapes.def"
 };
 static const char *const query_values[] = {
     "",         "-1",
@@ -37,31 +49,6 @@ static const char *const query_values[] = {
     "'%22;--",  "1.5",
     "20261340", "a%20b",
     "day",      "019abc00-0000-7000-8000-000000000000",
-};
-static const char *const members[] = {
-    "name",
-    "owner",
-    "tool",
-    "policy",
-    "models",
-    "quotas",
-    "strict",
-    "role",
-    "issuer",
-    "secret",
-    "model",
-    "protocol",
-    "is_disabled",
-    "token",
-    "expires_us",
-    "cut",
-    "yaml",
-    "subject",
-    "overlap_us",
-    "password",
-    "max_concurrent",
-    "requests_per_minute",
-    "tokens_per_minute",
 };
 static const char *const member_values[] = {
     "null",
@@ -197,11 +184,18 @@ Test(console_odd, no_query_makes_it_fail)
         if (strcmp(rows[n].method, "GET") != 0)
             continue;
         for (size_t q = 0; q < sizeof queries / sizeof queries[0]; q++) {
-            for (size_t v = 0; v < sizeof query_values / sizeof query_values[0]; v++) {
-                snprintf(query, sizeof query, "?%s=%s", queries[q], query_values[v]);
+            bool is_its = strcmp(queries[q].of, rows[n].handler) == 0;
+
+            for (size_t v = 0; is_its && v < sizeof query_values / sizeof query_values[0]; v++) {
+                snprintf(query, sizeof query, "?%s=%s", queries[q].name, query_values[v]);
                 target_of(&rows[n], "1", query, target, sizeof target);
                 check(&visitor, &rows[n], target, "");
             }
+        }
+        for (size_t v = 0; v < sizeof query_values / sizeof query_values[0]; v++) {
+            snprintf(query, sizeof query, "?no_such_name=%s", query_values[v]);
+            target_of(&rows[n], "1", query, target, sizeof target);
+            check(&visitor, &rows[n], target, "");
         }
         static const char *const ids[] = {"0", "-1", "99999999999999999999", "x", "%2e%2e", "a%00"};
         for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
@@ -211,14 +205,58 @@ Test(console_odd, no_query_makes_it_fail)
     }
     cr_assert(gateway_wait(visitor.gateway, has_console, &after));
     cr_assert_eq(after, pid);
-    cr_assert_gt(visitor.n_asked, 3000u);
+    cr_assert_gt(visitor.n_asked, 1000u);
     cr_assert_eq(gateway_stop(&visitor.gateway), 0);
+}
+
+/* An object of that shape, with one member's value as it is given: as the row would take it. */
+static void
+write_body(const char *shape, const struct field *odd, const char *value, unsigned n, char *out,
+           size_t size)
+{
+    int len = snprintf(out, size, "{");
+
+    for (size_t f = 0; f < sizeof fields / sizeof fields[0]; f++) {
+        const struct field *field = &fields[f];
+        bool is_needed = field->type[0] != '?' || strcmp(field->name, "name") == 0;
+        char plain[64] = "1";
+
+        if (strcmp(field->of, shape) != 0 || (field != odd && !is_needed))
+            continue;
+        if (strstr(field->type, "text") != NULL)
+            snprintf(plain, sizeof plain, "\"member%u\"", n);
+        if (strstr(field->type, "bool") != NULL)
+            snprintf(plain, sizeof plain, "true");
+        len += snprintf(out + len, size - (size_t)len, "%s\"%s\":%s", len > 1 ? "," : "",
+                        field->name, field == odd ? value : plain);
+    }
+    snprintf(out + len, size - (size_t)len, "}");
+}
+
+static void
+ask_bodies(struct visitor *visitor, const struct row *row, const char *target)
+{
+    const char *shape = NULL;
+    char body[1024];
+
+    for (size_t n = 0; n < sizeof bodies / sizeof bodies[0]; n++)
+        shape = strcmp(bodies[n].of, row->handler) == 0 ? bodies[n].name : shape;
+    for (size_t f = 0; shape != NULL && f < sizeof fields / sizeof fields[0]; f++) {
+        if (strcmp(fields[f].of, shape) != 0)
+            continue;
+        for (size_t v = 0; v < sizeof member_values / sizeof member_values[0]; v++) {
+            snprintf(body, sizeof body, "{\"%s\":%s}", fields[f].name, member_values[v]);
+            check(visitor, row, target, body);
+            write_body(shape, &fields[f], member_values[v], visitor->n_asked, body, sizeof body);
+            check(visitor, row, target, body);
+        }
+    }
 }
 
 Test(console_odd, no_body_makes_it_fail)
 {
     struct visitor visitor = come();
-    char target[512], body[512];
+    char target[512];
     pid_t pid, after;
 
     cr_assert(gateway_wait(visitor.gateway, has_console, &pid));
@@ -229,20 +267,11 @@ Test(console_odd, no_body_makes_it_fail)
         target_of(&rows[n], "1", "", target, sizeof target);
         check(&visitor, &rows[n], target, "");
         check(&visitor, &rows[n], target, "{\"name\":\"\\uD800\"}");
-        for (size_t m = 0; m < sizeof members / sizeof members[0]; m++) {
-            for (size_t v = 0; v < sizeof member_values / sizeof member_values[0]; v++) {
-                snprintf(body, sizeof body, "{\"%s\":%s}", members[m], member_values[v]);
-                check(&visitor, &rows[n], target, body);
-                if (strcmp(members[m], "name") == 0 || strcmp(members[m], "tool") == 0)
-                    continue;
-                snprintf(body, sizeof body, "{\"name\":\"k%zu-%zu\",\"tool\":\"other\",\"%s\":%s}",
-                         m, v, members[m], member_values[v]);
-                check(&visitor, &rows[n], target, body);
-            }
-        }
+        check(&visitor, &rows[n], target, "{\"no_such_member\":[[1]]}");
+        ask_bodies(&visitor, &rows[n], target);
     }
     cr_assert(gateway_wait(visitor.gateway, has_console, &after));
     cr_assert_eq(after, pid);
-    cr_assert_gt(visitor.n_asked, 5000u);
+    cr_assert_gt(visitor.n_asked, 500u);
     cr_assert_eq(gateway_stop(&visitor.gateway), 0);
 }

@@ -3,6 +3,7 @@
  * The console as a browser meets it: its pages' files, signing in and out, and what keeps others
  * out; its end is nobody's matter.
  */
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -499,6 +500,27 @@ has_ended(const struct gateway *gateway, void *data)
 {
     (void)gateway;
     return waitpid(*(pid_t *)data, NULL, WNOHANG) != 0;
+}
+
+static bool
+runs_last(const struct gateway *gateway, void *data)
+{
+    (void)gateway;
+    return sched_getscheduler(*(pid_t *)data) == SCHED_IDLE;
+}
+
+/* The thread that answers; the one for passwords is not to wait for an idle machine. */
+Test(console, gives_way_to_whoever_calls_a_model)
+{
+    struct gateway *gateway = gateway_start(&with_console);
+    pid_t pid, worker;
+
+    cr_assert(gateway_wait(gateway, is_there, NULL));
+    cr_assert_eq(gateway_pids(gateway, "console", &pid, 1), 1);
+    cr_assert_geq(gateway_pids(gateway, "worker", &worker, 1), 1);
+    cr_expect(gateway_wait(gateway, runs_last, &pid));
+    cr_expect_neq(sched_getscheduler(worker), SCHED_IDLE);
+    cr_assert_eq(gateway_stop(&gateway), 0);
 }
 
 /* Sessions are the store's: they outlive it. */

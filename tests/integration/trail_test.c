@@ -231,3 +231,55 @@ Test(trail, a_copy_whose_rows_were_touched_is_found_out, .timeout = 100)
     (void)unlink(copy);
     cr_expect_eq(gateway_stop(&gateway), 0);
 }
+
+/* What relayosctl says of a copy, with these words; its exit status. */
+static int
+verify(const struct gateway *gateway, const char *file, const char *words, const char *said)
+{
+    char command[1024], out[4096];
+
+    snprintf(command, sizeof command, "audit verify --database %s%s", file, words);
+    int status = gateway_ctl_raw(gateway, command, out, sizeof out);
+    cr_expect_not_null(strstr(out, said), "%s: %s", command, out);
+    return status;
+}
+
+/* The chain anybody can make anew; the seal takes the pepper, the end takes a hash kept elsewhere.
+ */
+Test(trail, what_the_chain_does_not_show_the_seal_and_a_known_hash_do, .timeout = 100)
+{
+    struct gateway *gateway = gateway_start(&options);
+    char copy[256], touched[300], pepper[300], known[400], command[1024], out[4096];
+
+    for (int n = 1; n <= 5; n++)
+        free(gateway_key(gateway, ""));
+    snprintf(copy, sizeof copy, "%s/copy.db", gateway->dir);
+    snprintf(touched, sizeof touched, "%s/touched.db", gateway->dir);
+    snprintf(pepper, sizeof pepper, " --pepper %s/data/pepper", gateway->dir);
+    snprintf(command, sizeof command, "backup %s", copy);
+    cr_assert_eq(gateway_ctl_raw(gateway, command, out, sizeof out), 0, "%s", out);
+
+    cr_expect_eq(verify(gateway, copy, "", "Without the pepper"), 0);
+    cr_expect_eq(verify(gateway, copy, pepper, "none changed"), 0);
+    snprintf(command, sizeof command, "audit verify --database %s", copy);
+    cr_assert_eq(gateway_ctl_raw(gateway, command, out, sizeof out), 0);
+    char *hash = strchr(out, '\n') + 1;
+    hash[strcspn(hash, "\n")] = '\0';
+    snprintf(known, sizeof known, "%s --known %s", pepper, hash);
+    cr_expect_eq(verify(gateway, copy, known, "none changed"), 0);
+
+    touch(copy, touched, "UPDATE audit SET mac = zeroblob(32) WHERE seq = 3");
+    cr_expect_eq(verify(gateway, touched, "", "Without the pepper"), 0);
+    cr_expect_eq(verify(gateway, touched, pepper, "Entry 3 is not sealed by"), 1);
+    touch(copy, touched,
+          "DELETE FROM audit WHERE seq > 4;"
+          "UPDATE sqlite_sequence SET seq = 4 WHERE name = 'audit'");
+    cr_expect_eq(verify(gateway, touched, pepper, "none changed"), 0);
+    cr_expect_eq(verify(gateway, touched, known, "is not the one that was known"), 1);
+    (void)unlink(touched);
+    (void)unlink(copy);
+    cr_expect_eq(ctl(gateway, "audit verify --known 1:ab"), 2);
+    cr_expect_eq(ctl(gateway, "audit verify --pepper /nowhere"), 1);
+    cr_expect_eq(ctl(gateway, "audit verify"), 0, "beside the ledger");
+    cr_expect_eq(gateway_stop(&gateway), 0);
+}

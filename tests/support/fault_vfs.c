@@ -307,6 +307,16 @@ fault_vfs_power_on(uint32_t seed)
         fclose(file);
         snprintf(shm, sizeof(shm), "%.511s-shm", disk->path); /* memory: nothing survives of it */
         unlink(shm);
+    }
+    fault_vfs_forget();
+}
+
+void
+fault_vfs_forget(void)
+{
+    for (int i = 0; i < MAX_FILES; i++) {
+        struct disk_file *disk = &files[i];
+
         forget_pending(disk);
         free(disk->pending);
         free(disk->durable);

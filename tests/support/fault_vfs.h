@@ -32,5 +32,7 @@ uint32_t fault_vfs_count(void);
  * since the file's last fsync with a chance of one half, some of them torn. Forgets the files.
  */
 void fault_vfs_power_on(uint32_t seed);
+/* Of files that are closed: there is room for others. */
+void fault_vfs_forget(void);
 
 #endif

@@ -4,11 +4,15 @@
  * each, every answer checked (status, framing, number of events). One process, one epoll loop.
  *
  *     loadgen -p PORT -c CONNECTIONS (-s SECONDS | -n REQUESTS) -t json|sse|big|hold
- *             [-k KEY | -K FILE of keys] [-m MODEL | -m MODEL-%03d -M COUNT] [-r RATE a second]
+ *             [-k KEY | -K FILE of keys] [-m MODEL | -m MODEL-%03d -M COUNT] [-r RATE a second
+ * [-w]]
  *
  * Prints one line of name=value. Beside the load it samples a speed gauge every 10 ms: the CPU time
  * of 24 messages of 1 KB over a private loopback pair. The machine's speed drifts by the second;
  * the ratio of a gateway's CPU time to the gauge of the same run does not.
+ *
+ * With -r it looks without a pause for what is to be done next. -w: it sleeps until then, so that a
+ * machine of few CPUs is left to the gateway, and a request's time begins when it was due.
  *
  * -t hold opens streams that stall after their fourth event, prints "held" when all have it, and
  * keeps them until its stdin is closed.
@@ -36,6 +40,7 @@ enum {
     GAUGE_BYTES = 1024,
     GAUGE_EVERY_US = 10000,
     BIG_BODY = 200000,
+    MAX_EVENTS = 512,
 };
 
 struct conn {
@@ -52,6 +57,8 @@ struct load {
     const char *kind, *model;
     int port, n_conns, n_models, epoll_fd;
     double seconds, rate;
+    bool waits;
+    int64_t start_us;
     long n_wanted;
 
     char (*keys)[KEY_SIZE];
@@ -77,6 +84,8 @@ static void conn_start(struct load *load, struct conn *conn);
 static void conn_write(struct load *load, struct conn *conn);
 static void conn_read(struct load *load, struct conn *conn);
 static int answer_is_whole(struct load *load, struct conn *conn);
+static int64_t due_us(const struct load *load);
+static int wait_events(const struct load *load, struct epoll_event events[MAX_EVENTS]);
 static void run(struct load *load);
 static void report(struct load *load, double seconds);
 
@@ -123,7 +132,7 @@ options_read(struct load *load, int argc, char **argv)
     load->keys = calloc(MAX_KEYS, KEY_SIZE);
     if (load->keys == NULL)
         die("memory");
-    for (int option; (option = getopt(argc, argv, "p:c:s:n:t:k:K:m:M:r:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "p:c:s:n:t:k:K:m:M:r:w")) != -1;) {
         switch (option) {
         case 'p':
             load->port = (int)strtol(optarg, NULL, 10);
@@ -155,11 +164,15 @@ options_read(struct load *load, int argc, char **argv)
         case 'r':
             load->rate = strtod(optarg, NULL);
             break;
+        case 'w':
+            load->waits = true;
+            break;
         default:
             exit(2);
         }
     }
-    if (load->port == 0 || load->n_conns < 1 || load->n_conns > MAX_CONNECTIONS)
+    if ((load->waits && load->rate <= 0) || load->port == 0 || load->n_conns < 1 ||
+        load->n_conns > MAX_CONNECTIONS)
         exit(2);
     if (load->n_keys == 0)
         snprintf(load->keys[load->n_keys++], KEY_SIZE, "none");
@@ -265,7 +278,7 @@ conn_start(struct load *load, struct conn *conn)
     free(body);
     conn->out_sent = conn->in_len = 0;
     conn->is_busy = true;
-    conn->sent_us = now_us(CLOCK_MONOTONIC);
+    conn->sent_us = load->waits ? due_us(load) : now_us(CLOCK_MONOTONIC);
     load->n_started++;
     conn_write(load, conn);
 }
@@ -357,11 +370,30 @@ answer_is_whole(struct load *load, struct conn *conn)
 
 /* ---- the run ---- */
 
+/* When the next request is to be sent. */
+static int64_t
+due_us(const struct load *load)
+{
+    return load->start_us + (int64_t)((double)load->n_started * 1e6 / load->rate);
+}
+
+static int
+wait_events(const struct load *load, struct epoll_event events[MAX_EVENTS])
+{
+    if (!load->waits)
+        return epoll_wait(load->epoll_fd, events, MAX_EVENTS, load->rate > 0 ? 0 : 10);
+    int64_t left_us = due_us(load) - now_us(CLOCK_MONOTONIC);
+    if (left_us < 0)
+        left_us = 0;
+    struct timespec left = {.tv_sec = left_us / 1000000, .tv_nsec = left_us % 1000000 * 1000};
+    return epoll_pwait2(load->epoll_fd, events, MAX_EVENTS, &left, NULL);
+}
+
 static void
 run(struct load *load)
 {
-    struct epoll_event events[512];
-    int64_t start = now_us(CLOCK_MONOTONIC);
+    struct epoll_event events[MAX_EVENTS];
+    int64_t start = load->start_us = now_us(CLOCK_MONOTONIC);
     int64_t next_gauge = start;
     bool is_over = false;
     int n_busy = 0;
@@ -375,8 +407,10 @@ run(struct load *load)
         is_over = load->n_wanted > 0 ? load->n_started >= load->n_wanted
                                      : (double)(now - start) / 1e6 >= load->seconds;
         n_busy = 0;
+        /* In turn when there is little to do: a server closes what is idle for long. */
+        long first = load->waits ? load->n_started : 0;
         for (int i = 0; i < load->n_conns; i++) {
-            struct conn *conn = &load->conns[i];
+            struct conn *conn = &load->conns[(first + i) % load->n_conns];
             double due = load->rate > 0 ? (double)(now - start) / 1e6 * load->rate : 1e18;
             bool may_start = load->n_wanted > 0 ? load->n_started < load->n_wanted : !is_over;
             if (!conn->is_busy && may_start && (double)load->n_started < due)
@@ -392,7 +426,7 @@ run(struct load *load)
         }
         if (n_busy == 0 && is_over)
             return;
-        int n = epoll_wait(load->epoll_fd, events, 512, load->rate > 0 ? 0 : 10);
+        int n = wait_events(load, events);
         for (int i = 0; i < n; i++) {
             struct conn *conn = events[i].data.ptr;
             if ((events[i].events & EPOLLOUT) != 0 && conn->is_busy)
@@ -415,8 +449,10 @@ report(struct load *load, double seconds)
 {
     long n = load->n_latencies;
     qsort(load->latencies_us, (size_t)n, sizeof *load->latencies_us, compare_u32);
-    printf("requests=%ld errors=%ld events=%ld seconds=%.3f p50_us=%u p99_us=%u gauge_us=%.2f\n",
+    printf("requests=%ld errors=%ld events=%ld seconds=%.3f p50_us=%u p90_us=%u p99_us=%u "
+           "gauge_us=%.2f\n",
            load->n_done, load->n_errors, load->n_events, seconds,
-           n > 0 ? load->latencies_us[n / 2] : 0, n > 0 ? load->latencies_us[n * 99 / 100] : 0,
+           n > 0 ? load->latencies_us[n / 2] : 0, n > 0 ? load->latencies_us[n * 9 / 10] : 0,
+           n > 0 ? load->latencies_us[n * 99 / 100] : 0,
            load->n_gauges > 0 ? load->gauge_us / (double)load->n_gauges : 0);
 }

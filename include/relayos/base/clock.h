@@ -13,6 +13,8 @@
 int64_t clock_mono_us(void);
 /* CLOCK_REALTIME since the epoch: for periods, expiry and what people read. */
 int64_t clock_real_us(void);
+/* CLOCK_THREAD_CPUTIME_ID: what this thread has worked. */
+int64_t clock_thread_us(void);
 
 /* From now on both clocks stand still at these values; clock_fake_stop() ends it. Tests only. */
 void clock_fake_set(int64_t mono_us, int64_t real_us);

@@ -6,7 +6,7 @@
  * request. No bodies, no keys: a caller formats only what may be read by an operator; the
  * formatter masks key-shaped strings (sk-..., Bearer ...) as the last line of defence.
  * Events are listed in relayosd(8) DIAGNOSTICS; repeats of one event are throttled (100 a second,
- * then a count of what was left out).
+ * then a count of what was left out), but for those of the audit trail.
  *
  * Process: each; one line is one write(2), so lines of several processes do not mix.
  */

@@ -31,6 +31,9 @@ int proc_pidfd_signal(int pidfd, int signo);
 int proc_drop_rights(const char *user, struct errmsg *why) MUST_CHECK;
 /* No core dumps with secrets: PR_SET_DUMPABLE 0, RLIMIT_CORE 0. */
 void proc_no_dumps(void);
+/* This thread, and those it starts from now on, run on CPU that nobody else wants, and stop at once
+ * when somebody does: a low priority alone lets a thread finish its time slice first. */
+void proc_run_last(void);
 /* RLIMIT_NOFILE soft = hard; returns it. */
 uint64_t proc_raise_nofile(void);
 

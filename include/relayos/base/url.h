@@ -21,6 +21,7 @@ struct url {
     bool is_tls;
     bool is_literal; /* the host is an address */
     bool is_v6;      /* with is_literal */
+    bool is_bare;    /* the host is a name of one label */
     uint16_t port;
     char host[LIMIT_HOST]; /* lower case, without brackets */
     struct slice target;   /* of the text: path and query, from "/" or "?" on; may be empty */
@@ -28,5 +29,7 @@ struct url {
 
 /* NULL, or what is wrong with it ("names no host"). target points into text. */
 const char *url_parse(struct slice text, struct url *out);
+/* The same of one that an operator vouches for: its host may be "localhost", or bare otherwise. */
+const char *url_parse_vouched(struct slice text, struct url *out);
 
 #endif

@@ -61,6 +61,18 @@ struct conf_networks {
     struct address_range ranges[LIMIT_NETWORKS];
 };
 
+/* Who says who somebody is; issuer "" = nobody but us. */
+struct conf_oidc {
+    char issuer[CONF_PATH_SIZE], client_id[CONF_PATH_SIZE];
+    struct secret *secret;                                    /* NULL: the client has none */
+    char secret_env[LIMIT_NAME], secret_file[CONF_PATH_SIZE]; /* as written */
+    char name[LIMIT_NAME];
+    char scopes[CONF_PATH_SIZE];
+    char claim[24]; /* "email", "preferred_username", "sub" */
+    char create[8]; /* "off", "member" */
+    char ca_file[LIMIT_PATH];
+};
+
 struct conf_model {
     struct model_record record;  /* neither id nor fallbacks are set here */
     struct route_record *routes; /* record.n_routes; upstream_id = index in conf.upstreams */
@@ -79,6 +91,7 @@ struct conf {
     struct conf_listener console;     /* host "" = there is none */
     char console_url[CONF_PATH_SIZE]; /* as browsers see it; "" = by its listener */
     struct conf_networks console_proxies;
+    struct conf_oidc oidc;
     bool allow_plain_listen;        /* HTTP without TLS beyond loopback */
     char run_dir[CONF_PATH_SIZE];   /* pid file, control socket */
     char data_dir[CONF_PATH_SIZE];  /* relayos.db, pepper */
@@ -162,6 +175,9 @@ int conf_load(const char *path, conf_getenv *env, struct conf **out, struct errm
 int conf_parse(const char *name, struct slice text, conf_getenv *env, struct conf **out,
                struct errmsg *why) MUST_CHECK;
 void conf_free(struct conf **conf);
+/* Those of upstreams, and the environment that they came from: in a child that has no use for them.
+ */
+void conf_forget_credentials(struct conf *conf);
 
 /*
  * The built-in default of `make run`: SQLite under ./var, 127.0.0.1:8080, upstreams from

@@ -13,6 +13,8 @@
 void report_row_write(const struct report *report, const struct store_row *row,
                       struct frame_out *out);
 /* An array of them. */
+/* The members of a "usage": a count of each bucket, and the reasoning among the output. */
+void report_row_write_counts(const struct usage *usage, struct frame_out *out);
 void report_row_write_all(const struct report *report, const struct store_row *rows, size_t n,
                           const char *name, struct frame_out *out);
 /* "corrections": those made of that row. */

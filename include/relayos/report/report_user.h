@@ -16,11 +16,19 @@ void report_user_write(const struct user_record *user, const char *name, struct 
 void report_user_write_key(const struct admin_key_record *key, const char *name,
                            struct frame_out *out);
 
-/* "users" and "next"; limit 0 = 100. */
-int report_user_list(struct store *store, uint64_t after, int64_t limit,
+void report_user_write_members(const struct user_record *user, struct frame_out *out);
+
+/* A page and what it is called. */
+struct report_user_page {
+    const char *name;
+    struct slice text; /* a part of the name, in whatever case; "" = all */
+    uint64_t after;
+    int64_t limit; /* 0 = 100 */
+};
+/* The page and "next". */
+int report_user_list(struct store *store, const struct report_user_page *page,
                      struct frame_out *out) MUST_CHECK;
-/* "admin_keys" and "next". */
-int report_user_list_keys(struct store *store, uint64_t after, int64_t limit,
+int report_user_list_keys(struct store *store, const struct report_user_page *page,
                           struct frame_out *out) MUST_CHECK;
 
 #endif

@@ -30,6 +30,8 @@ struct catalog; /* process-local handle */
 /* Before the first fork, in the master. The handle is inherited. */
 struct catalog *catalog_new(struct segment *segment);
 void catalog_free(struct catalog **catalog);
+/* In a child that talks to no upstream: its way to the credentials ends, and only its own. */
+void catalog_forget_secrets(struct catalog *catalog);
 
 /* Registry id of a model name, added if new; ERR_FULL after LIMIT_MODELS names, ERR_TOO_LARGE for
  * one that does not fit. Master only. */

@@ -57,6 +57,8 @@ int segment_create(const char *name, const struct segment_capacity *capacity, st
 int segment_attach(const char *name, struct segment **out, struct errmsg *why) MUST_CHECK;
 
 void segment_detach(struct segment **segment);
+/* In a child that serves no caller: its way to what was remembered for them ends. */
+void segment_forget_recall(struct segment *segment);
 /* Remove the name; mappings live on. 0 or -errno. */
 int segment_unlink(const char *name);
 

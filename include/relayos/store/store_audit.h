@@ -2,8 +2,9 @@
  *
  * store_audit - the books against themselves: what is compared, and what differs with both figures.
  *
- * Compared are the usage sums with the ledger rows, the days' totals with both, corrections with
- * the rows they are of, and the running numbers, in which nothing may be missing.
+ * Compared are the usage sums with the ledger rows, the days' totals with both, the models' sums
+ * with the usage sums, corrections with the rows they are of, and the running numbers, in which
+ * nothing may be missing.
  *
  * Process: any, on a store of its own (store_reader.h); the ledger for a small one, or when it
  * repairs: it reads every row of those days.
@@ -26,6 +27,7 @@
 enum store_audit_kind {
     STORE_AUDIT_USAGE,      /* usage sums: a rebuild mends them */
     STORE_AUDIT_DAY,        /* a day's total: likewise */
+    STORE_AUDIT_MODEL,      /* a model's sums of a day: likewise; the last that one mends */
     STORE_AUDIT_CORRECTION, /* a correction that does not fit its row */
     STORE_AUDIT_GAP,        /* rows are missing */
 };

@@ -23,6 +23,10 @@ enum store_reader_kind {
 /* ERR_IO: cannot be opened. ERR_STORE: not ours, or of another version than this program. */
 int store_reader_open(const char *path, enum store_reader_kind kind, struct store **out,
                       struct errmsg *why) MUST_CHECK;
+/* What is read from now on takes so much of this thread's CPU time, and ten times as long, at most:
+ * then all reading answers ERR_BUSY. On a busy machine an answer is late rather than none. 0 = no
+ * limit. */
+void store_reader_limit(struct store *store, int64_t cpu_us);
 /* From here to the end all that is read is of one moment. store_close() ends it too. */
 int store_reader_begin(struct store *store) MUST_CHECK;
 void store_reader_end(struct store *store);

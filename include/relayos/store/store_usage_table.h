@@ -6,7 +6,7 @@
  * Sums are exact. Percentiles are of a sample that is spread evenly over the requests of those days
  * (of some keys: of their newest ones) that succeeded and whose traces are kept.
  *
- * Process: any, on a store of its own. ERR_BUSY: it was not done by the deadline.
+ * Process: any, on a store of its own.
  */
 #ifndef RELAYOS_STORE_STORE_USAGE_TABLE_H
 #define RELAYOS_STORE_STORE_USAGE_TABLE_H
@@ -67,7 +67,14 @@ struct store_usage_table {
     size_t n, room;
     uint32_t *index;
     size_t index_size;
+    /* How far it is: keys before they are added up by what they are of, and what comes next. */
+    struct store_usage_table *keys;
+    uint32_t next_day;
+    size_t next_key;
+    int64_t next_seq;
 };
+/* Into *out, which begins as zeros. ERR_BUSY: not done by the deadline, but some of it: made again
+ * with the same query but a later deadline it goes on. */
 int store_usage_table_make(struct store *store, const struct store_usage_table_query *query,
                            struct store_usage_table *out) MUST_CHECK;
 void store_usage_table_fini(struct store_usage_table *table);

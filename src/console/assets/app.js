@@ -2,6 +2,7 @@
 //
 // The shell: who is signed in, the menu, and the place where the router puts pages.
 
+import { signInAgain } from "./again.js";
 import { api, signedOut } from "./api.js";
 import { button, errorView, h, link, put, refreshTimes, toast } from "./dom.js";
 import * as keyboard from "./keyboard.js";
@@ -14,6 +15,7 @@ const main = h("main", { id: "main", tabindex: -1 });
 const AGES_MS = 10000;
 
 let session = null;
+let isAsking = false;   // whoever was signed in, to do so again
 let door = {};      // what the sign-in page may offer: { setup_needed, oidc }
 
 const shell = {
@@ -72,9 +74,20 @@ function onSignedIn(event) {
     router.navigate(event.detail.to ?? HOME, { replace: true });
 }
 
-function onSignedOut() {
-    if (session === null)
+// What is open over the page (a form half filled in, a secret shown this once) is not thrown away.
+async function onSignedOut() {
+    if (session === null || isAsking)
         return;
+    if (document.querySelector("dialog[open]") !== null) {
+        isAsking = true;
+        const again = await signInAgain(session.user);
+        isAsking = false;
+        if (again !== null) {
+            enter(again);
+            toast("Signed in again. Send once more what was refused.");
+            return;
+        }
+    }
     session = null;
     api.setCsrf("");
     router.leavePage();

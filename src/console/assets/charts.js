@@ -12,7 +12,8 @@ let loading = null;
 
 // { title, labels: [text], series: [{ label, values: [number | null], colour: "--series-1" }],
 //   kind: "bar" | "line", stacked, isLying (bars from left to right), format: (value, isExact),
-//   first: what the labels are, signal }
+//   most: the end of the scale, where the figures do not say it; first: what the labels are;
+//   signal }
 // series[].figures: exact values for the table, where `values` are rounded for the eye.
 export function chart(options) {
     const { title, labels, series } = options;
@@ -77,7 +78,7 @@ function describe(options) {
             callback: (value, at, all) => at > 0 &&
                 options.format(all[at - 1].value) === options.format(value) ? "" :
                 options.format(value) },
-        grid: { color: line, drawBorder: false }, beginAtZero: true,
+        grid: { color: line, drawBorder: false }, beginAtZero: true, max: options.most,
         stacked: options.stacked === true };
     const names = {
         ticks: { color: text, font: fontOf(), maxRotation: 0, autoSkip: !isLying,

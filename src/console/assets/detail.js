@@ -5,6 +5,7 @@
 
 import { count, dateTime, duration, usd } from "./dom.js";
 
+const UNLIMITED = ["requests per minute", "tokens per minute", "max concurrent"];
 const PERIODS = { day: "a day", week: "a week", month: "a month", total: "in all" };
 
 export function detailText(detail) {
@@ -12,7 +13,7 @@ export function detailText(detail) {
         return String(detail ?? "");
     return Object.entries(detail).map(([name, value]) => {
         const [, word, unit] = /^(.*?)(_us|_nusd)?$/.exec(name);
-        return `${word.replaceAll("_", " ")}: ${valueText(word, unit, value)}`;
+        return `${word.replaceAll("_", " ")}: ${valueText(word.replaceAll("_", " "), unit, value)}`;
     }).join("; ");
 }
 
@@ -23,7 +24,9 @@ function valueText(word, unit, value) {
         return value === 0 ? "none" : /overlap|interval/.test(word) ? duration(value) :
             dateTime(value);
     if (word === "quotas" && Array.isArray(value))
-        return value.map(quotaText).join(", ");
+        return value.length === 0 ? "none" : value.map(quotaText).join(", ");
+    if (UNLIMITED.includes(word) && value === 0)
+        return "no limit";
     if (Array.isArray(value))
         return value.length === 0 ? "all" : value.join(", ");
     if (value !== null && typeof value === "object")

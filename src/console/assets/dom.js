@@ -113,6 +113,11 @@ export function errorView(error, retry) {
         retry ? button("Try again", retry) : null);
 }
 
+// In the place of what is not read yet; it shows after a moment only.
+export function waiting() {
+    return h("p", { class: "waiting muted" }, "Loading …");
+}
+
 export function empty(title, ...children) {
     return h("div", { class: "empty" }, h("p", {}, h("strong", {}, title)), ...children);
 }
@@ -174,7 +179,7 @@ export function tabs({ label, items, selected, onSelect = () => {} }) {
 // A colour of app.css as charts want it: token("--series-1") -> "rgb(29, 91, 196)". It changes with
 // the theme: window says "themechange".
 export function token(name) {
-    const probe = h("span");
+    const probe = h("span", { class: "own-colour" });
     probe.style.color = `var(${name})`;
     document.body.append(probe);
     const colour = getComputedStyle(probe).color;
@@ -229,5 +234,10 @@ function furnish(element, props, children) {
 function nodes(children) {
     return children.flat(Infinity)
         .filter((child) => child !== null && child !== undefined && child !== false)
-        .map((child) => child instanceof Node ? child : String(child));
+        .map((child) => child instanceof Node ? child : plain(child));
+}
+
+// Text that turns the text around it is shown as what it is: a name cannot look like another.
+function plain(text) {
+    return String(text).replace(/[\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 }

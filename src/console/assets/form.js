@@ -35,12 +35,13 @@ export function field({ label, name, type = "text", value = "", hint = null, rea
 }
 
 // fields: [field() | any node | null]; onSubmit(values) may throw an ApiError. Answers the <form>.
-export function form({ fields, submit = "Save", kind = "primary", onSubmit, cancel = null }) {
+export function form({ fields, submit = "Save", kind = "primary", onSubmit, cancel = null,
+    cancelLabel = "Cancel" }) {
     const inputs = fields.filter((one) => one !== null && one.get !== undefined);
     const problem = h("p", { class: "problem", role: "alert" });
     const foot = h("div", { class: "form-foot" },
         h("button", { type: "submit", class: kind }, submit),
-        cancel === null ? null : button("Cancel", cancel));
+        cancel === null ? null : button(cancelLabel, cancel));
     const root = h("form", { novalidate: true, class: "form" },
         fields.map(elementOf), problem, foot);
 
@@ -66,8 +67,9 @@ function elementOf(one) {
 
 // A form in a dialog. onSubmit(values) answers what the dialog answers; null: it was cancelled.
 export function formDialog({ title, fields, submit, onSubmit, kind, wide = false }) {
-    return dialog({ title, wide, closeLabel: null, body: (close) => form({ fields, submit, kind,
-        cancel: () => close(null), onSubmit: async (values) => close(await onSubmit(values)) }) });
+    return dialog({ title, class: wide ? "wide" : null, closeLabel: null,
+        body: (close) => form({ fields, submit, kind, cancel: () => close(null),
+            onSubmit: async (values) => close(await onSubmit(values)) }) });
 }
 
 // Fields that narrow a list: their values are in the address, and onChange(values) follows them.

@@ -74,10 +74,12 @@ export function count(n) {
 // 1234567 -> "1.23M"; the exact number belongs into a title beside it.
 export function countShort(n) {
     const value = Number(n ?? 0);
-    for (const [size, unit] of [[1e9, "G"], [1e6, "M"], [1e4, "k"]])
-        if (Math.abs(value) >= size)
-            return `${Number((value / (unit === "k" ? 1e3 : size)).toPrecision(3))}${unit}`;
-    return grouped.format(value);
+    const round = Number(value.toPrecision(3));
+    if (Math.abs(value) < 1e4)
+        return grouped.format(value);
+    const [size, unit] = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]]
+        .find((one) => Math.abs(round) >= one[0]);
+    return `${Number((round / size).toPrecision(3))}${unit}`;
 }
 
 export function bytes(n) {

@@ -12,7 +12,7 @@ const POLICIES = [["model", "As each model has it"], ["balanced", "Balanced"],
 
 // ctx: the page's; models: names; key: the one to change, or null. Fields for form(). What a key
 // may do is an operator's to say: its owner names it.
-export function keyFields({ ctx, models, key }) {
+export function keyFields({ ctx, models, key, tool = "other" }) {
     const own = (name, otherwise) => key === null ? otherwise : key[name];
     const rate = (name, label) => field({ label, name, inputmode: "numeric",
         value: own(name, 0) ? String(own(name, 0)) : "", placeholder: "No limit", read: readRate });
@@ -23,7 +23,7 @@ export function keyFields({ ctx, models, key }) {
         name,
         group("pair",
             field({ label: "Tool", name: "tool", type: "select", options: TOOLS, required: true,
-                value: own("tool", "other") }),
+                value: own("tool", tool) }),
             field({ label: "Owner", name: "owner",
                 value: own("owner", ctx.session.user.name),
                 autocomplete: "off", hint: "A user or a team." })),

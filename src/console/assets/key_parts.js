@@ -32,6 +32,11 @@ export function limitBar(limit, { isFull = false } = {}) {
     return bar({ used: limit.used, reserved: limit.reserved, limit: limit.limit, text });
 }
 
+// What it counts is refused until it renews or is raised.
+export function isUsedUp(limit) {
+    return !limit.shadow && BigInt(limit.used) >= BigInt(limit.limit);
+}
+
 export function renewal(limit, nowUs = Date.now() * 1000) {
     return limit.renews_us ? `renews in ${span(Math.max(0, limit.renews_us - nowUs))}` :
         "does not renew";

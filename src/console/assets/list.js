@@ -5,14 +5,14 @@
 // cell; the shell's j, k and Enter walk along them.
 
 import { api, isAbort } from "./api.js";
-import { button, empty as emptyView, errorView, h, put } from "./dom.js";
+import { button, empty as emptyView, errorView, h, put, waiting } from "./dom.js";
 import { plural } from "./format.js";
 import { keepPlace } from "./live.js";
 
 // columns: [{ label, cell: (row) => node or text, num: right-aligned, hide: "phone" }]
 // isMatrix: on a phone the rows stay rows, and do not become cards.
-// href: (row) => where the row leads, or null.
-export function table({ columns, rows = [], caption, href = null, empty = "Nothing here.",
+// href: (row) => where the row leads, or null. rows null: not read yet, set() will say.
+export function table({ columns, rows = null, caption, href = null, empty = "Nothing here.",
     rowClass = null, isMatrix = false }) {
     const body = h("tbody", { role: "rowgroup" });
     const grid = h("table", { role: "table", class: isMatrix ? "matrix" : null,
@@ -43,7 +43,10 @@ export function table({ columns, rows = [], caption, href = null, empty = "Nothi
         else
             put(root, empty instanceof Node ? empty : emptyView(empty));
     }
-    set(rows);
+    if (rows === null)
+        put(root, waiting());
+    else
+        set(rows);
     return { root, set, append };
 }
 
@@ -73,8 +76,12 @@ export function pagedTable({ path, signal, noun = "row", onRows = () => {}, ...o
             onRows(page.rows, page.answer);
             say(mine, page.more);
         } catch (error) {
-            if (mine === turn && !isAbort(error))
-                put(foot, errorView(error, () => take(mine, next, show)));
+            if (mine !== turn || isAbort(error))
+                return;
+            // What is there still is not what was asked for.
+            if (shown === 0)
+                put(view.root);
+            put(foot, errorView(error, () => take(mine, next, show)));
         } finally {
             if (mine === turn)
                 root.removeAttribute("aria-busy");

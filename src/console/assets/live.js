@@ -3,10 +3,11 @@
 // Data that is read again and again, and the line that says how old it is.
 
 import { isAbort } from "./api.js";
-import { h, put } from "./dom.js";
+import { h } from "./dom.js";
 import { timeOfDay } from "./format.js";
 
 const SLOWEST_MS = 60000;
+const SHORT = { unreachable: "no answer", timeout: "no answer in time" };
 
 // "Read 12:03:04", or since when it is not read any more and why.
 export function freshness() {
@@ -21,8 +22,11 @@ export function freshness() {
         say("ok", `Read ${timeOfDay(readUs)}`);
         said.textContent = "";
     }
+    // Before the first answer there is nothing that could be old: the page says what is wrong.
     function failed(error) {
-        say("bad", `Not updated${since()}: ${error.message}`);
+        if (readUs === 0)
+            return;
+        say("bad", `Not updated${since()}: ${SHORT[error.code] ?? error.message}`);
         said.textContent = root.textContent;
     }
     function stopped(text = "Paused") {
@@ -79,10 +83,20 @@ export function poll(fn, { everyMs, signal, fresh }) {
     return { first: begin(), now: turn };
 }
 
-// put() for what is read again and again: the focus, what was scrolled and what was unfolded stay.
+// put() for what is read again and again: the focus, what was scrolled and what was unfolded stay,
+// and so does a part that says the same as before, lest a screen reader says it again.
 export function refresh(element, ...children) {
     const restore = keepPlace(element);
-    put(element, ...children);
+    const before = [...element.childNodes];
+    const now = [...h("div", {}, children).childNodes];
+    now.forEach((node, at) => {
+        const old = before[at];
+        if (old === undefined)
+            element.append(node);
+        else if (!old.isEqualNode(node) || node.querySelector?.("button") != null)
+            old.replaceWith(node);
+    });
+    before.slice(now.length).forEach((old) => old.remove());
     restore();
     return element;
 }

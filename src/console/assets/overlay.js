@@ -10,7 +10,7 @@ import { isAbort } from "./api.js";
 // throws keeps the dialog open and shows why. body: a node, or (close) => node that closes with a
 // value itself. closeLabel null: no button to close. Answers the value of the action taken, null if
 // it was closed.
-export function dialog({ title, body, actions = [], closeLabel = "Close", wide = false,
+export function dialog({ title, body, actions = [], closeLabel = "Close", class: className = null,
     stays = false }) {
     const id = newId("dialog");
     const problem = h("p", { class: "problem", role: "alert" });
@@ -31,7 +31,7 @@ export function dialog({ title, body, actions = [], closeLabel = "Close", wide =
         foot.append(button(closeLabel, () => root.close(), { class: stays ? "primary" : null }));
     foot.append(...actions.map((action) => button(action.label, () => act(action),
         { class: action.kind })));
-    const root = h("dialog", { "aria-labelledby": id, class: wide ? "wide" : null,
+    const root = h("dialog", { "aria-labelledby": id, class: className,
         closedby: stays ? "none" : null },
         h("h2", { id }, title),
         h("div", { class: "dialog-body" }, typeof body === "function" ? body(close) : body),

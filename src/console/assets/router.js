@@ -3,8 +3,8 @@
 // From the address to a page and back (History API). Exactly one page is there at a time; leaving
 // it aborts what it asked for, closes its dialogs and forgets its keys.
 
-import { isAbort } from "./api.js";
-import { errorView, h, put } from "./dom.js";
+import { ApiError, isAbort } from "./api.js";
+import { errorView, h, put, waiting } from "./dom.js";
 import * as keyboard from "./keyboard.js";
 import { HOME, matchRoute, roleCovers } from "./routes.js";
 
@@ -62,10 +62,10 @@ async function render({ route, params }, session) {
         window.dispatchEvent(new Event("pageleft"));
         cleanup?.();
     };
-    put(shell.main(), ctx.frame, root);
+    put(shell.main(), ctx.frame, put(root, waiting()));
     shell.onPage(route);
     try {
-        const { page } = await import(`./pages/${route.file}.js`);
+        const { page } = await pageOf(route);
         if (stop.signal.aborted)
             return;
         ctx.head({ title: page.title });
@@ -79,6 +79,18 @@ async function render({ route, params }, session) {
     } catch (error) {
         if (!isAbort(error) && !stop.signal.aborted)
             fail(ctx, error);
+    }
+}
+
+// A browser does not try a module again that it could not get, and a newer console has other
+// addresses for them: the way out of both is to load the document anew.
+async function pageOf(route) {
+    try {
+        return await import(`./pages/${route.file}.js`);
+    } catch (error) {
+        console.error(error);
+        throw new ApiError({ code: "no_page", message: "This page could not be loaded. " +
+            "The console does not answer, or was updated." });
     }
 }
 
@@ -130,7 +142,7 @@ function fail(ctx, error) {
     const isMissing = error.status === 404;
     ctx.head({ title: isMissing ? "Not found" : "That did not work" });
     put(ctx.root, isMissing ? h("p", {}, "It does not exist, or it is not yours.") :
-        errorView(error, () => show()));
+        errorView(error, () => error.code === "no_page" ? location.reload() : show()));
     if (error.code === undefined)
         console.error(error);
 }

@@ -18,6 +18,8 @@ export const ROUTES = [
     { path: "/routes", file: "routes", role: "operator", nav: "Routes",
       group: "Operate", key: "o" },
     { path: "/routes/{id}", file: "route", role: "operator" },
+    { path: "/explain", file: "explain", role: "operator", nav: "Explain",
+      group: "Operate", key: "x" },
     { path: "/prices", file: "prices", role: "operator", nav: "Prices",
       group: "Operate", key: "p" },
     { path: "/status", file: "status", role: "operator", nav: "Status",

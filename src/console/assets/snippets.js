@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: ISC
 //
 // What to paste into which tool. Pure text: { url, key, model } -> [{ label, text, note }].
+// tool: as a key's "tool" names it.
 
 const HELLO = "Say hello in one sentence.";
 
 export const SNIPPETS = [
-    { id: "cursor", label: "Cursor", make: cursor },
-    { id: "claude-code", label: "Claude Code", make: claudeCode },
-    { id: "codex", label: "Codex", make: codex },
+    { id: "cursor", label: "Cursor", tool: "cursor", make: cursor },
+    { id: "claude-code", label: "Claude Code", tool: "claude-code", make: claudeCode },
+    { id: "codex", label: "Codex", tool: "codex", make: codex },
     { id: "openai-js", label: "OpenAI SDK (JS)", make: openaiJs },
     { id: "openai-python", label: "OpenAI SDK (Python)", make: openaiPython },
     { id: "anthropic", label: "Anthropic SDK", make: anthropic },
@@ -24,12 +25,15 @@ function cursor({ url, key, model }) {
     ];
 }
 
+// Its small tasks in the background ask for a model of their own, which may not be on offer here.
 function claudeCode({ url, key, model }) {
+    const env = { ANTHROPIC_BASE_URL: url, ANTHROPIC_AUTH_TOKEN: key, ANTHROPIC_MODEL: model,
+        ANTHROPIC_DEFAULT_HAIKU_MODEL: model };
     return [
-        { label: "Shell", text: `export ANTHROPIC_BASE_URL=${url}\n` +
-            `export ANTHROPIC_AUTH_TOKEN=${key}\nexport ANTHROPIC_MODEL=${model}\nclaude` },
-        { label: "or ~/.claude/settings.json, for good", text: json({ env: {
-            ANTHROPIC_BASE_URL: url, ANTHROPIC_AUTH_TOKEN: key, ANTHROPIC_MODEL: model } }) },
+        { label: "Shell", text: [...Object.entries(env).map(([name, value]) =>
+            `export ${name}=${value}`), "claude"].join("\n") },
+        { label: "or ~/.claude/settings.json, for good", text: json({ env }) },
+        { note: "An ANTHROPIC_API_KEY that is set as well is in the way: unset it." },
     ];
 }
 
@@ -45,6 +49,7 @@ function codex({ url, key, model }) {
             'env_key = "RELAYOS_KEY"',
             'wire_api = "responses"',
         ].join("\n") },
+        { note: "The first two lines go to the top of the file, before any [table]." },
         { label: "Shell", text: `export RELAYOS_KEY=${key}\ncodex` },
     ];
 }
@@ -86,8 +91,7 @@ function openaiPython({ url, key, model }) {
 
 function anthropic({ url, key, model }) {
     return [
-        { label: "Install", text: "pip install anthropic" },
-        { label: "hello.py", text: [
+        { label: "Python: pip install anthropic", text: [
             "from anthropic import Anthropic",
             "",
             `client = Anthropic(base_url=${quoted(url)}, auth_token=${quoted(key)})`,
@@ -97,6 +101,17 @@ function anthropic({ url, key, model }) {
             `    messages=[{"role": "user", "content": ${quoted(HELLO)}}],`,
             ")",
             "print(answer.content[0].text)",
+        ].join("\n") },
+        { label: "JavaScript: npm install @anthropic-ai/sdk", text: [
+            'import Anthropic from "@anthropic-ai/sdk";',
+            "",
+            `const client = new Anthropic({ baseURL: ${quoted(url)}, authToken: ${quoted(key)} });`,
+            "const answer = await client.messages.create({",
+            `  model: ${quoted(model)},`,
+            "  max_tokens: 256,",
+            `  messages: [{ role: "user", content: ${quoted(HELLO)} }],`,
+            "});",
+            "console.log(answer.content[0].text);",
         ].join("\n") },
     ];
 }

@@ -4,15 +4,20 @@
 
 import { badge, lines } from "./dom.js";
 
-// The six stages of a request, each the way to a moment of the record. `via`: a moment on the way.
+// The stages of a request, each the way to a moment of the record. `via`: a moment on the way.
 export const STAGES = [
+    { name: "accepted", label: "Accepted by the gateway", who: "gateway" },
     { name: "key_checked", label: "Key checked", who: "gateway" },
     { name: "quota_checked", label: "Quota reserved", who: "gateway" },
     { name: "route_selected", label: "Route selected", who: "gateway" },
     { name: "dispatched", label: "Sent to the model", who: "model" },
     { name: "first_token", label: "First token", who: "model", via: "first_byte" },
     { name: "completed", label: "Answer complete", who: "model" },
+    { name: "settled", label: "Charge settled", who: "ledger" },
 ];
+// Of one that the gateway refused, no more is kept than when.
+const refused = (category) => [STAGES[0],
+    { name: "completed", label: `Refused: ${words(category)}`, who: "gateway" }];
 
 export const PROVENANCE = {
     none: "It ended before anything was used: no charge.",
@@ -30,7 +35,8 @@ export function offsetOf(request, name) {
 // [{ ...stage, startUs, endUs (null: not reached), viaUs }]
 export function timeline(request) {
     let before = 0;
-    return STAGES.map((stage) => {
+    const stages = request.is_refusal ? refused(request.category) : STAGES;
+    return stages.map((stage) => {
         const endUs = offsetOf(request, stage.name);
         const span = { ...stage, startUs: before, endUs,
             viaUs: stage.via === undefined ? null : offsetOf(request, stage.via) };
@@ -41,7 +47,11 @@ export function timeline(request) {
 
 // What the caller waited for: up to the last byte, not the settlement.
 export function tookUs(request) {
-    return isRunning(request) ? null : timeline(request).reduce((most, span) =>
+    return isRunning(request) ? null : waitedUs(timeline(request));
+}
+
+export function waitedUs(spans) {
+    return spans.filter((span) => span.who !== "ledger").reduce((most, span) =>
         Math.max(most, span.endUs ?? 0, span.viaUs ?? 0), 0);
 }
 

@@ -8,13 +8,14 @@ const DAY_MS = 86400000;
 
 export const BY = {
     day: { label: "Day", isTime: true, nameOf: (row) => dayText(row.day),
-        keyOf: (row) => String(row.day) },
+        keyOf: (row) => String(row.day), ofRow: (row) => span(dayText(row.day), DAY_MS) },
     hour: { label: "Hour (UTC)", isTime: true, nameOf: (row) => hourText(row.hour),
-        keyOf: (row) => String(row.hour) },
+        keyOf: (row) => String(row.hour),
+        ofRow: (row) => span(`${hourText(row.hour).replace(" ", "T")}Z`, DAY_MS / 24) },
     key: { label: "Key", nameOf: (row) => row.key_name || `key ${row.key_id}`,
-        hrefOf: (row) => `/requests?key=${row.key_id}` },
+        ofRow: (row) => ({ key: row.key_id }) },
     model: { label: "Model", nameOf: (row) => row.model || "none",
-        hrefOf: (row) => `/requests?model=${encodeURIComponent(row.model)}` },
+        ofRow: (row) => ({ model: row.model }) },
     tool: { label: "Tool", nameOf: (row) => row.tool || "none" },
     owner: { label: "Owner", nameOf: (row) => row.owner || "none" },
 };
@@ -27,6 +28,23 @@ export const FORMATS = {
     time: (value) => Number(value) === 0 ? "0" :
         duration(Math.round(Number(value))).replace(/\.0+ /, " "),
 };
+
+// Where the requests are that a row sums up; null where they cannot be asked for so.
+export function requestsOf(by, row, { from, to, key, model }) {
+    if (BY[by].ofRow === undefined)
+        return null;
+    const query = { ...span(from, Date.parse(to) + DAY_MS - Date.parse(from)), key, model,
+        ...BY[by].ofRow(row) };
+    return `/requests?${new URLSearchParams(Object.entries(query).filter(([, value]) => value))}`;
+}
+
+// From a moment on, for so long, as the filters of Requests have it: in the reader's own time.
+function span(start, ms) {
+    const local = (at) => new Date(at - new Date(at).getTimezoneOffset() * 60000).toISOString()
+        .slice(0, 16);
+    const at = Date.parse(start);
+    return { time: "between", since: local(at), until: local(at + ms) };
+}
 
 // The days or hours from the first to the last, those without any usage too.
 export function filled(rows, by, { from, to }) {

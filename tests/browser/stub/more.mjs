@@ -64,6 +64,7 @@ export function moreRoutes(db, { Refusal, paged, keysOf }) {
         "POST /routes/{id}/disable": ["operator", switchTo("disabled", "disabled")],
         "GET /routes/{id}/history": ["operator", ({ params, query }) =>
             ({ data: routeOf(params.id) && history(query) })],
+        "GET /explain": ["operator", ({ query }) => explanation(query, routes, Refusal)],
         "GET /prices": ["operator", () => ({ data: prices(startUs, routes), next: null })],
         "GET /status": ["operator", () => status(db, startUs)],
         "GET /config": ["operator", () => ({ yaml: config, file: "/etc/relayos/relayos.yaml",
@@ -360,3 +361,25 @@ models:
       - upstream: openai
         model: gpt-4.1-mini-2026
 `;
+
+function explanation({ key, model }, routes, Refusal) {
+    const own = routes.filter((route) => route.model === model);
+    const usable = own.filter((route) => route.state === "up");
+    if (own.length === 0)
+        throw new Refusal(404, "not_found", "There is no such thing.");
+    return { key: { id: 3, name: key, state: "active", may_use_model: true }, model,
+        policy: "balanced", policy_of: "model",
+        estimate: { prompt_tokens: 1000, output_tokens: 4096, charge_nusd: 68e6,
+            reserved_tokens: 6000, reserved_nusd: 72e6 },
+        rates: [{ unit: "requests", per_minute: 60, needed: 1, wait_us: 0 }],
+        quotas: [{ unit: "usd", period: "month", model: null, shadow: false, used: 31e9,
+            reserved: 2e7, limit: 50e9, needed: 72e6, fits: true, renews_us: 2e9 * 1e6 }],
+        routes: own.map((route) => ({ ...route, reason: "",
+            state: route.state === "up" ? "usable" : route.state, first_permille: route === usable[0] ? 1000 : 0, score: null,
+            cost_nusd: 60e6 })),
+        fallback_on: ["outage"], fallbacks: [],
+        verdict: usable.length > 0 ? { admitted: true, served_by: model, is_panic: false } :
+            { admitted: false, served_by: null, is_panic: false, category: "no_healthy_route",
+                openai_status: 503, anthropic_status: 529, retry_us: 0,
+                sentence: "There is no healthy route for the model right now." } };
+}

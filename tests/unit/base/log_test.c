@@ -130,6 +130,15 @@ Test(log, repeats_past_a_hundred_a_second_are_counted_instead)
     cr_assert_not_null(strstr(logged(), "log.throttled of=flood dropped=150"));
 }
 
+Test(log, what_the_audit_trail_is_held_against_is_not_throttled)
+{
+    for (int i = 0; i < 250; i++) {
+        log_info("audit", "seq=%d", i);
+        log_info("audit.change", "n=%d", i);
+    }
+    cr_assert_eq(count_lines(logged()), 500);
+}
+
 Test(log, the_access_log_is_not_throttled_and_may_have_its_own_file)
 {
     for (int i = 0; i < 250; i++)

@@ -41,6 +41,8 @@ parse(const char *text)
 
 static const char before[] =
     UPSTREAMS "environment: dev\n"
+              "console: {listen: off, oidc: {issuer: \"https://id.example/\", client_id: a b,\n"
+              "    secret_env: KEY, scopes: openid groups}, public_url: \"https://c.example\"}\n"
               "capabilities: [{models: \"odd:\", like: gpt-5, adds: [stop, images]},\n"
               "    {models: x, thinking: budget, accepts: [], max_output_tokens: 9}]\n"
               "failover: {uncertain: false, retry_min: 3}\n"
@@ -76,6 +78,8 @@ static const char after[] =
     "      total_timeout: 2s}\n"
     "  d: {url: https://b.example.com/v1, protocols: anthropic_messages, auth: none}\n"
     "environment: dev\n"
+    "console: {listen: off, oidc: {issuer: \"https://id.example/\", client_id: a b,\n"
+    "    secret_env: KEY, scopes: openid groups}, public_url: \"https://c.example\"}\n"
     "failover: {uncertain: false, retry_min: 3}\n"
     "fetch: {allow: [10.0.0.0/8, \"fd00::/8\"], deny: 10.1.2.3}\n"
     "health: {breaker_failures: 7, open_time: 1s}\n"

@@ -48,7 +48,8 @@ Test(api, each_row_is_found_by_its_method_and_path_and_by_no_other)
 /* Whoever adds a row says whom it is for; what is for nobody is listed here, on purpose. */
 Test(api, only_the_doors_are_open)
 {
-    static const char *const doors[] = {"GET /session", "POST /session", "POST /setup"};
+    static const char *const doors[] = {"GET /session", "POST /session", "POST /setup",
+                                        "GET /oidc/start", "GET /oidc/callback"};
     const struct api_row *row;
 
     for (size_t n = 0; (row = api_row_at(n)) != NULL; n++) {

@@ -38,17 +38,17 @@ Test(hasher, what_was_hashed_is_known_again_and_nothing_else_is)
     struct hasher_job *job;
 
     cr_assert_eq(hasher_new(loop, &hasher), 0);
-    job = hasher_job_new(hasher);
+    job = hasher_job_new(hasher, true);
     hasher_job_hash(job, SLICE_LIT("correct horse"));
     send(hasher, job);
     while (seen.n_done < 1)
         loop_run_once(loop);
     for (size_t n = 0; n < 4; n++) {
-        job = hasher_job_new(hasher);
+        job = hasher_job_new(hasher, true);
         hasher_job_check(job, seen.made, slice_str(tried[n]));
         send(hasher, job);
     }
-    job = hasher_job_new(hasher); /* nobody's, the right one too */
+    job = hasher_job_new(hasher, true); /* nobody's, the right one too */
     hasher_job_check(job, "", SLICE_LIT("correct horse"));
     send(hasher, job);
     while (seen.n_done < 6)
@@ -65,7 +65,7 @@ Test(hasher, a_wrong_old_password_makes_no_new_one)
     struct hasher *hasher;
 
     cr_assert_eq(hasher_new(loop, &hasher), 0);
-    struct hasher_job *job = hasher_job_new(hasher);
+    struct hasher_job *job = hasher_job_new(hasher, true);
     hasher_job_check(job, "", SLICE_LIT("guess"));
     hasher_job_hash(job, SLICE_LIT("another password"));
     send(hasher, job);
@@ -85,15 +85,19 @@ Test(hasher, a_full_queue_takes_no_more_and_its_end_waits_for_one_at_most)
 
     cr_assert_eq(hasher_new(loop, &hasher), 0);
     for (int n = 0; n < HASHER_QUEUE; n++) {
-        struct hasher_job *job = hasher_job_new(hasher);
+        bool is_stranger = n < HASHER_QUEUE - HASHER_KEPT;
+        struct hasher_job *job = hasher_job_new(hasher, !is_stranger);
 
+        cr_assert_not_null(job);
+        if (!is_stranger)
+            cr_assert_null(hasher_job_new(hasher, false), "the last places are for the known");
         hasher_job_check(job, "", SLICE_LIT("guess"));
         send(hasher, job);
     }
-    cr_assert_null(hasher_job_new(hasher));
+    cr_assert_null(hasher_job_new(hasher, true));
     while (seen.n_done < 1)
         loop_run_once(loop);
-    cr_assert_not_null(hasher_job_new(hasher), "one has been done");
+    cr_assert_not_null(hasher_job_new(hasher, true), "one has been done");
     hasher_free(&hasher);
     loop_free(&loop);
 }

@@ -18,6 +18,7 @@
 
 #include "relayos/base/buf.h"
 #include "relayos/base/err.h"
+#include "relayos/base/hash.h"
 #include "relayos/base/text.h"
 
 #define NOW    1800000000
@@ -26,7 +27,8 @@
     "{\"iss\":\"https://id.example\",\"aud\":\"relayos\",\"sub\":\"u-1\",\"nonce\":\"n-1\","       \
     "\"iat\":1799999990,\"exp\":1800000300}"
 
-static const struct id_token_wants wants = {"https://id.example", "relayos", "n-1", NOW};
+static const struct id_token_wants wants = {
+    .issuer = "https://id.example", .client_id = "relayos", .nonce = "n-1", .now_s = NOW};
 
 static EVP_PKEY *
 make_key(bool is_rsa, unsigned bits)
@@ -231,4 +233,80 @@ Test(id_token, what_was_altered_is_not_what_was_signed)
     buf_fini(&text);
     EVP_PKEY_free(weak);
     EVP_PKEY_free(key);
+}
+
+/* What a good token with these further claims says, at a sign-in with the access token "jHkW". */
+static int
+read_claims(const char *more, const char *access_token, const char *claim, struct id_token *out)
+{
+    EVP_PKEY *key = make_key(false, 0);
+    cJSON *jwks = publish(key, false, ",\"kid\":\"k1\"");
+    struct id_token_wants with = wants;
+    char claims[1024];
+
+    with.access_token = access_token;
+    with.claim = claim;
+    snprintf(claims, sizeof claims, "%.*s%s}", (int)(sizeof(CLAIMS) - 2), CLAIMS, more);
+    struct buf text = sign(key, false, "{\"alg\":\"ES256\",\"kid\":\"k1\"}", claims);
+    *out = (struct id_token){.subject = ""};
+    int rc = id_token_verify(buf_slice(&text), jwks, &with, out, NULL);
+    buf_fini(&text);
+    cJSON_Delete(jwks);
+    EVP_PKEY_free(key);
+    return rc;
+}
+
+Test(id_token, is_of_the_access_token_that_it_came_with)
+{
+    struct id_token token;
+    uint8_t digest[32];
+    struct buf more;
+
+    buf_init(&more, 256);
+    hash_sha256(SLICE_LIT("jHkW"), digest);
+    buf_append_str(&more, ",\"at_hash\":\"");
+    text_base64url(slice_of(digest, 16), &more);
+    buf_append(&more, "\"", 2);
+    cr_expect_eq(read_claims(more.ptr, "jHkW", NULL, &token), 0);
+    cr_expect_eq(read_claims(more.ptr, "jHkX", NULL, &token), ERR_DENIED);
+    cr_expect_eq(read_claims(more.ptr, NULL, NULL, &token), ERR_DENIED);
+    cr_expect_eq(read_claims("", "jHkW", NULL, &token), 0, "it may be left out");
+    static const char *const others[] = {"\"\"", "1", "null", "\"AAAA\""};
+    for (size_t n = 0; n < sizeof others / sizeof others[0]; n++) {
+        buf_clear(&more);
+        buf_printf(&more, ",\"at_hash\":%s", others[n]);
+        buf_append_byte(&more, '\0');
+        cr_expect_eq(read_claims(more.ptr, "jHkW", NULL, &token), ERR_DENIED, "%s", more.ptr);
+    }
+    buf_fini(&more);
+}
+
+Test(id_token, an_address_names_somebody_if_it_was_looked_at)
+{
+#define EMAIL ",\"email\":\"a@b.example\""
+    static const struct {
+        const char *more, *claim, *name;
+    } table[] = {
+        {EMAIL ",\"email_verified\":true", "email", "a@b.example"},
+        {EMAIL ",\"email_verified\":\"true\"", "email", "a@b.example"},
+        {EMAIL ",\"email_verified\":false", "email", ""},
+        {EMAIL ",\"email_verified\":\"false\"", "email", ""},
+        {EMAIL ",\"email_verified\":1", "email", ""},
+        {EMAIL, "email", ""},
+        {",\"email_verified\":true", "email", ""},
+        {",\"email\":7,\"email_verified\":true", "email", ""},
+        {",\"preferred_username\":\"bob\"", "preferred_username", "bob"},
+        {",\"preferred_username\":[\"bob\"]", "preferred_username", ""},
+        {EMAIL ",\"email_verified\":true", "preferred_username", ""},
+        {",\"email\":\"0123456789012345678901234567890123456789012345678901234@b.example\","
+         "\"email_verified\":true",
+         "email", ""},
+        {"", "sub", "u-1"},
+    };
+    struct id_token token;
+
+    for (size_t n = 0; n < sizeof table / sizeof table[0]; n++) {
+        cr_expect_eq(read_claims(table[n].more, NULL, table[n].claim, &token), 0);
+        cr_expect_str_eq(token.name, table[n].name, "%s", table[n].more);
+    }
 }

@@ -106,3 +106,69 @@ Test(throttle, an_hour_later_all_is_forgotten)
         cr_assert_eq(throttle_take(throttle, THROTTLE_ACCOUNT, alice, 3601 * SECOND), 0);
     throttle_free(&throttle);
 }
+
+static const struct throttle_door home = {SLICE_LIT("alice"), SLICE_LIT("2001:db8:1:2::1")};
+
+/* All guesses that are let through from the given number of addresses, for an hour. */
+static int
+guess_for_an_hour(struct throttle *throttle, int n_addresses, int64_t now_us)
+{
+    char address[48];
+    int n_tried = 0;
+
+    for (int64_t end_us = now_us + 3600 * SECOND; now_us < end_us; now_us += SECOND / 4) {
+        for (int n = 0; n < n_addresses; n++) {
+            snprintf(address, sizeof(address), "2001:db8:2:%x::1", n);
+            struct throttle_door door = {SLICE_LIT("Alice"), slice_str(address)};
+            n_tried += throttle_enter(throttle, &door, now_us) == 0;
+        }
+    }
+    return n_tried;
+}
+
+Test(throttle, who_guesses_an_account_without_end_does_not_keep_its_owner_out)
+{
+    struct throttle *throttle = throttle_new();
+    struct throttle_door elsewhere = {home.account, SLICE_LIT("192.0.2.9")};
+    struct throttle_door other = {SLICE_LIT("bob"), home.address};
+
+    cr_assert_not(throttle_is_known(throttle, &home));
+    cr_assert_eq(throttle_enter(throttle, &home, SECOND), 0);
+    throttle_welcome(throttle, &home, SECOND);
+    int n_tried = guess_for_an_hour(throttle, 15, 2 * SECOND);
+    cr_assert_leq(n_tried, 80, "%d guesses at one account in an hour", n_tried);
+    (void)throttle_enter(throttle, &elsewhere, 3602 * SECOND);
+    cr_assert_gt(throttle_enter(throttle, &elsewhere, 3602 * SECOND), 0, "a stranger has to wait");
+    cr_assert_eq(throttle_enter(throttle, &home, 3602 * SECOND), 0, "who is known has not");
+    cr_assert_not(throttle_is_known(throttle, &other), "and is nobody else's neighbour");
+    throttle_free(&throttle);
+}
+
+Test(throttle, where_an_account_is_known_it_is_guessed_no_faster)
+{
+    struct throttle *throttle = throttle_new();
+    int64_t now_us = SECOND;
+    int n_tried = 0;
+
+    throttle_welcome(throttle, &home, now_us);
+    for (int64_t end_us = now_us + 3600 * SECOND; now_us < end_us; now_us += SECOND / 4)
+        n_tried += throttle_enter(throttle, &home, now_us) == 0;
+    cr_assert_leq(n_tried, 80, "%d guesses in an hour", n_tried);
+    throttle_free(&throttle);
+}
+
+/* Only who signs in takes a place among the known. */
+Test(throttle, guessing_makes_nobody_known_nor_unknown)
+{
+    struct throttle *throttle = throttle_new();
+    char name[32];
+
+    throttle_welcome(throttle, &home, SECOND);
+    for (int n = 0; n < 20000; n++) {
+        snprintf(name, sizeof(name), "user-%d", n);
+        struct throttle_door door = {slice_str(name), SLICE_LIT("192.0.2.9")};
+        (void)throttle_enter(throttle, &door, n * SECOND);
+    }
+    cr_assert(throttle_is_known(throttle, &home));
+    throttle_free(&throttle);
+}

@@ -195,7 +195,7 @@ Test(book, quotas_that_cannot_be_are_refused)
     struct frame_out *args = fixture_command(&fixture, "key.create");
     frame_cstr(args, "name", "a");
     write_quotas(args, &unknown, 1);
-    cr_expect_eq(fixture_failure(&fixture, "did you mean gpt-4.1-mini"), ERR_MISSING);
+    cr_expect_eq(fixture_failure(&fixture, "did you mean gpt-4.1-mini"), ERR_SYNTAX);
     fixture_fini(&fixture);
 }
 

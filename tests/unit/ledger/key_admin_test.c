@@ -108,7 +108,7 @@ Test(key_admin, models_must_exist_and_only_they_may_be_used)
     frame_array(args, "models");
     frame_cstr(args, NULL, "claude-sonnet-5");
     frame_end(args);
-    cr_expect_eq(fixture_failure(&fixture, "did you mean claude-sonnet-4?"), ERR_MISSING);
+    cr_expect_eq(fixture_failure(&fixture, "did you mean claude-sonnet-4?"), ERR_SYNTAX);
 
     args = fixture_command(&fixture, "key.create");
     frame_cstr(args, "name", "narrow");
@@ -172,11 +172,11 @@ Test(key_admin, arguments_that_cannot_be_are_refused_with_the_reason)
         int64_t number;
         const char *text, *reason;
     } cases[] = {
-        {"", NULL, 0, NULL, "needs a name"},
+        {"", NULL, 0, NULL, "name: a key needs one"},
         {"a\x1b[2J", NULL, 0, NULL, "control characters"},
         {"a", "tool", 0, "emacs", "none of cursor"},
-        {"a", "quota_nusd", -1, NULL, "quota_nusd"},
-        {"a", "quota_period", 0, "year", "quota_period"},
+        {"a", "quota_nusd", -1, NULL, "quotas"},
+        {"a", "quota_period", 0, "year", "quotas: the period"},
         {"a", "expires_us", 5, NULL, "past"},
         {"a", "max_concurrent", INT64_MAX, NULL, "max_concurrent"},
         {"a", "requests_per_minute", 0, "many", "requests_per_minute"},

@@ -40,6 +40,42 @@ find(struct fixture *fixture, uint8_t n, struct key_view *view)
     return rc == 0 && (view->flags & KEY_REVOKED) != 0 ? ERR_INVALID_KEY : rc;
 }
 
+static bool
+has_entry(struct fixture *fixture, const char *action, const char *detail)
+{
+    struct frame_out *args = fixture_command(fixture, "audit.list");
+
+    frame_cstr(args, "who", "keys_file");
+    frame_cstr(args, "action", action);
+    const struct frame_value *entries = frame_get(fixture_result(fixture), "entries");
+    return frame_length(entries) == 1 && fixture_str_is(frame_at(entries, 0), "target", "key 1") &&
+           fixture_str_is(frame_at(entries, 0), "detail", detail);
+}
+
+/* Who removed that key, and when: the history of the key has it. */
+Test(key_declare, each_key_that_the_file_changes_has_a_row_in_the_trail)
+{
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    for (int n = 0; n < 4; n++) {
+        struct frame_out *args = fixture_command(&fixture, "key.sync");
+
+        frame_cstr(args, "who", n == 0 ? "" : "alice");
+        frame_array(args, "keys");
+        if (n < 3)
+            declare(args, 1, "one \"1\"", n == 0 ? 1000 : 2000);
+        frame_end(args);
+        (void)fixture_result(&fixture);
+    }
+    cr_expect(has_entry(&fixture, "key.create", "{\"name\":\"one \\\"1\\\"\"}"));
+    cr_expect(
+        has_entry(&fixture, "key.update", "{\"name\":\"one \\\"1\\\"\",\"loaded_by\":\"alice\"}"));
+    cr_expect(
+        has_entry(&fixture, "key.revoke", "{\"name\":\"one \\\"1\\\"\",\"loaded_by\":\"alice\"}"));
+    fixture_fini(&fixture);
+}
+
 Test(key_declare, the_store_comes_to_say_what_the_file_says)
 {
     struct fixture fixture;

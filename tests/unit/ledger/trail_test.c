@@ -1,187 +1,12 @@
 /* SPDX-License-Identifier: ISC
  *
  * No change without its row in the audit trail: each WRITE command of the table is given once, and
- * one that is added to the table without being added here fails.
+ * one that is added to the table without being added to write_case.h fails.
  */
 #include "ledger_fixture.h"
 #include "relayos/store/store_trail.h"
 #include "relayos/store/store_user.h"
-
-#define HASH "$argon2id$v=19$m=65536,t=2,p=1$c2FsdA$c3Vt"
-
-typedef void give(struct fixture *fixture, struct frame_out *args);
-
-static void
-make_user(struct fixture *fixture, const char *name, const char *role)
-{
-    struct frame_out *args = fixture_command(fixture, "user.create");
-
-    frame_cstr(args, "name", name);
-    frame_cstr(args, "role", role);
-    frame_cstr(args, "password", HASH);
-    (void)fixture_result(fixture);
-}
-
-static void
-open_session(struct fixture *fixture, uint8_t n)
-{
-    struct frame_out *args = fixture_command(fixture, "session.open");
-    uint8_t hash[HASH_DIGEST_SIZE] = {n};
-
-    frame_bin(args, "hash", hash, sizeof(hash));
-    frame_cstr(args, "user", "alice");
-    (void)fixture_result(fixture);
-}
-
-static void
-give_key(struct fixture *fixture, struct frame_out *args)
-{
-    (void)fixture;
-    frame_cstr(args, "key", "anna");
-}
-
-static void
-give_name(struct fixture *fixture, struct frame_out *args)
-{
-    (void)fixture;
-    frame_cstr(args, "name", "new");
-}
-
-static void
-give_adjustment(struct fixture *fixture, struct frame_out *args)
-{
-    give_key(fixture, args);
-    frame_int(args, "charge_nusd", 5);
-    frame_cstr(args, "reason", "late bill");
-}
-
-static void
-give_day(struct fixture *fixture, struct frame_out *args)
-{
-    (void)fixture;
-    frame_int(args, "day", 20251031);
-}
-
-static void
-give_file(struct fixture *fixture, struct frame_out *args)
-{
-    char path[128];
-
-    snprintf(path, sizeof(path), "%s/copy", fixture->dir);
-    frame_cstr(args, "file", path);
-}
-
-static void
-give_drop(struct fixture *fixture, struct frame_out *args)
-{
-    (void)fixture;
-    frame_bool(args, "keep", false);
-}
-
-static void
-give_user(struct fixture *fixture, struct frame_out *args)
-{
-    (void)fixture;
-    frame_cstr(args, "user", "bob");
-    frame_cstr(args, "role", "admin");
-    frame_cstr(args, "password", HASH);
-}
-
-static void
-give_session(struct fixture *fixture, struct frame_out *args)
-{
-    static const uint8_t hash[HASH_DIGEST_SIZE] = {1};
-
-    (void)fixture;
-    frame_bin(args, "hash", hash, sizeof(hash));
-    frame_cstr(args, "user", "alice");
-}
-
-static void
-give_id(struct fixture *fixture, struct frame_out *args)
-{
-    (void)fixture;
-    frame_int(args, "id", 1);
-}
-
-static void
-give_nothing(struct fixture *fixture, struct frame_out *args)
-{
-    (void)fixture, (void)args;
-}
-
-static char token[64];
-
-static void
-give_setup(struct fixture *fixture, struct frame_out *args)
-{
-    give_name(fixture, args);
-    frame_cstr(args, "token", token);
-    frame_cstr(args, "password", HASH);
-}
-
-/* What has to be there before. */
-static void
-prepare_user(struct fixture *fixture)
-{
-    make_user(fixture, "alice", "admin");
-    make_user(fixture, "bob", "member");
-}
-
-static void
-prepare_session(struct fixture *fixture)
-{
-    prepare_user(fixture);
-    open_session(fixture, 1);
-}
-
-static void
-prepare_link(struct fixture *fixture)
-{
-    (void)fixture_command(fixture, "user.setup_link");
-    struct slice text = frame_get_str(fixture_result(fixture), "token");
-    snprintf(token, sizeof(token), "%.*s", (int)text.len, text.ptr);
-}
-
-static void
-prepare_admin_key(struct fixture *fixture)
-{
-    give_name(fixture, fixture_command(fixture, "adminkey.create"));
-    (void)fixture_result(fixture);
-}
-
-static void
-prepare_backup(struct fixture *fixture)
-{
-    give_file(fixture, fixture_command(fixture, "backup.begin"));
-    (void)fixture_result(fixture);
-}
-
-static const struct {
-    give *give;
-    const char *target;
-    void (*prepare)(struct fixture *fixture);
-} cases[COMMAND_N] = {
-    [COMMAND_KEY_CREATE] = {give_name, "key 2", NULL},
-    [COMMAND_KEY_UPDATE] = {give_key, "key 1", NULL},
-    [COMMAND_KEY_DISABLE] = {give_key, "key 1", NULL},
-    [COMMAND_KEY_ENABLE] = {give_key, "key 1", NULL},
-    [COMMAND_KEY_REVOKE] = {give_key, "key 1", NULL},
-    [COMMAND_KEY_ROTATE] = {give_key, "key 1", NULL},
-    [COMMAND_LEDGER_ADJUST] = {give_adjustment, "key 1", NULL},
-    [COMMAND_LEDGER_BILLED] = {give_day, "day 20251031", NULL},
-    [COMMAND_BACKUP_BEGIN] = {give_file, "backup", NULL},
-    [COMMAND_BACKUP_END] = {give_drop, "backup", prepare_backup},
-    [COMMAND_USER_CREATE] = {give_name, "user new", NULL},
-    [COMMAND_USER_UPDATE] = {give_user, "user bob", prepare_user},
-    [COMMAND_USER_PASSWORD] = {give_user, "user bob", prepare_user},
-    [COMMAND_USER_SETUP_LINK] = {give_nothing, "setup link", NULL},
-    [COMMAND_USER_SETUP] = {give_setup, "user new", prepare_link},
-    [COMMAND_SESSION_OPEN] = {give_session, "user alice", prepare_user},
-    [COMMAND_SESSION_CLOSE] = {give_session, "user alice", prepare_session},
-    [COMMAND_ADMINKEY_CREATE] = {give_name, "admin key 1", NULL},
-    [COMMAND_ADMINKEY_REVOKE] = {give_id, "admin key 1", prepare_admin_key},
-};
+#include "write_case.h"
 
 /* The newest row; its number, 0 if there is none. */
 static int64_t
@@ -201,26 +26,26 @@ check_command(enum command command)
     struct trail_row row;
     struct buf room;
 
-    cr_assert_not_null(cases[command].give, "%s has no case here", info->name);
+    cr_assert_not_null(write_cases[command].give, "%s has no case here", info->name);
     fixture_init(&fixture);
     buf_init(&room, 65536);
     (void)fixture_key(&fixture, "anna", USD, NULL);
-    if (cases[command].prepare != NULL)
-        cases[command].prepare(&fixture);
+    if (write_cases[command].prepare != NULL)
+        write_cases[command].prepare(&fixture);
     int64_t before = newest(&fixture, &row, &room);
 
     /* Without saying who: nothing happens. */
     command_request_begin(fixture.writer, 7, info->name);
-    cases[command].give(&fixture, fixture.writer);
+    write_cases[command].give(&fixture, fixture.writer);
     cr_expect_eq(fixture_failure(&fixture, "who"), ERR_SYNTAX, "%s", info->name);
     cr_expect_eq(newest(&fixture, &row, &room), before, "%s", info->name);
 
-    cases[command].give(&fixture, fixture_command(&fixture, info->name));
+    write_cases[command].give(&fixture, fixture_command(&fixture, info->name));
     (void)fixture_result(&fixture);
     cr_assert_eq(newest(&fixture, &row, &room), before + 1, "%s: exactly one row", info->name);
     cr_expect(slice_eq_str(row.who, "tester"), "%s", info->name);
     cr_expect(slice_eq_str(row.action, info->name));
-    cr_expect(slice_eq_str(row.target, cases[command].target), "%s: %.*s", info->name,
+    cr_expect(slice_eq_str(row.target, write_cases[command].target), "%s: %.*s", info->name,
               (int)row.target.len, row.target.ptr);
     cr_expect_null(memmem(row.detail.ptr, row.detail.len, "argon2", 6), "%s", info->name);
     cr_expect_null(memmem(row.detail.ptr, row.detail.len, "token", 5), "%s", info->name);
@@ -241,6 +66,165 @@ Test(trail, each_command_that_changes_something_leaves_one_row, .timeout = 200)
         check_command(COMMAND_##NAME);
 #include "relayos/control/commands.def"
 #undef COMMAND
+}
+
+/* By "once", which its console may send again: after a restart of either, too. */
+static int
+give_once(struct fixture *fixture, enum command command, uint8_t body)
+{
+    struct frame_out *args = fixture_command(fixture, command_info(command)->name);
+    uint8_t once[2 * HASH_DIGEST_SIZE] = {9, [HASH_DIGEST_SIZE] = body};
+
+    write_cases[command].give(fixture, args);
+    frame_bin(args, "once", once, sizeof(once));
+    const struct frame_value *reply = fixture_call(fixture);
+    return frame_get_bool(reply, "ok", false) ? 0 : command_code_find(frame_get_str(reply, "code"));
+}
+
+static void
+check_once(enum command command)
+{
+    const char *name = command_info(command)->name;
+    static struct fixture fixture;
+    struct trail_row row;
+    struct buf room;
+
+    fixture_init(&fixture);
+    buf_init(&room, 65536);
+    (void)fixture_key(&fixture, "anna", USD, NULL);
+    if (write_cases[command].prepare != NULL)
+        write_cases[command].prepare(&fixture);
+    cr_expect_eq(give_once(&fixture, command, 1), 0, "%s", name);
+    int64_t done = newest(&fixture, &row, &room);
+    cr_expect_eq(give_once(&fixture, command, 1), ERR_IDEMPOTENCY_FINISHED, "%s", name);
+    fixture_restart_ledger(&fixture);
+    cr_expect_eq(give_once(&fixture, command, 1), ERR_IDEMPOTENCY_FINISHED, "%s", name);
+    cr_expect_eq(give_once(&fixture, command, 2), ERR_IDEMPOTENCY_CONFLICT, "%s", name);
+    cr_expect_eq(newest(&fixture, &row, &room), done, "%s", name);
+    (void)fixture_command(&fixture, "key.list");
+    size_t n_keys = frame_length(frame_get(fixture_result(&fixture), "keys"));
+    cr_expect_eq(n_keys, command == COMMAND_KEY_CREATE || command == COMMAND_KEY_ROTATE ? 2 : 1,
+                 "%s: %zu", name, n_keys);
+    if (command == COMMAND_BACKUP_BEGIN) {
+        char path[128];
+
+        snprintf(path, sizeof(path), "%s/copy.partial", fixture.dir);
+        unlink(path); /* of the ledger that was killed */
+    }
+    buf_fini(&room);
+    fixture_fini(&fixture);
+}
+
+Test(trail, each_command_that_is_sent_again_is_not_done_again, .timeout = 200)
+{
+#define COMMAND(name, NAME, where, right)                                                          \
+    if (COMMAND_##where == COMMAND_LEDGER && COMMAND_##right == COMMAND_WRITE)                     \
+        check_once(COMMAND_##NAME);
+#include "relayos/control/commands.def"
+#undef COMMAND
+}
+
+/* Neither what was refused, nor what was done and had to be taken back, stands in its way. */
+Test(trail, what_came_to_nothing_may_be_sent_again)
+{
+    static struct fixture fixture;
+
+    fixture_init(&fixture);
+    (void)fixture_key(&fixture, "new", USD, NULL);
+    cr_expect_eq(give_once(&fixture, COMMAND_KEY_CREATE, 1), ERR_EXISTS);
+    (void)fixture_key_command(&fixture, "key.revoke", "new");
+    cr_expect_eq(give_once(&fixture, COMMAND_KEY_CREATE, 1), 0);
+    cr_expect_eq(give_once(&fixture, COMMAND_KEY_CREATE, 1), ERR_IDEMPOTENCY_FINISHED);
+    fixture_fini(&fixture);
+}
+
+/* Each command on something that can change, as of a time that was and as of now. */
+static void
+check_version(enum command command, const char *thing)
+{
+    const char *name = command_info(command)->name;
+    static struct fixture fixture;
+    int64_t updated_us = 0;
+
+    fixture_init(&fixture);
+    (void)fixture_key(&fixture, "anna", USD, NULL);
+    if (write_cases[command].prepare != NULL)
+        write_cases[command].prepare(&fixture);
+    for (int n = 0; n < 2; n++) { /* the clock stands still meanwhile: their times differ */
+        struct frame_out *args =
+            fixture_command(&fixture, strcmp(thing, "key") == 0 ? "key.update" : "user.update");
+        frame_cstr(args, thing, strcmp(thing, "key") == 0 ? "anna" : "bob");
+        int64_t before_us = updated_us;
+        updated_us = frame_get_int(frame_get(fixture_result(&fixture), thing), "updated_us", 0);
+        cr_expect_gt(updated_us, before_us);
+    }
+    struct frame_out *args = fixture_command(&fixture, name);
+    write_cases[command].give(&fixture, args);
+    frame_int(args, "updated_us", updated_us - 1);
+    cr_expect_eq(fixture_failure(&fixture, "meanwhile"), ERR_STALE, "%s", name);
+    args = fixture_command(&fixture, name);
+    write_cases[command].give(&fixture, args);
+    frame_int(args, "updated_us", updated_us);
+    (void)fixture_result(&fixture);
+    fixture_fini(&fixture);
+}
+
+Test(trail, a_change_of_what_was_changed_meanwhile_is_refused, .timeout = 100)
+{
+    static const struct {
+        enum command command;
+        const char *thing;
+    } changes[] = {
+        {COMMAND_KEY_UPDATE, "key"},     {COMMAND_KEY_DISABLE, "key"},
+        {COMMAND_KEY_ENABLE, "key"},     {COMMAND_KEY_REVOKE, "key"},
+        {COMMAND_KEY_ROTATE, "key"},     {COMMAND_USER_UPDATE, "user"},
+        {COMMAND_USER_PASSWORD, "user"},
+    };
+
+    for (size_t n = 0; n < sizeof(changes) / sizeof(changes[0]); n++)
+        check_version(changes[n].command, changes[n].thing);
+}
+
+Test(trail, nobody_is_called_what_we_are_called_in_it)
+{
+    static const char *const names[] = {"relayosd", "RelayOSd", "keys_file"};
+    static struct fixture fixture;
+
+    fixture_init(&fixture);
+    for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+        struct frame_out *args = fixture_command(&fixture, "user.create");
+
+        frame_cstr(args, "name", names[n]);
+        cr_expect_eq(fixture_failure(&fixture, "trail"), ERR_SYNTAX, "%s", names[n]);
+    }
+    fixture_fini(&fixture);
+}
+
+/* Its answer got lost, and the master says it again. */
+Test(trail, what_the_master_tells_twice_has_one_row)
+{
+    uint8_t once[2 * HASH_DIGEST_SIZE] = {3};
+    static struct fixture fixture;
+    struct trail_row row;
+    struct buf room;
+
+    fixture_init(&fixture);
+    buf_init(&room, 65536);
+    for (int n = 0; n < 3; n++) {
+        struct frame_out *args = fixture_command(&fixture, "audit.append");
+
+        frame_int(args, "at_us", 5);
+        frame_cstr(args, "who", "alice");
+        frame_cstr(args, "action", "route.drain");
+        frame_cstr(args, "target", "route m/u/x");
+        frame_cstr(args, "detail", "{}");
+        once[0] = n == 2 ? 4 : 3;
+        frame_bin(args, "once", once, sizeof(once));
+        (void)fixture_result(&fixture);
+    }
+    cr_expect_eq(newest(&fixture, &row, &room), 2);
+    buf_fini(&room);
+    fixture_fini(&fixture);
 }
 
 Test(trail, what_is_refused_or_only_read_leaves_none)

@@ -263,3 +263,71 @@ Test(user_admin, an_admin_key_is_shown_once_and_found_by_its_digest)
     cr_expect_eq(fixture_failure(&fixture, "past"), ERR_SYNTAX);
     fixture_fini(&fixture);
 }
+
+static struct frame_out *
+claim(struct fixture *fixture, const char *name, const char *subject, bool may_create)
+{
+    struct frame_out *args = fixture_command(fixture, "user.claim");
+
+    frame_cstr(args, "issuer", "https://id.example");
+    frame_cstr(args, "subject", subject);
+    frame_cstr(args, "name", name);
+    frame_bool(args, "may_create", may_create);
+    return args;
+}
+
+Test(user_admin, an_invitation_is_taken_once_and_nothing_else_is)
+{
+    static struct fixture fixture;
+    struct user_record user;
+    struct frame_out *args;
+
+    fixture_init(&fixture);
+    make(&fixture, "alice", "admin"); /* who has a password */
+    args = fixture_command(&fixture, "user.create");
+    frame_cstr(args, "name", "bob@example.com");
+    frame_cstr(args, "role", "operator");
+    (void)fixture_result(&fixture);
+    (void)claim(&fixture, "alice", "s-1", true);
+    cr_expect_eq(fixture_failure(&fixture, "has a password"), ERR_EXISTS);
+    (void)claim(&fixture, "ALICE", "s-1", true);
+    cr_expect_eq(fixture_failure(&fixture, "has a password"), ERR_EXISTS);
+    (void)claim(&fixture, "bob@example.com", "", true);
+    cr_expect_eq(fixture_failure(&fixture, "subject"), ERR_SYNTAX);
+    (void)claim(&fixture, "Bob@example.com", "s-2", false);
+    (void)fixture_result(&fixture);
+    cr_assert_eq(store_user_find(fixture.ledger.store, SLICE_LIT("bob@example.com"), &user), 0);
+    cr_expect_eq(user.role, USER_OPERATOR);
+    cr_expect_str_eq(user.subject, "s-2");
+    cr_expect_str_eq(user.issuer, "https://id.example");
+    (void)claim(&fixture, "bob@example.com", "s-3", true);
+    cr_expect_eq(fixture_failure(&fixture, "another subject's"), ERR_EXISTS);
+    (void)claim(&fixture, "carol", "s-2", true);
+    cr_expect_eq(fixture_failure(&fixture, "that issuer and subject"), ERR_EXISTS);
+    fixture_fini(&fixture);
+}
+
+Test(user_admin, a_first_sign_in_makes_a_member_where_it_may)
+{
+    static struct fixture fixture;
+    struct user_record user;
+
+    fixture_init(&fixture);
+    (void)claim(&fixture, "carol", "s-1", false);
+    cr_expect_eq(fixture_failure(&fixture, "no account"), ERR_MISSING);
+    (void)claim(&fixture, "a b", "s-1", true);
+    cr_expect_eq(fixture_failure(&fixture, "name:"), ERR_SYNTAX);
+    (void)claim(&fixture, "carol", "s-1", true);
+    (void)fixture_result(&fixture);
+    cr_assert_eq(store_user_find(fixture.ledger.store, SLICE_LIT("carol"), &user), 0);
+    cr_expect_eq(user.role, USER_MEMBER);
+    cr_expect_str_eq(user.password, "");
+    struct frame_out *args = fixture_command(&fixture, "user.create");
+    frame_cstr(args, "name", "dave");
+    (void)fixture_result(&fixture);
+    frame_bool(update(&fixture, "dave"), "is_disabled", true);
+    (void)fixture_result(&fixture);
+    (void)claim(&fixture, "dave", "s-2", true);
+    cr_expect_eq(fixture_failure(&fixture, "is disabled"), ERR_DENIED);
+    fixture_fini(&fixture);
+}

@@ -5,8 +5,11 @@
  */
 #include <criterion/criterion.h>
 
+#include <glob.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -91,7 +94,7 @@ Test(console_link, each_of_many_requests_is_answered_once_by_its_id)
 
     buf_init(&wire, 1 << 20);
     for (int64_t id = 1; id <= N; id++)
-        ask(peer, id, id % 2 == 0 ? "key.list" : "no.such.command");
+        ask(peer, id, id % 2 == 0 ? "key.disable" : "no.such.command");
     turn(master);
     cr_assert_eq(answers(peer, &wire, ids, N + 1), N);
     for (int64_t id = 1; id <= N; id++)
@@ -115,6 +118,72 @@ Test(console_link, the_masters_own_commands_are_refused)
     cr_assert_eq(answers(peer, &wire, ids, 2), 1);
     cr_assert_eq(ids[0], 7);
     buf_fini(&wire);
+    link_down(master, peer);
+}
+
+/* All of the console's sources, one after the other. */
+static char *
+read_sources(void)
+{
+    glob_t files;
+    struct buf text;
+
+    buf_init(&text, 4 * 1024 * 1024);
+    cr_assert_eq(glob("src/console/*.c", 0, NULL, &files), 0);
+    for (size_t n = 0; n < files.gl_pathc; n++) {
+        FILE *file = fopen(files.gl_pathv[n], "r");
+        char bytes[4096];
+        size_t len;
+
+        cr_assert_not_null(file);
+        while ((len = fread(bytes, 1, sizeof(bytes), file)) > 0)
+            buf_append(&text, bytes, len);
+        fclose(file);
+    }
+    globfree(&files);
+    buf_append_byte(&text, '\0');
+    cr_assert_not(text.overflow);
+    return text.ptr;
+}
+
+/* Neither more, for who takes it over, nor less, for who uses it. */
+Test(console_link, a_console_may_ask_for_what_its_sources_name_and_nothing_else)
+{
+    char *sources = read_sources(), quoted[80];
+
+    for (enum command command = 0; command < COMMAND_N; command++) {
+        const char *name = command_info(command)->name;
+
+        snprintf(quoted, sizeof(quoted), "\"%s\"", name);
+        cr_expect_eq(console_link_may(command), strstr(sources, quoted) != NULL, "%s", name);
+    }
+    free(sources);
+}
+
+Test(console_link, what_a_console_never_asks_for_is_refused)
+{
+    static const char *const never[] = {"ledger.adjust", "ledger.billed", "backup.begin",
+                                        "user.setup_link", "key.list"};
+    struct buf wire;
+    int peer;
+    struct master *master = link_up(&peer);
+
+    for (size_t n = 0; n < sizeof(never) / sizeof(never[0]); n++) {
+        struct frame_in *in = NULL;
+        char bytes[4096];
+
+        ask(peer, 1, never[n]);
+        turn(master);
+        ssize_t len = recv(peer, bytes, sizeof(bytes), MSG_DONTWAIT);
+        cr_assert_gt(len, 0);
+        buf_init(&wire, sizeof(bytes));
+        buf_append(&wire, bytes, (size_t)len);
+        cr_assert_eq(frame_in_take(&wire, &in), 0);
+        cr_expect_eq(command_code_find(frame_get_str(frame_root(in), "code")), ERR_DENIED, "%s",
+                     never[n]);
+        frame_in_free(&in);
+        buf_fini(&wire);
+    }
     link_down(master, peer);
 }
 

@@ -80,6 +80,9 @@ Test(schema, what_version_1_wrote_is_brought_up_to_date)
     cr_expect_eq(tokens, 220);
     cr_expect_eq(fixture_query(&fixture, "SELECT n_failed FROM usage WHERE day = 20251201"), 1);
     cr_expect_eq(fixture_query(&fixture, "SELECT input FROM usage WHERE day = 20251130"), 105);
+    cr_expect_eq(fixture_query(&fixture, "SELECT sum(charge_nusd) * 10 + sum(n_failed) FROM"
+                                         " usage_day WHERE day = 20251201"),
+                 20031);
 
     cr_assert_eq(store_key_get(fixture.store, 1, &key), 0);
     cr_expect_eq(key.n_limits, 1);

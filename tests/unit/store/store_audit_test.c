@@ -28,8 +28,9 @@ Test(store_audit, names_each_sum_that_differs_with_both_figures)
                    "UPDATE usage SET output = output + 5 WHERE key_id = 2 AND model = 'model-1'");
     struct store_audit report = fixture_audit(fixture.store);
 
-    cr_assert_eq(report.n_differences, 1);
-    cr_expect_eq(report.n_mendable, 1);
+    cr_assert_eq(report.n_differences, 1 + 1, "the sum of the key, then that of the model");
+    cr_expect_eq(report.n_mendable, 2);
+    cr_expect_eq(report.shown[1].kind, STORE_AUDIT_MODEL);
     cr_expect_eq(report.shown[0].kind, STORE_AUDIT_USAGE);
     cr_expect_eq(report.shown[0].key_id, 2);
     cr_expect_str_eq(report.shown[0].model, "model-1");
@@ -42,8 +43,8 @@ Test(store_audit, names_each_sum_that_differs_with_both_figures)
                    " cache_read, cache_write, output, reasoning, quota_tokens, charge_nusd,"
                    " cost_nusd, last_us FROM usage WHERE key_id = 1");
     report = fixture_audit(fixture.store);
-    cr_expect_eq(report.n_differences, 1 + 3 + 3);
-    fixture_change(&fixture, "UPDATE usage SET charge_nusd = 0; UPDATE day_total SET n_rows = 0");
+    cr_expect_eq(report.n_differences, 1 + 3 + 3 + 3, "and of each model");
+    fixture_change(&fixture, "DELETE FROM usage; UPDATE day_total SET n_rows = 0");
     report = fixture_audit(fixture.store);
     cr_expect_eq(report.n_shown, report.n_differences);
     cr_expect_eq(report.shown[report.n_shown - 1].kind, STORE_AUDIT_DAY);
@@ -52,6 +53,53 @@ Test(store_audit, names_each_sum_that_differs_with_both_figures)
     cr_assert_eq(store_ledger_rebuild(fixture.store), 0);
     cr_assert_eq(store_commit(fixture.store), 0);
     cr_expect_eq(fixture_audit(fixture.store).n_differences, 0);
+    fixture_fini(&fixture);
+}
+
+/* Each figure of usage_day, and a row too many or too few: the audit names it, the quick check of a
+ * start refuses it, a rebuild mends it. */
+Test(store_audit, finds_each_sum_of_a_model_that_differs)
+{
+    static const char *const figures[] = {"n_requests", "n_failed",    "input",
+                                          "cache_read", "cache_write", "output",
+                                          "reasoning",  "charge_nusd", "cost_nusd"};
+    const size_t n_figures = sizeof figures / sizeof figures[0];
+    struct fixture fixture;
+    struct errmsg why;
+    char sql[256];
+
+    fixture_init(&fixture);
+    fixture_fill(&fixture, 30);
+    for (size_t i = 0; i < n_figures + 2; i++) {
+        if (i < n_figures)
+            snprintf(sql, sizeof sql, "UPDATE usage_day SET %s = %s + 5 WHERE model = 'model-1'",
+                     figures[i], figures[i]);
+        else if (i == n_figures)
+            snprintf(sql, sizeof sql, "DELETE FROM usage_day WHERE model = 'model-1'");
+        else
+            snprintf(sql, sizeof sql, "UPDATE usage_day SET model = 'x' WHERE model = 'model-1'");
+        fixture_change(&fixture, sql);
+        struct store_audit report = fixture_audit(fixture.store);
+
+        cr_expect_eq(report.n_differences, i <= n_figures ? 1 : 2, "%s", sql);
+        cr_expect_eq(report.n_mendable, report.n_differences, "%s", sql);
+        cr_expect_eq(report.shown[0].kind, STORE_AUDIT_MODEL, "%s", sql);
+        if (i < n_figures) {
+            cr_expect(strstr(figures[i], report.shown[0].what) != NULL, "%s", sql);
+            cr_expect_eq(report.shown[0].sums - report.shown[0].rows, 5, "%s", sql);
+        }
+        cr_expect_eq(store_ledger_verify(fixture.store, 0, &why), ERR_STORE, "%s", sql);
+        cr_expect(strstr(why.text, "of all keys") != NULL, "%s: %s", sql, why.text);
+        /* One model for another adds up to the same: the full audit is for that. */
+        if (i <= n_figures)
+            cr_expect_eq(store_ledger_verify_recent(fixture.store, 0, &why), ERR_STORE, "%s", sql);
+
+        cr_assert_eq(store_begin(fixture.store), 0);
+        cr_assert_eq(store_ledger_rebuild(fixture.store), 0);
+        cr_assert_eq(store_commit(fixture.store), 0);
+        cr_expect_eq(fixture_audit(fixture.store).n_differences, 0, "%s", sql);
+        cr_expect_eq(store_ledger_verify_recent(fixture.store, 0, &why), 0, "%s", why.text);
+    }
     fixture_fini(&fixture);
 }
 

@@ -24,6 +24,32 @@ Test(store_reader, reads_one_moment_while_the_writer_goes_on)
     fixture_fini(&fixture);
 }
 
+/* Whatever is asked: one that would never end does, and the next one is answered. */
+Test(store_reader, reads_no_longer_than_it_is_given)
+{
+    struct fixture fixture;
+    struct store *reader = NULL;
+    struct store_audit audit;
+    struct errmsg why;
+
+    fixture_init(&fixture);
+    fixture_fill(&fixture, 200);
+    cr_assert_eq(store_reader_open(fixture.path, STORE_READER_LIVE, &reader, &why), 0, "%s",
+                 why.text);
+    store_reader_limit(reader, 1);
+    cr_expect_eq(store_audit_run(reader, 0, &audit, &why), ERR_BUSY);
+    cr_expect_eq(db_exec(reader, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+                                 " SELECT count(*) FROM n"),
+                 ERR_BUSY);
+    store_reader_limit(reader, INT64_C(3600000000));
+    cr_expect_eq(store_audit_run(reader, 0, &audit, &why), 0);
+    store_reader_limit(reader, 0);
+    cr_expect_eq(store_audit_run(reader, 0, &audit, &why), 0);
+    cr_expect_eq(audit.n_rows, 200);
+    store_close(&reader);
+    fixture_fini(&fixture);
+}
+
 Test(store_reader, refuses_what_it_cannot_read_and_makes_nothing)
 {
     struct fixture fixture;
@@ -38,5 +64,14 @@ Test(store_reader, refuses_what_it_cannot_read_and_makes_nothing)
     fixture_change(&fixture, "PRAGMA user_version = 1");
     cr_expect_eq(store_reader_open(fixture.path, STORE_READER_LIVE, &reader, &why), ERR_STORE);
     cr_expect_not_null(strstr(why.text, "schema 1"), "%s", why.text);
+    cr_expect_not_null(strstr(why.text, "brings it up to date"), "%s", why.text);
+    fixture_change(&fixture, "PRAGMA user_version = 99");
+    for (int kind = STORE_READER_LIVE; kind <= STORE_READER_STILL; kind++) {
+        if (kind == STORE_READER_STILL) /* which does not look into the log beside it */
+            fixture_change(&fixture, "PRAGMA wal_checkpoint(TRUNCATE)");
+        cr_expect_eq(store_reader_open(fixture.path, (enum store_reader_kind)kind, &reader, &why),
+                     ERR_STORE);
+        cr_expect_not_null(strstr(why.text, "newer"), "%s", why.text);
+    }
     fixture_fini(&fixture);
 }

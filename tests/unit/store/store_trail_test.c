@@ -4,11 +4,22 @@
 
 #define N_ROWS 40
 
+static struct hash_hmac *
+seal_of(const char *text)
+{
+    struct secret *pepper = secret_new(text, strlen(text));
+    struct hash_hmac *seal = store_trail_seal_new(pepper);
+
+    secret_free(&pepper);
+    return seal;
+}
+
 /* Rows 1 to n; the texts tell one from another. */
 static void
 append(struct fixture *fixture, int n)
 {
     static const char *const people[] = {"alice", "bob", "uid 0 by relayosctl"};
+    struct hash_hmac *seal = seal_of("pepper");
 
     cr_assert_eq(store_begin(fixture->store), 0);
     for (int i = 0; i < n; i++) {
@@ -23,23 +34,34 @@ append(struct fixture *fixture, int n)
         snprintf(detail, sizeof(detail), "{\"n\":%d}", i);
         row.target = slice_str(target);
         row.detail = slice_str(detail);
-        cr_assert_eq(store_trail_append(fixture->store, &row), 0);
+        cr_assert_eq(store_trail_append(fixture->store, seal, &row), 0);
     }
     cr_assert_eq(store_commit(fixture->store), 0);
+    hash_hmac_free(&seal);
 }
 
-/* 0, or the first row that is wrong; in slices that do not divide the whole. */
+/* In slices that do not divide the whole. */
+static int
+walk(struct fixture *fixture, const char *pepper, struct store_trail_walk *walk)
+{
+    int rc;
+
+    walk->seal = pepper == NULL ? NULL : seal_of(pepper);
+    while ((rc = store_trail_verify(fixture->store, walk, 7)) == 1)
+        ;
+    hash_hmac_free(&walk->seal);
+    return rc;
+}
+
+/* 0, or the first row that is wrong. */
 static int64_t
 verify(struct fixture *fixture)
 {
-    uint8_t hash[HASH_DIGEST_SIZE] = {0};
-    int64_t seq = 1;
-    int rc;
+    struct store_trail_walk found = {.seq = 0};
+    int rc = walk(fixture, "pepper", &found);
 
-    while ((rc = store_trail_verify(fixture->store, &seq, hash, 7)) == 1)
-        ;
     cr_assert(rc == 0 || rc == ERR_CONFLICT, "%s", store_error(fixture->store));
-    return rc == 0 ? 0 : seq;
+    return rc == 0 ? 0 : found.seq;
 }
 
 /* As somebody with the file and sqlite3 would. */
@@ -93,7 +115,7 @@ Test(store_trail, what_was_edited_removed_added_or_moved_is_found)
         {"UPDATE audit SET seq = 100 WHERE seq = 11; UPDATE audit SET seq = 11 WHERE seq = 12;"
          " UPDATE audit SET seq = 12 WHERE seq = 100",
          11},
-        {"INSERT INTO audit SELECT 41, at_us, who, action, target, detail, hash FROM audit"
+        {"INSERT INTO audit SELECT 41, at_us, who, action, target, detail, hash, mac FROM audit"
          " WHERE seq = 40",
          41},
     };
@@ -111,6 +133,73 @@ Test(store_trail, what_was_edited_removed_added_or_moved_is_found)
                      deeds[n].sql);
         fixture_fini(&fixture);
     }
+}
+
+/* As somebody would who knows how rows are made, but not the pepper. */
+static void
+write_anew(struct fixture *fixture)
+{
+    tamper(fixture, "CREATE TEMP TABLE old AS SELECT * FROM audit; DELETE FROM audit;"
+                    "UPDATE sqlite_sequence SET seq = 0 WHERE name = 'audit'");
+    append(fixture, N_ROWS - 1);
+    cr_assert_eq(db_exec(fixture->store, "UPDATE audit SET mac = (SELECT mac FROM old o WHERE"
+                                         " o.seq = audit.seq)"),
+                 0);
+}
+
+Test(store_trail, who_has_not_the_pepper_cannot_write_it_anew)
+{
+    struct fixture fixture;
+    struct store_trail_walk found = {.seq = 0};
+
+    fixture_init(&fixture);
+    append(&fixture, 1); /* another first row: no later one has the hash that it had */
+    append(&fixture, N_ROWS);
+    write_anew(&fixture);
+    cr_expect_eq(walk(&fixture, NULL, &found), 0, "the chain alone tells nothing");
+    cr_expect_eq(found.seq, N_ROWS - 1);
+    found = (struct store_trail_walk){.seq = 0};
+    cr_expect_eq(walk(&fixture, "pepper", &found), ERR_DENIED);
+    cr_expect_eq(found.seq, 2);
+    fixture_fini(&fixture);
+}
+
+Test(store_trail, another_pepper_is_told_from_a_changed_row)
+{
+    struct fixture fixture;
+    struct store_trail_walk found = {.seq = 0};
+
+    fixture_init(&fixture);
+    append(&fixture, N_ROWS);
+    cr_expect_eq(walk(&fixture, "salt", &found), ERR_DENIED);
+    cr_expect_eq(found.seq, 1);
+    fixture_fini(&fixture);
+}
+
+/* Which is how it shows that the end is gone, where the counter was set back as well. */
+Test(store_trail, a_row_that_was_known_must_be_there)
+{
+    struct fixture fixture;
+    struct store_trail_walk known = {.seq = 0}, found = {.seq = 0};
+
+    fixture_init(&fixture);
+    append(&fixture, N_ROWS);
+    cr_assert_eq(walk(&fixture, "pepper", &known), 0);
+    found.known_seq = known.seq;
+    memcpy(found.known_hash, known.hash, sizeof(known.hash));
+    append(&fixture, 3);
+    struct store_trail_walk again = found;
+    cr_expect_eq(walk(&fixture, "pepper", &again), 0, "and what came later does not matter");
+    tamper(&fixture, "DELETE FROM audit WHERE seq > 20;"
+                     "UPDATE sqlite_sequence SET seq = 20 WHERE name = 'audit'");
+    cr_expect_eq(verify(&fixture), 0, "no seal tells");
+    again = found;
+    cr_expect_eq(walk(&fixture, "pepper", &again), ERR_STALE);
+    append(&fixture, 30);
+    again = found;
+    cr_expect_eq(walk(&fixture, "pepper", &again), ERR_STALE);
+    cr_expect_eq(again.seq, N_ROWS);
+    fixture_fini(&fixture);
 }
 
 /* The newest before a number, by any of the conditions. */

@@ -68,7 +68,7 @@ Test(store_usage_table, every_column_comes_to_the_same_sums)
         all += 1000 + i;
     for (int by = STORE_USAGE_DAY; by <= STORE_USAGE_OWNER; by++) {
         struct store_usage_table_query query = query_of((enum store_usage_column)by);
-        struct store_usage_table table;
+        struct store_usage_table table = {0};
         int64_t charge = 0, requests = 0;
 
         cr_assert_eq(store_usage_table_make(fixture.store, &query, &table), 0, "%d", by);
@@ -92,7 +92,7 @@ Test(store_usage_table, some_keys_have_theirs_and_none_has_nothing)
 {
     static const uint64_t keys[] = {1, 3};
     struct fixture fixture;
-    struct store_usage_table table;
+    struct store_usage_table table = {0};
 
     fixture_init(&fixture);
     fill(&fixture);
@@ -120,7 +120,7 @@ Test(store_usage_table, its_sums_follow_when_usage_is_made_anew)
 {
     struct store_usage_table_query query = query_of(STORE_USAGE_DAY);
     struct fixture fixture;
-    struct store_usage_table before, after;
+    struct store_usage_table before = {0}, after = {0};
 
     fixture_init(&fixture);
     fill(&fixture);
@@ -150,7 +150,7 @@ Test(store_usage_table, what_is_remembered_of_a_day_is_never_old)
 {
     struct store_usage_table_query query = query_of(STORE_USAGE_KEY);
     struct fixture fixture;
-    struct store_usage_table table;
+    struct store_usage_table table = {0};
     enum store_insert inserted;
     struct flight_record flight;
 
@@ -177,16 +177,97 @@ Test(store_usage_table, what_is_remembered_of_a_day_is_never_old)
     fixture_fini(&fixture);
 }
 
-Test(store_usage_table, a_table_that_is_late_is_none)
+/* However it is asked for, remembered or not, at once or in the smallest steps: what the ledger
+ * says.
+ */
+static void
+look_at(struct fixture *fixture, struct store_usage_table_query query)
+{
+    struct store_usage_table table = {0};
+    int64_t charge = 0, wanted;
+    int n_calls = 1, rc;
+    char sql[256];
+
+    snprintf(sql, sizeof sql,
+             "SELECT coalesce(sum(charge_nusd), 0) FROM ledger WHERE ('%.*s' = '' OR model ="
+             " '%.*s')%s",
+             (int)query.model.len, query.model.ptr, (int)query.model.len, query.model.ptr,
+             query.any_key ? "" : " AND key_id IN (1, 3)");
+    wanted = fixture_query(fixture, sql);
+    while ((rc = store_usage_table_make(fixture->store, &query, &table)) == ERR_BUSY)
+        cr_assert_lt(n_calls++, 100, "by %d: it does not get on", query.by);
+    cr_assert_eq(rc, 0);
+    for (size_t i = 0; i < table.n; i++)
+        charge += table.groups[i].charge_nusd;
+    cr_expect_eq(charge, wanted, "by %d, model %.*s, deadline %d, cache %d, any key %d: %d of %d",
+                 query.by, (int)query.model.len, query.model.ptr, (int)query.deadline_us,
+                 query.cache != NULL, query.any_key, (int)charge, (int)wanted);
+    if (query.deadline_us == 0)
+        cr_expect_eq(n_calls, 1);
+    store_usage_table_fini(&table);
+}
+
+Test(store_usage_table, every_way_to_ask_comes_to_what_the_ledger_says)
+{
+    static const uint64_t keys[] = {1, 3};
+    static const char *const models[] = {"", "model-0", "model-2", "none"};
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    fill(&fixture);
+    for (int way = 0; way < (STORE_USAGE_OWNER + 1) * 4 * 8; way++) {
+        struct store_usage_table_query query = query_of((enum store_usage_column)(way / 32));
+
+        query.model = slice_str(models[way / 8 % 4]);
+        query.deadline_us = way & 1;
+        query.any_key = (way & 2) == 0;
+        query.key_ids = keys;
+        query.n_key_ids = 2;
+        query.cache = (way & 4) == 0 ? NULL : store_usage_cache_new();
+        look_at(&fixture, query);
+        look_at(&fixture, query); /* now it remembers */
+        store_usage_cache_free(&query.cache);
+    }
+    fixture_fini(&fixture);
+}
+
+/* What came later is added to the hours that are remembered, and once. */
+Test(store_usage_table, hours_go_on_from_where_they_were_read)
+{
+    struct store_usage_table_query query = query_of(STORE_USAGE_HOUR);
+    struct fixture fixture;
+    struct flight_record flight;
+    enum store_insert inserted;
+
+    fixture_init(&fixture);
+    fill(&fixture);
+    query.cache = store_usage_cache_new();
+    for (uint32_t round = 0; round < 3; round++) {
+        look_at(&fixture, query);
+        look_at(&fixture, query);
+        fixture_flight(&flight, N_FLIGHT + round);
+        flight.key_id = 1;
+        flight.charge_nusd = 7;
+        cr_assert_eq(store_begin(fixture.store), 0);
+        cr_assert_eq(fixture_insert(&fixture, &flight, &inserted), 0);
+        cr_assert_eq(store_commit(fixture.store), 0);
+    }
+    store_usage_cache_free(&query.cache);
+    fixture_fini(&fixture);
+}
+
+Test(store_usage_table, one_that_is_late_has_got_on)
 {
     struct store_usage_table_query query = query_of(STORE_USAGE_KEY);
     struct fixture fixture;
-    struct store_usage_table table;
+    struct store_usage_table table = {0};
 
     fixture_init(&fixture);
     fill(&fixture);
     query.deadline_us = 1;
-    cr_expect_eq(store_usage_table_make(fixture.store, &query, &table), ERR_BUSY);
+    for (int day = 1; day < N_DAYS; day++)
+        cr_expect_eq(store_usage_table_make(fixture.store, &query, &table), ERR_BUSY);
+    cr_expect_eq(store_usage_table_make(fixture.store, &query, &table), 0);
     store_usage_table_fini(&table);
     fixture_fini(&fixture);
 }

@@ -70,7 +70,7 @@ function columns() {
         { label: "Who", cell: (entry) => entry.who },
         { label: "Action", cell: (entry) => h("code", {}, entry.action) },
         { label: "Target", cell: target },
-        { label: "Detail", cell: (entry) => detailText(entry.detail) || NONE },
+        { label: "Detail", class: "wrap", cell: (entry) => detailText(entry.detail) || NONE },
     ];
 }
 

@@ -56,17 +56,20 @@ export const page = {
         }
         async function load() {
             const config = await api.get("/config", { signal: ctx.signal });
+            const hasFile = Boolean(config.file);
+            ctx.head({ title: page.title, about: hasFile ?
+                "It is changed in its file; secrets are never shown." :
+                "There is no file: relayosd runs on its built-in default. Start it with -c FILE " +
+                "to change what is below.", actions: hasFile ? [checker, reloader] : [] });
             put(yaml, section("In force", facts([
-                ["File", config.file ?? "none"],
+                ["File", config.file || "none"],
                 config.loaded_us ? ["Loaded", when(config.loaded_us)] : null,
-                config.sha256 ? ["SHA-256 of the file", h("code", { title: config.sha256 },
-                    `${config.sha256.slice(0, 16)}…`)] : null,
+                hasFile && config.sha256 ? ["SHA-256 of the file", h("code",
+                    { title: config.sha256 }, `${config.sha256.slice(0, 16)}…`)] : null,
             ]), h("div", { class: "yaml" }, codeBlock(config.yaml, "the configuration"))));
         }
-        ctx.head({ title: page.title, about: "It is changed in its file; secrets are never shown.",
-            actions: [checker, reloader] });
-        put(ctx.root, verdict, yaml);
         await load();
+        put(ctx.root, verdict, yaml);
     },
 };
 

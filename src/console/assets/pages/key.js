@@ -4,7 +4,7 @@ import { badge, button, confirm, count, date, dateTime, facts, field, formDialog
     link, notice, pagedTable, poll, put, refresh, section, toast, when } from "../dom.js";
 import { detailText } from "../detail.js";
 import { keyChanges, keyFields } from "../key_form.js";
-import { keyLink, limitBar, modelNames, renewal, showSecret, stateBadge, toolName }
+import { isUsedUp, keyLink, limitBar, modelNames, renewal, showSecret, stateBadge, toolName }
     from "../key_parts.js";
 
 const EVERY_MS = 10000;
@@ -53,10 +53,16 @@ function content(ctx, key) {
             h("code", {}, "keys_file"), ": it is changed there.")),
         key.state === "revoked" && notice("bad",
             h("p", {}, `Revoked ${dateTime(key.revoked_us)}. That is for good.`)),
+        key.state === "active" && key.limits.some(isUsedUp) && notice("warn", h("p", {},
+            h("strong", {}, "A quota is used up. "), "What it counts is refused (quota exceeded) " +
+            "until the quota renews, or ", ctx.can("operator") ? "you raise it: Edit." :
+                "an operator raises it.")),
         h("section", { class: "card stack", "aria-label": "The key" }, facts(mainFacts(ctx, key))),
         h("p", { class: "row" },
             link(`/requests?${new URLSearchParams({ key: key.id })}`, "See its requests"),
-            link(`/usage?${new URLSearchParams({ key: key.id })}`, "See its usage")),
+            link(`/usage?${new URLSearchParams({ key: key.id })}`, "See its usage"),
+            ctx.can("operator") && link(`/explain?${new URLSearchParams({ key: key.id })}`,
+                "Explain its next request")),
         section("Quotas", limits.length > 0 ? h("div", { class: "grid" }, limits) :
             h("p", { class: "muted" }, "None: it may use without end.")),
         section("Models", key.all_models ? h("p", {}, "All, those to come too.") :
@@ -171,6 +177,6 @@ function auditColumns() {
         { label: "When", cell: (entry) => when(entry.at_us) },
         { label: "Who", cell: (entry) => entry.who },
         { label: "What", cell: (entry) => entry.action },
-        { label: "Detail", hide: "phone", cell: (entry) => detailText(entry.detail) },
+        { label: "Detail", cell: (entry) => detailText(entry.detail) },
     ];
 }

@@ -7,6 +7,7 @@ import { limitBar, modelNames, showSecret, stateBadge, TOOLS, toolName } from ".
 import { handSecret } from "../secret.js";
 
 const BARS_MAX = 2;
+const SECRET = /^\s*sk-[a-z]+-\w{20,}\s*$/;
 
 export const page = {
     title: "API keys",
@@ -33,11 +34,11 @@ export const page = {
 };
 
 // Also Quickstart's. Answers true once there is a key.
-export async function createKey(ctx, { onSecret = null } = {}) {
+export async function createKey(ctx, { onSecret = null, tool = "other" } = {}) {
     const once = idempotency();
     const models = await modelNames(ctx.signal);
     const made = await formDialog({ title: "Create a key", submit: "Create key", wide: true,
-        fields: keyFields({ ctx, models, key: null }),
+        fields: keyFields({ ctx, models, key: null, tool }),
         onSubmit: (values) => api.post("/keys", values, { ...once(values), signal: ctx.signal }) });
     if (made === null || ctx.signal.aborted)
         return;
@@ -53,11 +54,22 @@ export async function createKey(ctx, { onSecret = null } = {}) {
     }
 }
 
+// Whoever looks for a key that leaked has all of it: of that no more than the last four are kept,
+// in the field, the address and the server's log.
+function searchField(text) {
+    const own = field({ label: "Name or last four", name: "q", type: "search", value: text,
+        "data-filter": true, placeholder: "ci, …a1B2" });
+    own.input.addEventListener("input", () => {
+        if (SECRET.test(own.input.value))
+            own.input.value = own.input.value.trim().slice(-4);
+    });
+    return own;
+}
+
 function filterFields(ctx) {
     const of = (name) => ctx.query.get(name) ?? "";
     return [
-        field({ label: "Name or last four", name: "q", type: "search", value: of("q"),
-            "data-filter": true, placeholder: "ci, …a1B2" }),
+        searchField(of("q")),
         field({ label: "State", name: "state", type: "select", value: of("state"),
             options: [["", "Any"], "active", "disabled", "expired", "revoked"] }),
         field({ label: "Tool", name: "tool", type: "select", value: of("tool"),

@@ -4,8 +4,7 @@
 
 import { api } from "../api.js";
 import { busy, button, codeBlock, copyButton, duration, field, h, link, notice, put, section,
-    showProblem,
-    tabs } from "../dom.js";
+    showProblem, tabs } from "../dom.js";
 import { takeSecret } from "../secret.js";
 import { SNIPPETS } from "../snippets.js";
 import { createKey } from "./keys.js";
@@ -19,12 +18,13 @@ export const page = {
         const answer = await api.get("/quickstart", { signal: ctx.signal });
         const state = { url: answer.public_url.replace(/\/+$/, ""), models: answer.models,
             model: answer.models[0] ?? "MODEL", made: takeSecret(), pasted: "",
-            tab: ctx.query.get("tool") };
+            tab: ctx.query.get("tool") ?? SNIPPETS[0].id };
         const parts = { key: h("div", { class: "stack" }), tools: h("div"), test: h("div") };
+        const pasteKey = keyField(ctx, state, () => put(parts.tools, toolsPart(ctx, state)));
         const redraw = (isFocused) => {
-            put(parts.key, keyPart(ctx, state, redraw));
+            put(parts.key, keyPart(ctx, { state, pasteKey, redraw }));
             put(parts.tools, toolsPart(ctx, state));
-            put(parts.test, testPart(ctx, state));
+            put(parts.test, testPart(ctx, { state, pasteKey }));
             if (isFocused === true)
                 parts.test.querySelector("button").focus();
         };
@@ -33,7 +33,7 @@ export const page = {
         put(ctx.root, addressPart(state), section("1. A key", parts.key),
             section("2. A model", modelPart(state, redraw)), section("3. Your tool", parts.tools),
             section("4. Try it", parts.test));
-        return () => { state.made = null; };
+        return () => { state.made = null; state.pasted = ""; };
     },
 };
 
@@ -49,24 +49,42 @@ function addressPart(state) {
             "elsewhere do not reach it. The operator sets ", h("code", {}, "public_url"), "."));
 }
 
-function keyPart(ctx, state, redraw) {
-    if (!ctx.can("operator"))
-        return h("p", { class: "muted" }, "An operator makes it for you. Put it in the place of ",
-            h("code", {}, PLACEHOLDER), ".");
-    const create = button(state.made === null ? "Create a key" : "Create another",
-        () => createKey(ctx, { onSecret: (made) => { state.made = made; redraw(true); } }),
-        { class: state.made === null ? "primary" : null });
-    if (state.made === null)
-        return h("div", { class: "row" }, create, h("span", { class: "muted" },
-            "Or put one that you have in the place of ", h("code", {}, PLACEHOLDER), "."));
+// One that was made before: it stays on this page, and goes to the gateway with a test request.
+function keyField(ctx, state, onInput) {
+    const own = field({ label: ctx.can("operator") ? "Or paste one that you have" : "Paste it here",
+        name: "secret", type: "password", required: true, autocomplete: "off", spellcheck: "false",
+        hint: "The settings below take it in. It is kept nowhere." });
+    own.input.addEventListener("input", () => {
+        state.pasted = own.input.value.trim();
+        onInput();
+    });
+    return own;
+}
+
+function keyPart(ctx, { state, pasteKey, redraw }) {
+    if (state.made !== null)
+        return [
+            notice("good", h("p", {}, "The settings below hold the secret of ",
+                h("strong", {}, state.made.key.name), " until you leave this page.")),
+            h("div", { class: "row" }, creator(ctx, "Create another", null, { state, redraw }),
+                button("Hide the secret", () => {
+                    state.made = null;
+                    redraw(true);
+                })),
+        ];
     return [
-        notice("good", h("p", {}, "The settings below hold the secret of ",
-            h("strong", {}, state.made.key.name), " until you leave this page.")),
-        h("div", { class: "row" }, create, button("Hide the secret", () => {
-            state.made = null;
-            redraw(true);
-        })),
+        ctx.can("operator") ?
+            h("div", {}, creator(ctx, "Create a key", "primary", { state, redraw })) :
+            h("p", { class: "muted" }, "An operator makes it for you."),
+        h("div", { class: "prose" }, pasteKey.root),
     ];
+}
+
+// The tool whose tab is open is most likely the one that the key is for.
+function creator(ctx, label, className, { state, redraw }) {
+    return button(label, () => createKey(ctx, {
+        tool: SNIPPETS.find(({ id }) => id === state.tab)?.tool,
+        onSecret: (made) => { state.made = made; redraw(true); } }), { class: className });
 }
 
 function modelPart(state, redraw) {
@@ -79,7 +97,7 @@ function modelPart(state, redraw) {
 }
 
 function toolsPart(ctx, state) {
-    const settings = { url: state.url, model: state.model, key: state.made?.secret ?? PLACEHOLDER };
+    const settings = { url: state.url, model: state.model, key: secretOf(state) || PLACEHOLDER };
     return tabs({ label: "Tools", selected: state.tab,
         items: SNIPPETS.map(({ id, label, make }) => ({ id, label,
             render: () => h("div", { class: "stack" }, make(settings).map(snippet)) })),
@@ -91,26 +109,20 @@ function snippet({ label, text, note }) {
         h("div", { class: "stack tight" }, h("h3", {}, label), codeBlock(text, label));
 }
 
-// With the secret just made, or one that is pasted: the console keeps none that it could use.
-function testPart(ctx, state) {
-    const secret = field({ label: "Key", name: "secret", type: "password", autocomplete: "off",
-        required: true, value: state.pasted,
-            hint: "Is sent to your gateway for this one request and not kept." });
-    secret.input.addEventListener("input", () => { state.pasted = secret.input.value; });
+function testPart(ctx, { state, pasteKey }) {
     const problem = h("p", { class: "problem", role: "alert" });
     const result = h("div", { "aria-live": "polite" });
     const form = h("form", { class: "stack", novalidate: true },
         h("p", { class: "muted" }, "One short question to ", h("code", {}, state.model),
             ", as any tool would ask it. It is charged to the key."),
-        state.made === null && h("div", { class: "prose" }, secret.root),
         h("div", {}, h("button", { type: "submit", class: "primary" }, "Send a test request")),
         problem, result);
     form.addEventListener("submit", async (event) => {
         event.preventDefault();
-        const key = state.made?.secret ?? secret.input.value.trim();
-        secret.error(key === "" ? "Paste a key, or create one above." : null);
+        const key = secretOf(state);
+        pasteKey.error(key === "" ? "Paste a key, or create one." : null);
         if (key === "")
-            return secret.input.focus();
+            return pasteKey.input.focus();
         problem.textContent = "";
         put(result, h("p", { class: "muted" }, "Waiting for the answer …"));
         try {
@@ -119,10 +131,14 @@ function testPart(ctx, state) {
                     { signal: ctx.signal, patienceMs: TEST_MS }))));
         } catch (error) {
             put(result);
-            showProblem(error, [secret], problem);
+            showProblem(error, state.made === null ? [pasteKey] : [], problem);
         }
     });
     return form;
+}
+
+function secretOf(state) {
+    return state.made?.secret ?? state.pasted;
 }
 
 function testResult(answer) {

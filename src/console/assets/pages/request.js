@@ -8,8 +8,8 @@ import { adviceOn } from "../advice.js";
 import { attemptsView, choicesView } from "../attempts.js";
 import { bytes, copyButton, count, dateTime, duration, facts, freshness, h, lines, link, money,
     NONE, notice, poll, refresh, section, table, usd } from "../dom.js";
-import { isFailed, isRunning, modelName, offsetOf, outcome, PROVENANCE, timeline, tookUs, words }
-    from "../trace.js";
+import { isFailed, isRunning, modelName, offsetOf, outcome, PROVENANCE, timeline, tookUs, waitedUs,
+    words } from "../trace.js";
 
 const EVERY_MS = 1000;
 
@@ -73,7 +73,10 @@ function advice(ctx, request) {
     return notice(request.status >= 500 ? "bad" : "warn",
         h("p", {}, h("strong", {}, words(request.category))),
         h("p", {}, caller),
-        ctx.can("operator") && operator !== null && h("p", {}, "For the operator: ", operator));
+        ctx.can("operator") && operator !== null && h("p", {}, "For the operator: ", operator),
+        ctx.can("operator") && request.key_id > 0 && h("p", {},
+            link(`/explain?${new URLSearchParams({ key: request.key_id, model: request.model })}`,
+                "What would become of it now")));
 }
 
 function whatItWas(ctx, request) {
@@ -86,7 +89,7 @@ function whatItWas(ctx, request) {
         ["Client", lines(request.client_address || NONE, request.user_agent)],
         request.client_request_id ? ["Client's own ID", h("code", {}, request.client_request_id)] :
             null,
-        ["In and out", request.bytes_in === undefined ? null :
+        ["In and out", request.bytes_in === undefined || request.is_refusal ? null :
             `${bytes(request.bytes_in)} in, ${bytes(request.bytes_out)} out`],
         request.n_events > 0 ? ["Events streamed", count(request.n_events)] : null,
     ]);
@@ -96,25 +99,28 @@ function whatItWas(ctx, request) {
 
 function timelineTable(request) {
     const spans = timeline(request);
-    const wholeUs = Math.max(1, ...spans.map((span) => span.endUs ?? 0));
-    return h("div", { class: "timeline" }, table({ caption: "The six stages", isMatrix: true,
+    const wholeUs = Math.max(1, waitedUs(spans));
+    return h("div", { class: "timeline" }, table({ caption: "The stages of the request", isMatrix: true,
         rows: spans, columns: [
         { label: "Stage", cell: (span) => span.label },
         { label: "Took, µs", num: true, cell: (span) => span.endUs === null ? "–" :
             count(Math.max(0, span.endUs - span.startUs)) },
         { label: "Reached at, µs", num: true, hide: "phone", cell: (span) => span.endUs === null ?
-            h("span", { class: "muted" }, request.is_refusal ? "not noted" : "not reached") :
-            count(span.endUs) },
+            h("span", { class: "muted" }, notThere(request, span)) : count(span.endUs) },
         { label: "Where the time went", class: "span-cell",
             cell: (span) => spanBar(span, wholeUs) },
     ] }).root);
 }
 
+function notThere(request, span) {
+    return span.who === "ledger" && !isRunning(request) ? "not noted" : "not reached";
+}
+
+// The ledger's time is nobody's to wait for: it has no bar.
 function spanBar(span, wholeUs) {
     const fill = h("span", { class: `span-fill ${span.who}` });
     const root = h("span", { class: "span-track", "aria-hidden": "true" }, fill);
-    if (span.endUs === null)
-        fill.hidden = true;
+    fill.hidden = span.endUs === null || span.who === "ledger";
     fill.style.marginLeft = `${Math.min(99, span.startUs / wholeUs * 100)}%`;
     fill.style.width = `${Math.max(0, (span.endUs ?? 0) - span.startUs) / wholeUs * 100}%`;
     return root;
@@ -125,6 +131,8 @@ function timelineWords(request) {
     const head = offsetOf(request, "first_byte");
     const settled = offsetOf(request, "settled");
     const parts = [];
+    if (request.is_refusal)
+        return null;
     if (routed !== null)
         parts.push(`The gateway took ${duration(routed)} to check the key and the quota and to ` +
             "choose a route.");
@@ -132,7 +140,8 @@ function timelineWords(request) {
         parts.push(`The model's first byte came after ${count(head)} µs.`);
     if (settled !== null)
         parts.push(`Settled in the ledger after ${count(settled)} µs.`);
-    return h("p", { class: "muted" }, parts.join(" "));
+    return h("p", { class: "muted" }, h("span", { class: "span-who" }, "the gateway's time "),
+        h("span", { class: "span-who model" }, "the provider's. "), parts.join(" "));
 }
 
 // ---- usage and money ----

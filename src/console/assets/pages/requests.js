@@ -44,7 +44,7 @@ function fieldsOf(query, names) {
     return [
         text("Request ID", "request_id", { "data-filter": true, spellcheck: "false",
             placeholder: "the whole" }),
-        text("Key", "key", { placeholder: "name or number", list: names.keys }),
+        text("Key", "key", { placeholder: "name or ID", list: names.keys }),
         text("Model", "model", { list: names.models }),
         field({ label: "Status", name: "status", type: "select", required: true,
             value: query.get("status") ?? "", options: [["", "Any"], ["ok", "ok"],
@@ -179,7 +179,7 @@ function columns() {
         { label: "Outcome", cell: (request) => lines(outcome(request),
             request.n_attempts > 1 && plural(request.n_attempts, "attempt")) },
         { label: "Key", cell: keyName },
-        { label: "Model", class: "wrap", cell: modelName },
+        { label: "Model", cell: modelName },
         { label: "Took", num: true, cell: (request) => duration(tookUs(request)) },
         { label: "First token", num: true, hide: "phone",
           cell: (request) => duration(offsetOf(request, "first_token")) },

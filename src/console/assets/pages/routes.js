@@ -67,7 +67,7 @@ function columns(onDone) {
         { label: "Success", num: true, cell: (route) => lines(success(route),
             route.failures_in_row > 0 && `${route.failures_in_row} failed in a row`) },
         { label: "First token", num: true, cell: (route) => lines(duration(route.first_token_us),
-            `p95 ${duration(route.first_token_p95_us)}`) },
+            route.first_token_p95_us && `p95 ${duration(route.first_token_p95_us)}`) },
         { label: "In flight", num: true, cell: load },
         { label: "Probe", class: "nowrap", hide: "phone",
             cell: (route) => probeWords(route.probe) },

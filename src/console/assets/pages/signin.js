@@ -48,6 +48,8 @@ function troubleNotice(code) {
         denied: "The identity provider did not sign you in.",
         unknown_user: "You were signed in there, but have no account here. Ask an admin for one.",
         disabled: "Your account is disabled.",
+        busy: "Sign-in through the identity provider has failed several times. Wait a moment, " +
+            "then try again.",
     }[code] ?? "Sign-in through the identity provider failed. Try again."));
 }
 

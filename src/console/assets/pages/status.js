@@ -3,8 +3,8 @@
 // The gateway itself: its processes, its memory segment, its ledger and its disk.
 
 import { api } from "../api.js";
-import { badge, bar, button, bytes, count, dateTime, duration, facts, freshness, h, notice, plural,
-    poll, put, refresh, section, span, table, when } from "../dom.js";
+import { badge, bar, button, bytes, count, dateTime, duration, facts, freshness, h, link, notice,
+    plural, poll, put, refresh, section, span, table, when } from "../dom.js";
 import { words } from "../trace.js";
 
 const EVERY_MS = 3000;
@@ -18,8 +18,9 @@ export const page = {
         const fresh = freshness();
         const now = h("div", { class: "page" });
         const again = poll(async (signal) => {
-            const status = await api.get("/status", { signal });
-            refresh(now, view(status));
+            const [status, routes] = await Promise.all([api.get("/status", { signal }),
+                api.get("/routes", { signal })]);
+            refresh(now, routesNotice(routes.data), view(status));
         }, { everyMs: EVERY_MS, signal: ctx.signal, fresh });
 
         ctx.head({ title: page.title, actions: [fresh.root,
@@ -40,6 +41,22 @@ function view(status) {
         status.quarantine?.length > 0 && section("Quarantine", quarantine(status.quarantine)),
         section("Since the segment was made", totals(status.totals)),
     ];
+}
+
+// Where whoever is called at night looks first.
+function routesNotice(routes) {
+    const ill = routes.filter((route) => route.state !== "up" && route.state !== "disabled");
+    const models = new Set(routes.map((route) => route.model));
+    const dead = [...models].filter((model) =>
+        routes.every((route) => route.model !== model || !["up", "trial"].includes(route.state)));
+    if (ill.length === 0 && dead.length === 0)
+        return null;
+    return notice(dead.length > 0 ? "bad" : "warn",
+        dead.length > 0 && h("p", {}, h("strong", {},
+            `No route that takes requests: ${dead.join(", ")}.`)),
+        ill.length > 0 && h("p", {}, `${plural(ill.length, "route is", "routes are")} not up: `,
+            ill.map((route, at) => [at > 0 && ", ",
+                link(`/routes/${route.id}`, `${route.name} (${route.state})`)])));
 }
 
 function warnings(status) {

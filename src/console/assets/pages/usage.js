@@ -5,10 +5,10 @@
 import { api, isAbort } from "../api.js";
 import { chart } from "../charts.js";
 import { button, count, duration, empty, errorView, facts, field, filters, freshness, h, lines,
-    money, notice, permille, plural, put, section, table, usd } from "../dom.js";
+    money, notice, permille, plural, put, section, table, usd, waiting } from "../dom.js";
 import { suggestions } from "../suggest.js";
-import { BY, cacheShare, daysAgo, failedShare, filled, FORMATS, largestFirst, totals } from
-    "../usage.js";
+import { BY, cacheShare, daysAgo, failedShare, filled, FORMATS, largestFirst, requestsOf,
+    totals } from "../usage.js";
 
 const MOST_BARS = 12;
 const ROWS = 100;      // that are shown at a time
@@ -18,7 +18,7 @@ export const page = {
     async render(ctx) {
         const fresh = freshness();
         const csv = h("a", { class: "button small", download: "usage.csv" }, "CSV");
-        const body = h("div", { class: "page" });
+        const body = h("div", { class: "page" }, waiting());
         const names = suggestions(ctx.signal);
         const bar = filters(ctx, fieldsOf(ctx, names), (values) => load(values));
         let turn = null;
@@ -60,7 +60,7 @@ function fieldsOf({ query }, names) {
         day("From", "from", daysAgo(29)),
         day("To", "to", daysAgo(0)),
         field({ label: "Key", name: "key", type: "search", value: query.get("key") ?? "",
-            placeholder: "name or number", "data-filter": true, list: names.keys }),
+            placeholder: "name or ID", "data-filter": true, list: names.keys }),
         field({ label: "Model", name: "model", type: "search", value: query.get("model") ?? "",
             list: names.models }),
     ];
@@ -94,7 +94,7 @@ function show({ ctx, body, values, rows, signal }) {
         `The ${MOST_BARS} largest of ${count(ordered.length)}` : "The largest";
     return put(body, tiles(rows, isOperator),
         section(name, chartsOf({ by, rows: drawn, isOperator, signal })),
-        section("All figures", figures(by, ordered, isOperator)));
+        section("All figures", figures(values, ordered, isOperator)));
 }
 
 function tiles(rows, isOperator) {
@@ -137,18 +137,19 @@ function chartsOf({ by, rows, isOperator, signal }) {
             series("ok", (row) => Number(row.requests ?? 0) - Number(row.failed ?? 0),
                 "--series-1"),
             series("failed", sumOf("failed"), "--series-5")] }),
-        chart({ ...common, title: "Prompt from cache", kind, format: FORMATS.share,
+        chart({ ...common, title: "Prompt from cache", kind, format: FORMATS.share, most: 1000,
             series: [series("From cache", cacheShare, "--series-2")] }),
         times("Until the answer was complete", "latency"),
         times("Until the first token", "first_token"));
 }
 
-function figures(by, rows, isOperator) {
+function figures(values, rows, isOperator) {
+    const by = BY[values.by];
     const number = (label, name) => ({ label, num: true, cell: (row) => count(row[name]) });
     const time = (label, name) => !hasTimes(rows, name) ? [] : [{ label, num: true, cell: (row) =>
         lines(duration(row[`${name}_p50_us`]), `p95 ${duration(row[`${name}_p95_us`])}`) }];
     const list = table({ caption: `Usage by ${by.label.toLowerCase()}`, rows: rows.slice(0, ROWS),
-        href: by.hrefOf ?? null, columns: [
+        href: (row) => requestsOf(values.by, row, values), columns: [
         { label: by.label, class: "nowrap", cell: by.nameOf },
         number("Requests", "requests"),
         { label: "Failed", num: true, cell: (row) =>

@@ -39,7 +39,7 @@ function columns(ctx, reload) {
         { label: "Signs in by", hide: "phone", cell: waysIn },
         { label: "Since", hide: "phone", cell: (user) => date(user.created_us) },
         { label: "Last seen", cell: (user) => when(user.last_seen_us) },
-        { label: "Actions", class: "actions", cell: (user) => h("span", { class: "row" },
+        { label: "Actions", class: "actions", cell: (user) => h("span", { class: "row end" },
             button("Role", () => changeRole(user, reload), named(`Role of ${user.name}`)),
             button("Password", () => resetPassword(user), named(`Password of ${user.name}`)),
             isSelf(user) ? null : button(user.is_disabled ? "Enable" : "Disable",
@@ -59,7 +59,8 @@ function named(label) {
 
 async function addUser(reload) {
     const once = idempotency();
-    const password = passwordField("Without one it cannot sign in until it is given one.");
+    const password = passwordField("Without one it waits for whoever the identity provider " +
+        "calls by this name, if there is one; else it cannot sign in until it is given one.");
     const made = await formDialog({ title: "Add a user", submit: "Add user", fields: [
         field({ label: "Name", name: "name", required: true, autocomplete: "off",
             autocapitalize: "none",
@@ -120,7 +121,8 @@ async function resetPassword(user) {
 }
 
 function change(user, changes) {
-    return api.patch(`/users/${user.id}`, changes);
+    // As it was read: what somebody else has changed meanwhile is not overwritten.
+    return api.patch(`/users/${user.id}`, { ...changes, updated_us: user.updated_us });
 }
 
 function passwordField(hint, required = false) {

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: ISC */
+#include "shape.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_EXACT 9007199254740991.0 /* 2^53 - 1: a double holds each integer up to it */
+
+static const struct shape shapes[] = {
+#define SHAPE(shape, summary) {#shape, summary},
+#include "shapes.def"
+};
+static const struct shape_field fields[] = {
+#define FIELD(shape, name, type, summary) {#shape, #name, type, summary},
+#include "shapes.def"
+};
+
+static const struct shape_field *find_field(const char *shape, const char *name);
+static bool check_value(const struct shape_type *type, const cJSON *value, enum shape_use use,
+                        struct shape_fault *out);
+static bool check_one(const struct shape_type *type, const cJSON *value, enum shape_use use,
+                      struct shape_fault *out);
+static bool is_plain_value(const char *base, const cJSON *value, const char **wanted);
+static bool fail(struct shape_fault *out, enum shape_error error, const char *field);
+
+const struct shape *
+shape_at(size_t n)
+{
+    return n < sizeof(shapes) / sizeof(shapes[0]) ? &shapes[n] : NULL;
+}
+
+const struct shape_field *
+shape_field_at(size_t n)
+{
+    return n < sizeof(fields) / sizeof(fields[0]) ? &fields[n] : NULL;
+}
+
+const struct shape *
+shape_find(const char *name)
+{
+    const struct shape *shape;
+
+    for (size_t n = 0; (shape = shape_at(n)) != NULL && strcmp(shape->name, name) != 0;)
+        n++;
+    return shape;
+}
+
+struct shape_type
+shape_type_of(const char *text)
+{
+    struct shape_type type = {.is_optional = text[0] == '?'};
+    const char *end;
+
+    text += type.is_optional;
+    type.is_list = text[0] == '[';
+    text += type.is_list;
+    end = text + strcspn(text, "]|");
+    type.is_nullable = strchr(end, '|') != NULL;
+    assert((size_t)(end - text) < sizeof(type.base));
+    memcpy(type.base, text, (size_t)(end - text));
+    return type;
+}
+
+bool
+shape_type_is_plain(const struct shape_type *type)
+{
+    static const char *const plain[] = {"int", "text", "bool", "any"};
+    bool is_plain = false;
+
+    for (size_t n = 0; n < sizeof(plain) / sizeof(plain[0]); n++)
+        is_plain = is_plain || strcmp(type->base, plain[n]) == 0;
+    return is_plain;
+}
+
+/* As deep as the table, which has no circles: whatever comes in. */
+bool
+shape_check(const char *shape, const cJSON *object, enum shape_use use, struct shape_fault *out)
+{
+    const struct shape_field *field;
+    const cJSON *member;
+
+    cJSON_ArrayForEach(member, object)
+    {
+        field = shape == NULL ? NULL : find_field(shape, member->string);
+        if (field == NULL)
+            return fail(out, SHAPE_UNKNOWN_FIELD, member->string);
+        struct shape_type type = shape_type_of(field->type);
+        if (cJSON_IsNull(member) && use == SHAPE_BODY)
+            continue;
+        if (!check_value(&type, member, use, out)) {
+            out->member = member->string;
+            if (out->field == NULL)
+                out->field = member->string;
+            return false;
+        }
+    }
+    for (size_t n = 0; shape != NULL && (field = shape_field_at(n)) != NULL; n++) {
+        if (strcmp(field->shape, shape) != 0 || field->type[0] == '?')
+            continue;
+        member = cJSON_GetObjectItemCaseSensitive(object, field->name);
+        if (member == NULL || (use == SHAPE_BODY && cJSON_IsNull(member)))
+            return fail(out, SHAPE_MISSING_FIELD, field->name);
+    }
+    return true;
+}
+
+static const struct shape_field *
+find_field(const char *shape, const char *name)
+{
+    const struct shape_field *field;
+
+    for (size_t n = 0; (field = shape_field_at(n)) != NULL; n++) {
+        if (strcmp(field->shape, shape) == 0 && strcmp(field->name, name) == 0)
+            return field;
+    }
+    return NULL;
+}
+
+static bool
+fail(struct shape_fault *out, enum shape_error error, const char *field)
+{
+    *out = (struct shape_fault){.error = error, .member = field, .field = field};
+    return false;
+}
+
+static bool
+check_value(const struct shape_type *type, const cJSON *value, enum shape_use use,
+            struct shape_fault *out)
+{
+    const cJSON *item;
+
+    if (type->is_nullable && cJSON_IsNull(value))
+        return true;
+    if (!type->is_list)
+        return check_one(type, value, use, out);
+    if (!cJSON_IsArray(value)) {
+        fail(out, SHAPE_WRONG_TYPE, NULL);
+        out->wanted = "a list";
+        return false;
+    }
+    cJSON_ArrayForEach(item, value)
+    {
+        if (!check_one(type, item, use, out))
+            return false;
+    }
+    return true;
+}
+
+/* What is wrong with the value itself has no field yet: who holds it knows its name. */
+static bool
+check_one(const struct shape_type *type, const cJSON *value, enum shape_use use,
+          struct shape_fault *out)
+{
+    const char *wanted = "an object";
+    bool is_plain = shape_type_is_plain(type);
+
+    if (is_plain ? is_plain_value(type->base, value, &wanted) : cJSON_IsObject(value))
+        return is_plain || shape_check(type->base, value, use, out);
+    fail(out, SHAPE_WRONG_TYPE, NULL);
+    out->wanted = wanted;
+    return false;
+}
+
+static bool
+is_plain_value(const char *base, const cJSON *value, const char **wanted)
+{
+    if (strcmp(base, "int") == 0) {
+        *wanted = "an integer";
+        return shape_is_int(value);
+    }
+    if (strcmp(base, "text") == 0) {
+        *wanted = "a string";
+        return cJSON_IsString(value);
+    }
+    if (strcmp(base, "bool") == 0) {
+        *wanted = "true or false";
+        return cJSON_IsBool(value);
+    }
+    return true;
+}
+
+bool
+shape_is_int(const cJSON *value)
+{
+    return cJSON_IsNumber(value) && fabs(value->valuedouble) <= MAX_EXACT &&
+           floor(value->valuedouble) == value->valuedouble;
+}
