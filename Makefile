@@ -21,11 +21,14 @@ OPTIMISE = -O2 -g $(NO_REP)
 # takes as long as all of memset().
 NO_REP  := -mmemset-strategy=libcall:-1:noalign -mmemcpy-strategy=libcall:-1:noalign
 NO_REP  := $(shell $(CC) $(NO_REP) -fsyntax-only -x c /dev/null 2>/dev/null && echo "$(NO_REP)")
-CFLAGS  += -std=gnu11 $(OPTIMISE) $(WARNINGS) $(HARDEN) $(SANITIZE)
+# Where it was built is nobody's business, and the same source makes the same bytes everywhere.
+PLACELESS = -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(abspath $(BUILD))=build
+CFLAGS  += -std=gnu11 $(OPTIMISE) $(PLACELESS) $(WARNINGS) $(HARDEN) $(SANITIZE)
 CPPFLAGS += -D_GNU_SOURCE -DRELAYOS_VERSION='"$(VERSION)"' -Iinclude
 # Tests are compiled once and run once: what is tested is optimised, they are not.
 TEST_CFLAGS = $(filter-out -O% -D_FORTIFY_SOURCE=2,$(CFLAGS)) -O0
-LDFLAGS += -pie -Wl,-z,relro,-z,now $(SANITIZE)
+# Relative relocations packed take 2 KB instead of 118; glibc reads them from 2.36 on.
+LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,pack-relative-relocs $(SANITIZE)
 
 # What each layer may see of the others (for linking its tests), and its own libraries.
 LAYERS       := base codec conf shm store net policy control report master worker ledger prober console ctl
@@ -41,27 +44,30 @@ USES_report  := store control policy codec shm base
 USES_master  := report store policy control net codec conf shm base
 USES_worker  := net policy codec conf shm base
 USES_ledger  := report store control policy codec conf shm base
-USES_prober  := net control codec conf shm base
+USES_prober  := store net control codec conf shm base
 USES_console := report store control policy net codec conf shm base
 USES_ctl     := report store control policy codec conf shm base
 LIBS_base    := -lcrypto -lsodium
 LIBS_codec   := -lcrypto
 TEST_LIBS_codec := -lcjson
+TEST_LIBS_worker := -lcjson
 TEST_OBJECTS_store  := $(BUILD)/tests/support/fault_vfs.o
 TEST_OBJECTS_ledger := $(TEST_OBJECTS_store)
+TEST_OBJECTS_net    := $(BUILD)/tests/support/certificate.o
 LIBS_conf    := -lyaml
+LIBS_console := -lz
 LIBS_store   := -lsqlite3
 LIBS_net     := -lh2o-evloop -lssl -lcrypto
-LIBS_console := -lcjson
 LIBS_control := -lmsgpackc
+LIBS_ctl     := -lssl -lcjson
 CPPFLAGS_net := -DH2O_USE_LIBUV=0
 
 libs_of = $(sort $(LIBS_$(1)) $(foreach u,$(USES_$(1)),$(LIBS_$(u)))) -lcrypto -lm -lpthread
 ars_of  = $(patsubst %,$(BUILD)/lib%.a,$(1) $(USES_$(1)))
 
 .PHONY: all run check check-build check-unit check-integration check-clients check-cli check-browser check-asan chaos chaos-points chaos-faults chaos-mutants crash-build traffic wire mutated \
-        sim heal prove prove-short lint lint-light fuzz \
-        fuzz-build bench bench-settle bench-pick bench-translate bench-syscalls bench-console install clean format deps deps-test deps-browser deps-prove deps-deep
+        sim heal slow slow-short fronts soak soak-short check-valgrind prove prove-short lint lint-light fuzz \
+        fuzz-build bench bench-settle bench-pick bench-translate bench-syscalls bench-console install uninstall deb check-deb check-systemd check-reproducible clean format deps deps-deb deps-check-deb deps-test deps-browser deps-prove deps-deep
 .SECONDARY:
 all: $(BUILD)/relayosd $(BUILD)/relayosctl $(BUILD)/mockprovider
 
@@ -72,7 +78,7 @@ MAINS := src/ctl/relayosctl.c # its main() must not be what a unit test links
 define LAYER_RULES
 OBJECTS_$(1) := $$(patsubst src/%.c,$(BUILD)/obj/%.o,$$(filter-out $(MAINS),$$(wildcard src/$(1)/*.c)))
 $(BUILD)/lib$(1).a: $$(OBJECTS_$(1))
-	@rm -f $$@ && ar rcs $$@ $$^
+	@rm -f $$@ && ar rcsD $$@ $$^
 $(BUILD)/obj/$(1)/%.o: src/$(1)/%.c
 	@mkdir -p $$(@D)
 	@echo "  CC $$<"
@@ -104,7 +110,7 @@ $(foreach layer,$(LAYERS),$(eval $(call LAYER_RULES,$(layer))))
 $(BUILD)/libconsole.a: $(ASSETS_OBJ)
 
 DAEMON_LAYERS := master worker ledger prober console report net policy control codec conf shm store base
-DAEMON_LIBS   := -lh2o-evloop -lssl -lcrypto -lsodium -lsqlite3 -lyaml -lmsgpackc -lcjson -lm -lpthread
+DAEMON_LIBS   := -lh2o-evloop -lssl -lcrypto -lsodium -lsqlite3 -lyaml -lmsgpackc -lz -lm -lpthread
 $(BUILD)/relayosd: src/relayosd.c $(DAEMON_LAYERS:%=$(BUILD)/lib%.a)
 	@echo "  LD $@"
 	@$(CC) $(CFLAGS) $(CPPFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LDFLAGS) -Wl,--export-dynamic-symbol='phr_*' \
@@ -168,13 +174,13 @@ $(BUILD)/tests/support/%.o: tests/support/%.c
 	@echo "  CC $<"
 	@$(CC) $(TEST_CFLAGS) $(CPPFLAGS) -Itests/support -MMD -MP -c -o $@ $<
 $(BUILD)/libsupport.a: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
-	@rm -f $@ && ar rcs $@ $^
+	@rm -f $@ && ar rcsD $@ $^
 $(BUILD)/tests/integration/%_test: tests/integration/%_test.c $(BUILD)/libsupport.a $(BUILD)/libconsole.a \
     $(BUILD)/libcodec.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
 	@echo "  TEST $<"
 	@$(CC) $(TEST_CFLAGS) $(CPPFLAGS) -Itests/support -Isrc/worker -Isrc/console -MMD -MP -o $@ $< $(LDFLAGS) \
-	    $(BUILD)/libsupport.a $(BUILD)/libconsole.a $(BUILD)/libcodec.a $(BUILD)/libbase.a -lcjson -lsqlite3 -lcrypto -lsodium -lm -lpthread -lcriterion
+	    $(BUILD)/libsupport.a $(BUILD)/libconsole.a $(BUILD)/libcodec.a $(BUILD)/libbase.a -lz -lcjson -lsqlite3 -lssl -lcrypto -lsodium -lm -lpthread -lcriterion
 
 check: deps-test
 	@rm -f $(TOTALS)
@@ -193,7 +199,7 @@ $(BUILD)/tests/clients/launcher: tests/clients/launcher.c $(BUILD)/libsupport.a 
 	@mkdir -p $(@D)
 	@echo "  LD $@"
 	@$(CC) $(CFLAGS) $(CPPFLAGS) -Itests/support -o $@ $< $(LDFLAGS) $(BUILD)/libsupport.a \
-	    $(BUILD)/libbase.a -lcjson -lsqlite3 -lcrypto -lsodium -lm -lpthread -lcriterion
+	    $(BUILD)/libbase.a -lcjson -lsqlite3 -lssl -lcrypto -lsodium -lm -lpthread -lcriterion
 check-clients: all $(BUILD)/tests/clients/launcher
 	@tests/clients/run $(BUILD) $(TOTALS) clients
 # Apart from check: a browser. Pictures of all pages are left in $(BUILD)/browser.
@@ -202,6 +208,18 @@ check-browser: deps-browser all $(BUILD)/tests/clients/launcher
 # Apart from check: 800 MB of agents.
 check-cli: all $(BUILD)/tests/clients/launcher
 	@tests/clients/run $(BUILD) $(TOTALS) cli
+
+# SO-03: what lies in memory that processes share, and the parsers of what strangers send, under
+# memcheck. Criterion runs its tests in processes of their own, which it ends itself.
+VALGRIND_TESTS := $(filter $(BUILD)/tests/unit/shm/% $(BUILD)/tests/unit/codec/json_% $(BUILD)/tests/unit/codec/sse_% \
+    $(BUILD)/tests/unit/net/guard% $(BUILD)/tests/unit/net/places_% $(BUILD)/tests/unit/net/timer_% \
+    $(BUILD)/tests/unit/net/proxy_%,$(UNIT_TESTS))
+check-valgrind: deps-test $(VALGRIND_TESTS)
+	@command -v valgrind >/dev/null || tools/install-packages "needed for memcheck" valgrind
+	@for test in $(VALGRIND_TESTS); do \
+	    timeout 600 valgrind -q --trace-children=yes --error-exitcode=9 --errors-for-leak-kinds=none \
+	        $$test --timeout 300 2>$(BUILD)/valgrind.log >/dev/null || { cat $(BUILD)/valgrind.log; echo "$$test"; exit 1; }; \
+	done; echo "check-valgrind: $(words $(VALGRIND_TESTS)) suites, nothing to report"
 
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ASAN_BUILD := $(BUILD)/asan
@@ -280,6 +298,18 @@ mutated: all
 	@tests/chaos/mutated $(BUILD) --calls $(MUTATED)
 heal: all
 	@tests/heal/run $(BUILD) $(HEAL)
+# Clients that take their time, or too much; and whether it lasts. SOAK_SECONDS=28800 is a working day.
+SOAK_SECONDS ?= 1800
+slow: all
+	@tests/slow/run $(BUILD) $(SLOW)
+slow-short: all
+	@tests/slow/run $(BUILD) --idle 500 --drips 15 --seconds 3
+fronts: all
+	@tests/fronts/run $(BUILD)
+soak: all
+	@tests/soak/run $(BUILD) --seconds $(SOAK_SECONDS) $(SOAK)
+soak-short: all
+	@tests/soak/run $(BUILD) --seconds 120
 chaos-mutants:
 	@tests/chaos/mutants . $(BUILD)/mutants
 # The simulator has a store of its own; what else the ledger's archive wants of one is never called.
@@ -298,9 +328,10 @@ prove-short: deps-prove
 	@$(MAKE) --no-print-directory -j3 --output-sync=target $(PROOFS)
 	@$(MAKE) --no-print-directory -j1 heal
 prove: deps-prove
+	-@tools/install-packages "of use to the proofs" slowhttptest nginx-light:nginx haproxy
 	@$(MAKE) --no-print-directory -j1 SEEDS=200 POINTS= FAULTS=--long SIM_SEEDS=100 SIM_STEPS=10000000 \
 	    TRAFFIC="--keys 10000 --calls 100000" WIRE="--seconds 1800" \
-	    MUTATED=100000 HEAL="--seconds 60" $(PROOFS) heal chaos-mutants
+	    MUTATED=100000 HEAL="--seconds 60" $(PROOFS) heal slow fronts soak chaos-mutants
 
 bench: all deps-deep $(BUILD)/loadgen
 	@tools/bench/run $(BUILD)
@@ -322,16 +353,66 @@ bench-syscalls: all deps-deep $(BUILD)/loadgen
 
 # ---- installation ----
 
+SBINDIR = $(PREFIX)/sbin
+BINDIR  = $(PREFIX)/bin
+DOCDIR  = $(PREFIX)/share/doc/relayos
+MANDIR  = $(PREFIX)/share/man
+UNITDIR = $(PREFIX)/lib/systemd/system
+# Where the programs are is known when they are installed.
+PLACED  = sed 's|@sbindir@|$(SBINDIR)|g; s|@bindir@|$(BINDIR)|g; s|@sysconfdir@|$(SYSCONFDIR)|g'
+# What others may have written stays, in install and in uninstall.
+KEPT    := relayos/relayos.yaml default/relayos
+
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SYSCONFDIR)/relayos \
-	    $(DESTDIR)$(SYSCONFDIR)/init.d $(addprefix $(DESTDIR)$(PREFIX)/share/man/man,5 7 8)
-	install $(BUILD)/relayosd $(DESTDIR)$(PREFIX)/sbin/
-	install $(BUILD)/relayosctl $(DESTDIR)$(PREFIX)/bin/
-	test -e $(DESTDIR)$(SYSCONFDIR)/relayos/relayos.yaml || \
-	    install -m 0640 etc/relayos.yaml $(DESTDIR)$(SYSCONFDIR)/relayos/
-	install etc/init.d/relayos $(DESTDIR)$(SYSCONFDIR)/init.d/
-	for page in man/*.[1-9]; do \
-	    install -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/; done
+	install -D -m 0755 $(BUILD)/relayosd $(DESTDIR)$(SBINDIR)/relayosd
+	install -D -m 0755 $(BUILD)/relayosctl $(DESTDIR)$(BINDIR)/relayosctl
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(DOCDIR)/examples
+	set -e; for page in man/*.[1-9]; do \
+	    install -D -m 0644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+	install -D -m 0755 etc/init.d/relayos $(DESTDIR)$(SYSCONFDIR)/init.d/relayos
+	install -D -m 0644 etc/logrotate.d/relayos $(DESTDIR)$(SYSCONFDIR)/logrotate.d/relayos
+	$(PLACED) etc/systemd/relayos.service >$(DESTDIR)$(UNITDIR)/relayos.service
+	chmod 0644 $(DESTDIR)$(UNITDIR)/relayos.service
+	install -D -m 0644 etc/sysusers.d/relayos.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/relayos.conf
+	install -D -m 0644 etc/tmpfiles.d/relayos.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/relayos.conf
+	set -e; for file in $(KEPT); do test -e $(DESTDIR)$(SYSCONFDIR)/$$file || \
+	    install -D -m 0644 etc/$${file#relayos/} $(DESTDIR)$(SYSCONFDIR)/$$file; done
+	install -m 0644 etc/relayos.yaml $(DESTDIR)$(DOCDIR)/examples/
+	install -m 0644 README.md $(DESTDIR)$(DOCDIR)/
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/relayosd $(DESTDIR)$(BINDIR)/relayosctl $(DESTDIR)$(UNITDIR)/relayos.service \
+	    $(foreach d,sysusers.d tmpfiles.d,$(DESTDIR)$(PREFIX)/lib/$d/relayos.conf) \
+	    $(foreach d,init.d logrotate.d,$(DESTDIR)$(SYSCONFDIR)/$d/relayos) \
+	    $(foreach p,$(notdir $(wildcard man/*.[1-9])),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $p))/$p)
+	rm -rf $(DESTDIR)$(DOCDIR)
+
+# Packages: in $(BUILD)/deb, beside the tree that they are made of. Whatever has a time in it has this one.
+ifndef SOURCE_DATE_EPOCH
+SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
+endif
+export SOURCE_DATE_EPOCH
+DEB_TREE := $(BUILD)/deb/tree
+deb: deps-deb all
+	@rm -rf $(DEB_TREE)
+	@$(MAKE) -s --no-print-directory install DESTDIR=$(abspath $(DEB_TREE)) PREFIX=/usr SYSCONFDIR=/etc \
+	    UNITDIR=/lib/systemd/system
+	@tools/deb/make-package $(DEB_TREE) $(VERSION) $(BUILD)/deb
+# Lintian, then the life of the package in a root of its own; FRESH=--fresh: in a new Debian that has
+# nothing but what it depends on (minutes). check-systemd: under a systemd that is booted for it.
+FRESH ?=
+check-deb: deps-check-deb deb
+	@tools/deb/check $(BUILD) $(FRESH)
+check-systemd: deps-check-deb deb
+	@tools/install-packages "needed to boot a container" systemd-container dbus
+	@tools/deb/check-systemd $(BUILD)
+# Two copies of the source, built at two places, give one package. REPRODUCIBLE=--short compiles less.
+REPRODUCIBLE ?=
+check-reproducible: deps-deb all
+	@tools/deb/check-reproducible $(BUILD) $(REPRODUCIBLE)
+deps-deb: deps
+	@tools/install-packages "needed to make packages" dpkg-dev
+deps-check-deb: deps-deb
+	@tools/install-packages "needed to check packages" lintian mmdebstrap iproute2:ip curl python3
 clean:
 	rm -rf $(BUILD)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
  * embed OUT.c DIR [NAME=FILE]... - the files of a directory, and further ones under other names, as
- * C arrays: as they are and gzipped, with type and ETag. In index.html "/assets/" becomes
+ * C arrays, gzipped, with type and ETag. In index.html "/assets/" becomes
  * "/assets/HASH/", HASH being one over all of them: what lies below it may be kept for ever.
  */
 #include <dirent.h>
@@ -39,8 +39,7 @@ static void put_hash(struct file *file, const char *hash);
 static void pack(struct file *file);
 static const char *type_of(const char *name);
 static void write_table(FILE *out, const char *hash);
-static void write_bytes(FILE *out, const char *name, size_t n, const unsigned char *bytes,
-                        size_t len);
+static void write_bytes(FILE *out, size_t n, const unsigned char *bytes, size_t len);
 
 int
 main(int argc, char **argv)
@@ -228,8 +227,7 @@ write_table(FILE *out, const char *hash)
 {
     fprintf(out, "/* Made by tools/embed.c. */\n#include \"assets_table.h\"\n\n");
     for (size_t n = 0; n < n_files; n++) {
-        write_bytes(out, "plain", n, files[n].bytes, files[n].len);
-        write_bytes(out, "packed", n, files[n].packed, files[n].n_packed);
+        write_bytes(out, n, files[n].packed, files[n].n_packed);
     }
     fprintf(out, "const char assets_table_hash[] = \"%s\";\n", hash);
     fprintf(out, "const size_t assets_table_n = %zu;\n", n_files);
@@ -241,16 +239,15 @@ write_table(FILE *out, const char *hash)
         fprintf(out, "    {\"%s\", \"%s\", \"\\\"", files[n].name, type_of(files[n].name));
         for (int i = 0; i < HASH_LEN / 2; i++)
             fprintf(out, "%02x", digest[i]);
-        fprintf(out, "\\\"\", plain_%zu, %zu, packed_%zu, %zu},\n", n, files[n].len, n,
-                files[n].n_packed);
+        fprintf(out, "\\\"\", packed_%zu, %zu, %zu},\n", n, files[n].n_packed, files[n].len);
     }
     fprintf(out, "};\n");
 }
 
 static void
-write_bytes(FILE *out, const char *name, size_t n, const unsigned char *bytes, size_t len)
+write_bytes(FILE *out, size_t n, const unsigned char *bytes, size_t len)
 {
-    fprintf(out, "static const unsigned char %s_%zu[] = {", name, n);
+    fprintf(out, "static const unsigned char packed_%zu[] = {", n);
     for (size_t i = 0; i < len; i++)
         fprintf(out, i % 24 == 0 ? "\n%u," : "%u,", bytes[i]);
     fprintf(out, "0};\n");

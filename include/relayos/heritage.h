@@ -9,6 +9,8 @@
 
 #include "relayos/base/secret.h"
 #include "relayos/conf/conf.h"
+#include "relayos/net/server_way.h"
+#include "relayos/net/tls_vault.h"
 #include "relayos/shm/catalog.h"
 #include "relayos/shm/segment.h"
 
@@ -17,8 +19,9 @@ struct heritage {
     struct segment *segment;
     struct catalog *catalog;
     const struct secret *pepper;
-    size_t n_listeners; /* of those, what it serves: worker, console */
-    size_t n_handed;    /* worker: what it hands to a new master; the console's is last */
+    const struct tls_vault *vault; /* certificates of its listeners; NULL: it has none */
+    size_t n_listeners;            /* of those, what it serves: worker, console */
+    size_t n_handed; /* worker: what it hands to a new master; the console's is last */
     int listener_fds[LIMIT_HANDED]; /* bound, listening, non-blocking */
     const uint16_t *listener_ports; /* where the gateway itself listens, as bound */
     int handover_fd;                /* worker: a new master asks there for them; else -1 */
@@ -33,6 +36,23 @@ struct heritage {
                             committed something that the worker waits for; NULL = none */
     bool is_test;        /* test build: named crash points may be armed */
 };
+
+/* What the server is told of what the configuration says. */
+static inline struct server_networks
+heritage_networks(const struct conf_networks *networks)
+{
+    return (struct server_networks){networks->ranges, networks->n, networks->has_local};
+}
+
+static inline struct server_way
+heritage_way(const struct conf_listener *listener)
+{
+    return (struct server_way){
+        .is_tls = listener->n_certificates > 0,
+        .wants_proxy = listener->proxies.n > 0 || listener->proxies.has_local,
+        .proxies = heritage_networks(&listener->proxies),
+    };
+}
 
 /*
  * Child entries; they do not return but to end the process with that exit status.

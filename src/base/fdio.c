@@ -57,6 +57,19 @@ fdio_read_file(const char *path, struct buf *out, struct errmsg *why)
     return err == 0 ? 0 : fdio_fail(path, -err, why);
 }
 
+int
+fdio_check_not_for_all(const char *path, struct errmsg *why)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0 || (st.st_mode & S_IWOTH) == 0 ||
+        !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
+        return 0;
+    errmsg_set(why, "%s: has mode %04o, so everyone may write it: run chmod o-w %s", path,
+               st.st_mode & 07777, path);
+    return ERR_UNSAFE;
+}
+
 /* Appends through a scratch buffer, so that a file of exactly the cap's size still fits. */
 static int
 fdio_read_all(int fd, struct buf *out)

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -33,6 +34,13 @@ static struct {
     char *name;
 } title;
 
+/* Where they have gone: keys are among the variables, so it is kept out of core dumps. */
+static struct {
+    char *next;
+    size_t left;
+} moved;
+
+static void title_make_room(char **first, char **second);
 static void title_take_strings(char **strings);
 static int proc_become(const struct passwd *user);
 static ssize_t read_small(const char *path, char *out, size_t size);
@@ -48,11 +56,27 @@ proc_init_title(int argc, char **argv)
     title.name = mem_strdup(slash == NULL ? argv[0] : slash + 1);
     title.start = argv[0];
     title.size = 0;
+    title_make_room(argv, environ);
     title_take_strings(argv);
     title_take_strings(environ);
 
     /* libc keeps pointers into argv[0] for its messages. */
     program_invocation_name = program_invocation_short_name = title.name;
+}
+
+static void
+title_make_room(char **first, char **second)
+{
+    size_t size = 0;
+
+    for (char **string = first; *string != NULL; string++)
+        size += strlen(*string) + 1;
+    for (char **string = second; *string != NULL; string++)
+        size += strlen(*string) + 1;
+    moved.next = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert(moved.next != MAP_FAILED); /* out of memory aborts, as in mem.c */
+    moved.left = size;
+    madvise(moved.next, size, MADV_DONTDUMP);
 }
 
 /* Copies each string, so that argv and environ outlive the title that overwrites them. */
@@ -64,8 +88,13 @@ title_take_strings(char **strings)
 
         if (old != title.start + title.size)
             continue; /* not part of the run: set by setenv() before us */
-        title.size += strlen(old) + 1;
-        *strings = mem_strdup(old);
+
+        size_t size = strlen(old) + 1;
+        assert(size <= moved.left);
+        *strings = memcpy(moved.next, old, size);
+        moved.next += size;
+        moved.left -= size;
+        title.size += size;
     }
 }
 

@@ -93,7 +93,8 @@ blind(uint64_t n)
 void
 secret_wipe(void *bytes, size_t len)
 {
-    explicit_bzero(bytes, len);
+    if (len > 0) /* of nothing there may be no address */
+        explicit_bzero(bytes, len);
 }
 
 int

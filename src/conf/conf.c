@@ -12,6 +12,7 @@
 #include "conf_listen.h"
 #include "conf_model.h"
 #include "conf_oidc.h"
+#include "conf_receiver.h"
 #include "conf_upstream.h"
 #include "directive.h"
 #include "relayos/base/fdio.h"
@@ -19,13 +20,12 @@
 #include "relayos/base/mem.h"
 #include "relayos/base/text.h"
 
-#define CONF_FILE_SIZE (8 * 1024 * 1024)
-
 static const char *process_env(const char *name);
 static int read_conf(struct conf_reader *reader, struct slice text);
 static int check_limits(struct conf_reader *reader, const struct conf_node *root);
 static int check_fetch(struct conf_reader *reader, const struct conf_node *fetch);
 static void derive_places(struct conf *conf);
+static void forget_keys(struct conf_listener *listener);
 
 int
 conf_load(const char *path, conf_getenv *env, struct conf **out, struct errmsg *why)
@@ -34,7 +34,8 @@ conf_load(const char *path, conf_getenv *env, struct conf **out, struct errmsg *
 
     buf_init(&text, CONF_FILE_SIZE);
 
-    int err = fdio_read_file(path, &text, why);
+    int err =
+        fdio_check_not_for_all(path, why) == 0 ? fdio_read_file(path, &text, why) : ERR_CONFIG;
 
     if (err == 0)
         err = conf_parse(path, buf_slice(&text), env, out, why);
@@ -57,6 +58,7 @@ conf_parse(const char *name, struct slice text, conf_getenv *env, struct conf **
     snprintf(conf->file, sizeof(conf->file), "%s", name);
 
     int err = read_conf(&reader, text);
+    secret_free(&reader.master_key);
 
     if (err == 0 && conf->keys_file[0] != '\0')
         err = conf_keys_load(&reader);
@@ -65,6 +67,13 @@ conf_parse(const char *name, struct slice text, conf_getenv *env, struct conf **
     else
         conf_free(&conf);
     return err;
+}
+
+const char *
+conf_any_env(const char *name)
+{
+    (void)name;
+    return "unknown";
 }
 
 static const char *
@@ -85,6 +94,11 @@ read_conf(struct conf_reader *reader, struct slice text)
         return err;
     hash_sha256(text, digest);
     text_hex(digest, sizeof(digest), conf->text_sha256);
+    conf->text = mem_zalloc(text.len + 1);
+    if (text.len > 0)
+        memcpy(conf->text, text.ptr, text.len);
+    conf->text_len = text.len;
+    conf->alert_kinds = UINT32_MAX; /* unless some are named */
     directive_defaults(DIRECTIVE_SET_CONF, conf);
     if (yaml.root == NULL) {
         errmsg_set(reader->why, "%s:1:1: is empty: it needs 'upstreams' and 'models'",
@@ -98,9 +112,13 @@ read_conf(struct conf_reader *reader, struct slice text)
     if (err == 0)
         err = conf_oidc_finish(reader, yaml.root);
     if (err == 0)
+        err = conf_listen_check_console(reader, yaml.root);
+    if (err == 0)
         err = check_limits(reader, yaml.root);
     if (err == 0)
         err = check_fetch(reader, conf_yaml_child(yaml.root, "fetch"));
+    if (err == 0)
+        err = conf_receiver_check(reader, yaml.root);
     if (err == 0)
         derive_places(conf);
     conf_yaml_free(&yaml);
@@ -149,24 +167,27 @@ derive_places(struct conf *conf)
                  (int)sizeof(conf->pid_file) - 16, conf->run_dir);
     if (conf->public_url[0] == '\0') {
         bool is_any = strcmp(first->host, "0.0.0.0") == 0 || strcmp(first->host, "::") == 0;
+        const char *scheme = first->n_certificates > 0 ? "https" : "http";
 
         if (is_any)
-            snprintf(conf->public_url, sizeof(conf->public_url), "http://127.0.0.1:%u",
+            snprintf(conf->public_url, sizeof(conf->public_url), "%s://127.0.0.1:%u", scheme,
                      first->port);
         else
-            snprintf(conf->public_url, sizeof(conf->public_url), "http://%.*s",
-                     (int)sizeof(conf->public_url) - 8, first->text);
+            snprintf(conf->public_url, sizeof(conf->public_url), "%s://%.*s", scheme,
+                     (int)sizeof(conf->public_url) - 9,
+                     first->host[0] == '/' ? "localhost" : first->text);
     }
 }
 
 void
 conf_console_url(const struct conf_listener *listener, uint16_t port, char *out, size_t size)
 {
-    const char *host = listener->host;
+    const char *host = listener->host, *scheme = listener->n_certificates > 0 ? "https" : "http";
+    bool is_v6 = strchr(host, ':') != NULL && strcmp(host, "::") != 0;
 
     if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0)
         host = "127.0.0.1";
-    snprintf(out, size, strchr(host, ':') != NULL ? "http://[%s]:%u" : "http://%s:%u", host, port);
+    snprintf(out, size, is_v6 ? "%s://[%s]:%u" : "%s://%s:%u", scheme, host, port);
 }
 
 void
@@ -182,6 +203,12 @@ conf_free(struct conf **conf)
         conf_model_fini(&old->models[i]);
     for (size_t i = 0; i < old->n_keys; i++)
         conf_keys_fini(&old->keys[i]);
+    for (size_t i = 0; i < old->n_listeners; i++)
+        conf_listen_fini(&old->listeners[i]);
+    conf_listen_fini(&old->console);
+    conf_receiver_fini(&old->alerts);
+    conf_receiver_fini(&old->otlp);
+    free(old->text);
     secret_free(&old->oidc.secret);
     free(old->upstreams);
     free(old->models);
@@ -194,6 +221,9 @@ conf_free(struct conf **conf)
 void
 conf_forget_credentials(struct conf *conf)
 {
+    for (size_t i = 0; i < conf->n_listeners; i++)
+        forget_keys(&conf->listeners[i]);
+    forget_keys(&conf->console);
     for (size_t i = 0; i < conf->n_upstreams; i++) {
         struct conf_upstream *upstream = &conf->upstreams[i];
 
@@ -205,6 +235,13 @@ conf_forget_credentials(struct conf *conf)
             secret_free(&upstream->credentials[n].secret);
         }
     }
+}
+
+static void
+forget_keys(struct conf_listener *listener)
+{
+    for (uint32_t n = 0; n < listener->n_certificates; n++)
+        secret_free(&listener->certificates[n].secret);
 }
 
 size_t

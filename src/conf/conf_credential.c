@@ -11,6 +11,7 @@
 #include "conf_kind.h"
 #include "conf_url.h"
 #include "relayos/base/hash.h"
+#include "relayos/conf/conf_sealed.h"
 #include "relayos/model/flight.h"
 
 #define MOCK_CREDENTIAL "mock-credential"
@@ -27,6 +28,9 @@ static int read_env(struct conf_reader *reader, const struct conf_node *node,
                     struct conf_credential *credential);
 static int read_file(struct conf_reader *reader, const struct conf_node *node,
                      struct conf_credential *credential);
+static int read_sealed(struct conf_reader *reader, const struct conf_node *node,
+                       const struct conf_upstream *upstream, struct conf_credential *credential);
+static int read_master_key(struct conf_reader *reader, const struct conf_node *node);
 static int check_bytes(struct conf_reader *reader, const struct conf_node *node,
                        struct slice bytes);
 static int read_single(struct conf_reader *reader, const struct conf_node *node,
@@ -64,12 +68,16 @@ read_one(struct conf_reader *reader, const struct conf_node *node, struct conf_u
     directive_defaults(DIRECTIVE_SET_CREDENTIAL, credential);
     if (directive_read(reader, DIRECTIVE_SET_CREDENTIAL, node, credential) != 0)
         return ERR_CONFIG;
-    if ((credential->env[0] == '\0') == (credential->file[0] == '\0'))
+    if ((credential->env[0] != '\0') + (credential->file[0] != '\0') +
+            (credential->sealed[0] != '\0') !=
+        1)
         return directive_fail(reader, node,
-                              "a key is in a variable or in a file: name its env or "
-                              "its file");
+                              "a key is in a variable, in a file or sealed: name its env, its file "
+                              "or its sealed");
     if (check_unique(reader, node, upstream) != 0)
         return ERR_CONFIG;
+    if (credential->sealed[0] != '\0')
+        return 0; /* opened when the whole upstream is read: it is bound to the url */
     return conf_credential_load(reader, conf_yaml_child(node, "env"), conf_yaml_child(node, "file"),
                                 credential);
 }
@@ -95,7 +103,8 @@ check_unique(struct conf_reader *reader, const struct conf_node *node,
             return directive_fail(reader, conf_yaml_child(node, "name"),
                                   "two keys of this upstream are called '%s': names are unique",
                                   last->record.name);
-        if (strcmp(other->env, last->env) == 0 && strcmp(other->file, last->file) == 0)
+        if (strcmp(other->env, last->env) == 0 && strcmp(other->file, last->file) == 0 &&
+            strcmp(other->sealed, last->sealed) == 0)
             return directive_fail(reader, node,
                                   "'%s' is the key '%s' once more: leave one of them out",
                                   last->record.name, other->record.name);
@@ -131,6 +140,44 @@ read_file(struct conf_reader *reader, const struct conf_node *node,
     return check_bytes(reader, node, secret_expose(credential->secret));
 }
 
+static int
+read_sealed(struct conf_reader *reader, const struct conf_node *node,
+            const struct conf_upstream *upstream, struct conf_credential *credential)
+{
+    const struct conf_sealed_place place = {upstream->record.name, upstream->url,
+                                            credential->record.name};
+    struct errmsg why;
+
+    if (reader->env == conf_any_env) {
+        credential->secret = secret_new("unknown", 7);
+        return 0;
+    }
+    if (reader->master_key == NULL && read_master_key(reader, node) != 0)
+        return ERR_CONFIG;
+    if (conf_sealed_open(&place, reader->master_key, credential->sealed, &credential->secret,
+                         &why) != 0)
+        return directive_fail(reader, node, "the key %s", why.text);
+    return check_bytes(reader, node, secret_expose(credential->secret));
+}
+
+static int
+read_master_key(struct conf_reader *reader, const struct conf_node *node)
+{
+    const char *file = reader->conf->master_key_file;
+    const char *value = reader->env(CONF_SEALED_MASTER_ENV);
+    struct errmsg why;
+
+    if (file[0] != '\0' && secret_read_file(file, &reader->master_key, &why) != 0)
+        return directive_fail(reader, node, "master_key_file: %s", why.text);
+    if (file[0] == '\0' && value != NULL && strlen(value) <= SECRET_MAX_SIZE)
+        reader->master_key = secret_new(value, strlen(value));
+    if (reader->master_key == NULL)
+        return directive_fail(reader, node,
+                              "a sealed key needs the master key: set master_key_file or the "
+                              "variable " CONF_SEALED_MASTER_ENV);
+    return 0;
+}
+
 /* It goes into a header: anything but visible ASCII would split it. The value is not shown. */
 static int
 check_bytes(struct conf_reader *reader, const struct conf_node *node, struct slice bytes)
@@ -153,22 +200,30 @@ conf_credential_finish(struct conf_reader *reader, const struct conf_node *node,
 {
     bool has_key = strcmp(upstream->auth, "key") == 0 || strcmp(upstream->auth, "bearer") == 0;
     int n_ways = (upstream->key_env[0] != '\0') + (upstream->key_file[0] != '\0') +
-                 (upstream->n_credentials > 0) + !has_key;
+                 (upstream->key_sealed[0] != '\0') + (upstream->n_credentials > 0) + !has_key;
 
     if (n_ways == 0)
-        return directive_fail_key(reader, node,
-                                  "upstream '%s' has no key: name its key_env, key_file or keys, "
-                                  "or say 'auth: none'",
-                                  upstream->record.name);
+        return directive_fail_key(
+            reader, node,
+            "upstream '%s' has no key: name its key_env, key_file, key_sealed or keys, "
+            "or say 'auth: none'",
+            upstream->record.name);
     if (n_ways > 1)
-        return directive_fail_key(reader, node,
-                                  "upstream '%s' has more than one of key_env, key_file, keys and "
-                                  "auth: which is it?",
-                                  upstream->record.name);
+        return directive_fail_key(
+            reader, node,
+            "upstream '%s' has more than one of key_env, key_file, key_sealed, "
+            "keys and auth: which is it?",
+            upstream->record.name);
     if (upstream->n_credentials == 0 && read_single(reader, node, upstream) != 0)
         return ERR_CONFIG;
-    for (uint32_t i = 0; i < upstream->n_credentials; i++)
-        upstream->credentials[i].record.id = hash_id(upstream, &upstream->credentials[i]);
+    for (uint32_t i = 0; i < upstream->n_credentials; i++) {
+        struct conf_credential *credential = &upstream->credentials[i];
+
+        credential->record.id = hash_id(upstream, credential);
+        if (credential->sealed[0] != '\0' && read_sealed(reader, node, upstream, credential) != 0)
+            return ERR_CONFIG;
+        assert(!has_key || credential->secret != NULL);
+    }
     return 0;
 }
 
@@ -182,6 +237,7 @@ read_single(struct conf_reader *reader, const struct conf_node *node,
     upstream->n_credentials = 1;
     memcpy(credential->env, upstream->key_env, sizeof(credential->env));
     memcpy(credential->file, upstream->key_file, sizeof(credential->file));
+    memcpy(credential->sealed, upstream->key_sealed, sizeof(credential->sealed));
     if (strcmp(upstream->auth, "mock") == 0)
         return take_mock(reader, node, upstream);
     return conf_credential_load(reader, conf_yaml_child(node, "key_env"),
@@ -220,12 +276,15 @@ conf_credential_write_list(const struct directive *row, const void *base, struct
         return; /* the only one: key_env, key_file or auth has said it */
     for (uint32_t i = 0; i < upstream->n_credentials; i++) {
         const struct conf_credential *credential = &upstream->credentials[i];
-        bool is_env = credential->env[0] != '\0';
+        bool is_env = credential->env[0] != '\0', is_file = credential->file[0] != '\0';
 
         buf_printf(out, "%s{name: ", i == 0 ? "[" : ", ");
         conf_kind_write_text(credential->record.name, out);
-        buf_append_str(out, is_env ? ", env: " : ", file: ");
-        conf_kind_write_text(is_env ? credential->env : credential->file, out);
+        buf_append_str(out, is_env ? ", env: " : is_file ? ", file: " : ", sealed: ");
+        conf_kind_write_text(is_env    ? credential->env
+                             : is_file ? credential->file
+                                       : credential->sealed,
+                             out);
         buf_append_byte(out, '}');
     }
     buf_append_byte(out, ']');

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * conf_credential - what upstreams are asked with: one key in key_env or key_file, or a list
- * `keys`.
+ * conf_credential - what upstreams are asked with: one key in key_env, key_file or
+ * key_sealed, or a list `keys`.
  */
 #ifndef CONF_CONF_CREDENTIAL_H
 #define CONF_CONF_CREDENTIAL_H

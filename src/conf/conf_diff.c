@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf_certificate.h"
 #include "conf_keys.h"
 #include "conf_kind.h"
+#include "conf_listen.h"
 #include "conf_model.h"
 #include "conf_upstream.h"
 #include "directive.h"
@@ -23,8 +25,12 @@ struct diff {
 
 static void diff_set(struct diff *diff, enum directive_set set, const char *prefix,
                      const void *pair[2]);
+static void write_row(const struct directive *row, const void *base, struct buf *out);
 static void note_value(struct diff *diff, const struct directive *row, const char *prefix);
 static void note(struct diff *diff, const char *section, const char *name, const char *what);
+static void diff_listeners(struct diff *diff, const struct conf *a, const struct conf *b);
+static void diff_listener(struct diff *diff, const char *prefix, const struct conf_listener *old,
+                          const struct conf_listener *new);
 static void diff_upstreams(struct diff *diff, const struct conf *a, const struct conf *b);
 static void diff_credentials(struct diff *diff, const struct conf_upstream *a,
                              const struct conf_upstream *b);
@@ -48,6 +54,7 @@ conf_diff(const struct conf *a, const struct conf *b, struct buf *out, size_t *o
     buf_init(&diff.old, VALUE_SIZE);
     buf_init(&diff.new, VALUE_SIZE);
     diff_set(&diff, DIRECTIVE_SET_CONF, "", pair);
+    diff_listeners(&diff, a, b);
     diff_upstreams(&diff, a, b);
     diff_models(&diff, a, b);
     diff_keys(&diff, a, b);
@@ -61,13 +68,26 @@ static void
 diff_set(struct diff *diff, enum directive_set set, const char *prefix, const void *pair[2])
 {
     for (const struct directive *row = NULL; (row = directive_next(set, row)) != NULL;) {
+
         buf_clear(&diff->old);
         buf_clear(&diff->new);
-        directive_format(row, pair[0], &diff->old);
-        directive_format(row, pair[1], &diff->new);
+        write_row(row, pair[0], &diff->old);
+        write_row(row, pair[1], &diff->new);
         if (!slice_eq(buf_slice(&diff->old), buf_slice(&diff->new)))
             note_value(diff, row, prefix);
     }
+}
+
+/* Of listeners their addresses: the rest of one has rows of its own. */
+static void
+write_row(const struct directive *row, const void *base, struct buf *out)
+{
+    if (row->kind == &conf_kind_listeners)
+        conf_listen_write_addresses(base, out);
+    else if (row->kind == &conf_kind_address)
+        conf_listen_write_console(base, out);
+    else
+        directive_format(row, base, out);
 }
 
 static void
@@ -90,6 +110,32 @@ note(struct diff *diff, const char *section, const char *name, const char *what)
 {
     buf_printf(diff->out, "%s%s: %s\n", section, name, what);
     diff->n_changes++;
+}
+
+static void
+diff_listeners(struct diff *diff, const struct conf *a, const struct conf *b)
+{
+    for (size_t i = 0; i < a->n_listeners; i++) {
+        const struct conf_listener *old = &a->listeners[i], *new = conf_listen_find(b, old->text);
+        char prefix[CONF_PATH_SIZE + 16];
+
+        snprintf(prefix, sizeof(prefix), "listen.%s.", old->text);
+        if (new != NULL)
+            diff_listener(diff, prefix, old, new);
+    }
+    if (strcmp(a->console.text, b->console.text) == 0)
+        diff_listener(diff, "console.listen.", &a->console, &b->console);
+}
+
+static void
+diff_listener(struct diff *diff, const char *prefix, const struct conf_listener *old,
+              const struct conf_listener *new)
+{
+    diff_set(diff, DIRECTIVE_SET_LISTENER, prefix, (const void *[]){old, new});
+    if ((old->n_certificates > 0) != (new->n_certificates > 0))
+        diff->n_restart++;
+    else if (!conf_certificate_is_same(old, new))
+        note(diff, prefix, "certificates", "changed");
 }
 
 static void

@@ -26,6 +26,7 @@ struct place {
 
 static int read_key(struct conf_reader *reader, const struct conf_node *node,
                     struct key_record *out);
+static void take_networks(struct conf_key_draft *draft);
 static int add_quota(struct conf_reader *reader, const struct conf_node *node,
                      struct conf_key_draft *draft);
 static int read_model(struct conf_reader *reader, const struct directive *row,
@@ -42,7 +43,9 @@ conf_keys_load(struct conf_reader *reader)
     inner.file = reader->conf->keys_file;
     buf_init(&text, KEYS_FILE_SIZE);
 
-    int err = fdio_read_file(inner.file, &text, reader->why);
+    int err = fdio_check_not_for_all(inner.file, reader->why) == 0
+                  ? fdio_read_file(inner.file, &text, reader->why)
+                  : ERR_CONFIG;
 
     if (err == 0)
         err = conf_yaml_parse(inner.file, buf_slice(&text), &yaml, reader->why);
@@ -95,9 +98,21 @@ read_key(struct conf_reader *reader, const struct conf_node *node, struct key_re
         draft.record.flags |= KEY_STRICT;
     if (draft.is_disabled)
         draft.record.flags |= KEY_DISABLED;
+    if (err == 0 && draft.allow_from.n > LIMIT_KEY_NETWORKS)
+        err = directive_fail(reader, conf_yaml_child(node, "allow_from"),
+                             "'allow_from' must have at most %d networks", LIMIT_KEY_NETWORKS);
+    else
+        take_networks(&draft);
     draft.record.source = KEY_SOURCE_FILE;
     *out = draft.record; /* on failure too: the conf owns the names read so far */
     return err;
+}
+
+static void
+take_networks(struct conf_key_draft *draft)
+{
+    draft->record.n_networks = (uint8_t)draft->allow_from.n;
+    memcpy(draft->record.networks, draft->allow_from.ranges, sizeof(draft->record.networks));
 }
 
 /* The map `quota`: a limit for each unit in it, beside those of the list. */
@@ -129,6 +144,8 @@ conf_keys_draft(const struct key_record *key)
             draft.quota_tokens = key->limits[i].amount;
         draft.period = key->limits[i].period;
     }
+    draft.allow_from.n = key->n_networks;
+    memcpy(draft.allow_from.ranges, key->networks, sizeof(key->networks));
     draft.is_strict = (key->flags & KEY_STRICT) != 0;
     draft.is_disabled = (key->flags & KEY_DISABLED) != 0;
     return draft;

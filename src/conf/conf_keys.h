@@ -13,6 +13,7 @@ struct conf_key_draft {
     int64_t quota_nusd, quota_tokens; /* of the map `quota`; -1 = no such limit */
     uint8_t period;                   /* enum limit_period */
     bool is_strict, is_disabled;
+    struct conf_networks allow_from;
 };
 
 /* Read conf->keys_file into conf->keys. reader->file is not changed. */

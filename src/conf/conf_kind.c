@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "conf_capability.h"
+#include "conf_certificate.h"
 #include "conf_choice.h"
 #include "conf_credential.h"
 #include "conf_fallback.h"
@@ -479,7 +480,11 @@ read_zone(struct conf_reader *reader, const struct directive *row, const struct 
 const struct conf_kind conf_kind_zone = {read_zone, write_string};
 
 const struct conf_kind conf_kind_address = {conf_listen_read_one, conf_listen_write_one};
-const struct conf_kind conf_kind_addresses = {conf_listen_read, conf_listen_write};
+const struct conf_kind conf_kind_listeners = {conf_listen_read, conf_listen_write};
+const struct conf_kind conf_kind_listener = {conf_listen_read_address, conf_listen_write_address};
+const struct conf_kind conf_kind_certificates = {conf_certificate_read_list,
+                                                 conf_certificate_write_list};
+const struct conf_kind conf_kind_file_mode = {conf_listen_read_mode, conf_listen_write_mode};
 const struct conf_kind conf_kind_networks = {conf_networks_read, conf_networks_write};
 const struct conf_kind conf_kind_url = {conf_url_read, write_string};
 const struct conf_kind conf_kind_choice = {conf_choice_read, conf_choice_write};

@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "conf_kind.h"
+#include "conf_listen.h"
 #include "conf_price.h"
 #include "directive.h"
 
 static void show_set(enum directive_set set, const void *base, int indent, struct buf *out);
+static void show_listener(const struct conf_listener *listener, struct buf *out);
 static void show_name(const char *name, const char *last, int indent, struct buf *out);
 static void show_upstream(const struct conf_upstream *upstream, struct buf *out);
 static void show_model(const struct conf *conf, const struct conf_model *model, struct buf *out);
@@ -21,6 +23,11 @@ void
 conf_show(const struct conf *conf, struct buf *out)
 {
     show_set(DIRECTIVE_SET_CONF, conf, 0, out);
+    if (!conf_listen_is_simple(conf)) {
+        buf_append_str(out, "listen:\n");
+        for (size_t i = 0; i < conf->n_listeners; i++)
+            show_listener(&conf->listeners[i], out);
+    }
     buf_append_str(out, "upstreams:\n");
     for (size_t i = 0; i < conf->n_upstreams; i++)
         show_upstream(&conf->upstreams[i], out);
@@ -79,6 +86,15 @@ is_below(const char *name, const char *section)
     size_t len = strlen(section);
 
     return len > 0 && strncmp(name, section, len) == 0 && name[len] == '.';
+}
+
+static void
+show_listener(const struct conf_listener *listener, struct buf *out)
+{
+    size_t start = out->len;
+
+    show_set(DIRECTIVE_SET_LISTENER, listener, 6, out);
+    out->ptr[start + 4] = '-'; /* the address comes first */
 }
 
 static void

@@ -24,7 +24,6 @@ static int read_upstream(struct conf_reader *reader, const struct conf_node *nod
 static void take_defaults(const struct conf *conf, struct conf_upstream *upstream);
 static int check_url(struct conf_reader *reader, const struct conf_node *node,
                      struct conf_upstream *upstream);
-static int64_t hash_origin(const struct upstream_record *record);
 static void take_family(struct upstream_record *record, const char *family);
 static void take_probe(struct upstream_record *record);
 
@@ -80,7 +79,7 @@ read_upstream(struct conf_reader *reader, const struct conf_node *node,
         conf_upstream_check_deadlines(reader, node, &upstream->record.first_token_timeout_us,
                                       upstream->record.total_timeout_us) != 0)
         return ERR_CONFIG;
-    upstream->record.origin_hash = hash_origin(&upstream->record);
+    upstream->record.origin_hash = conf_upstream_origin(&upstream->record);
     take_family(&upstream->record, upstream->family);
     take_probe(&upstream->record);
     return 0;
@@ -134,9 +133,8 @@ conf_upstream_check_ca_file(struct conf_reader *reader, const struct conf_node *
     return directive_fail(reader, conf_yaml_child(map, "ca_file"), "%s: %s", path, strerror(errno));
 }
 
-/* Connections and TLS contexts are shared by all upstreams for which this is the same. */
-static int64_t
-hash_origin(const struct upstream_record *record)
+int64_t
+conf_upstream_origin(const struct upstream_record *record)
 {
     char origin[LIMIT_HOST + LIMIT_PATH + 32];
     int len = snprintf(origin, sizeof(origin), "%s|%s|%u|%s", record->is_tls ? "https" : "http",

@@ -21,6 +21,9 @@ int conf_upstream_check_deadlines(struct conf_reader *reader, const struct conf_
 int conf_upstream_check_ca_file(struct conf_reader *reader, const struct conf_node *map,
                                 const char *path) MUST_CHECK;
 
+/* Connections and TLS contexts are shared by all for which this is the same. */
+int64_t conf_upstream_origin(const struct upstream_record *record);
+
 /* Index in conf->upstreams, or -1. */
 long conf_upstream_find(const struct conf *conf, const char *name);
 void conf_upstream_fini(struct conf_upstream *upstream);

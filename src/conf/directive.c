@@ -26,15 +26,17 @@
 #define MIB     (1024 * KIB)
 #define USD     INT64_C(1000000000)
 
-#define STRUCT_CONF       struct conf
-#define STRUCT_UPSTREAM   struct conf_upstream
-#define STRUCT_CREDENTIAL struct conf_credential
-#define STRUCT_CAPABILITY struct capability_row
-#define STRUCT_MODEL      struct conf_model
-#define STRUCT_ROUTE      struct route_record
-#define STRUCT_KEYS       struct conf
-#define STRUCT_KEY        struct conf_key_draft
-#define STRUCT_QUOTA      struct conf_quota_draft
+#define STRUCT_CONF        struct conf
+#define STRUCT_LISTENER    struct conf_listener
+#define STRUCT_CERTIFICATE struct conf_certificate
+#define STRUCT_UPSTREAM    struct conf_upstream
+#define STRUCT_CREDENTIAL  struct conf_credential
+#define STRUCT_CAPABILITY  struct capability_row
+#define STRUCT_MODEL       struct conf_model
+#define STRUCT_ROUTE       struct route_record
+#define STRUCT_KEYS        struct conf
+#define STRUCT_KEY         struct conf_key_draft
+#define STRUCT_QUOTA       struct conf_quota_draft
 
 static const struct directive rows[] = {
 #define ROW(SET, path, kind, unit, member, initial, min, max, reload, prose)                       \
@@ -230,6 +232,8 @@ const char *
 directive_name(const struct directive *row)
 {
     static const char *const prefixes[] = {[DIRECTIVE_SET_CONF] = "",
+                                           [DIRECTIVE_SET_LISTENER] = "listen.*.",
+                                           [DIRECTIVE_SET_CERTIFICATE] = "listen.*.certificates.*.",
                                            [DIRECTIVE_SET_UPSTREAM] = "upstreams.*.",
                                            [DIRECTIVE_SET_CREDENTIAL] = "upstreams.*.keys.*.",
                                            [DIRECTIVE_SET_CAPABILITY] = "capabilities.*.",

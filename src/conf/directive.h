@@ -12,15 +12,17 @@
 #include "relayos/conf/conf.h"
 
 enum directive_set {
-    DIRECTIVE_SET_CONF,       /* struct conf */
-    DIRECTIVE_SET_UPSTREAM,   /* struct conf_upstream */
-    DIRECTIVE_SET_CREDENTIAL, /* struct conf_credential */
-    DIRECTIVE_SET_CAPABILITY, /* struct capability_row */
-    DIRECTIVE_SET_MODEL,      /* struct conf_model */
-    DIRECTIVE_SET_ROUTE,      /* struct route_record */
-    DIRECTIVE_SET_KEYS,       /* struct conf: the keys file */
-    DIRECTIVE_SET_KEY,        /* struct conf_key_draft */
-    DIRECTIVE_SET_QUOTA,      /* struct conf_quota_draft */
+    DIRECTIVE_SET_CONF,        /* struct conf */
+    DIRECTIVE_SET_LISTENER,    /* struct conf_listener */
+    DIRECTIVE_SET_CERTIFICATE, /* struct conf_certificate */
+    DIRECTIVE_SET_UPSTREAM,    /* struct conf_upstream */
+    DIRECTIVE_SET_CREDENTIAL,  /* struct conf_credential */
+    DIRECTIVE_SET_CAPABILITY,  /* struct capability_row */
+    DIRECTIVE_SET_MODEL,       /* struct conf_model */
+    DIRECTIVE_SET_ROUTE,       /* struct route_record */
+    DIRECTIVE_SET_KEYS,        /* struct conf: the keys file */
+    DIRECTIVE_SET_KEY,         /* struct conf_key_draft */
+    DIRECTIVE_SET_QUOTA,       /* struct conf_quota_draft */
 };
 
 /* What is being read: for messages, and for what one directive must know of others. */
@@ -29,6 +31,7 @@ struct conf_reader {
     struct conf *conf;
     conf_getenv *env;
     struct errmsg *why;
+    struct secret *master_key; /* once something sealed has asked for it */
 };
 
 struct directive {

@@ -37,7 +37,7 @@ struct api_limit {
 struct api_answer {
     api_handler *handler;
     int status;
-    const char *shape; /* as a type of shapes.def, or "csv" */
+    const char *shape; /* as a type of shapes.def, "csv" or "text" */
 };
 
 /* NULL past the end. */

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 #include "assets.h"
 
+#include <assert.h>
 #include <stdlib.h>
+
+#include <zlib.h>
 
 #include "answer.h"
 #include "assets_table.h"
+#include "relayos/base/mem.h"
 
 #define PREFIX "/assets/"
 #define INDEX  "index.html"
 
 static const struct asset *find(struct slice path);
 static int compare(const void *path, const void *asset);
+static struct slice unpack(struct call *call, const struct asset *asset);
 static bool takes_gzip(const struct call *call);
 
 void
@@ -31,15 +36,32 @@ assets_answer(struct call *call)
         answer_missing(call);
         return;
     }
-    bool is_packed = takes_gzip(call) && asset->n_packed < asset->n_plain;
+    bool is_packed = takes_gzip(call);
     answer_file(call, &(struct answer_file){
                           .type = asset->type,
                           .etag = asset->etag,
                           .encoding = is_packed ? "gzip" : NULL,
                           .cache = is_kept ? "public, max-age=31536000, immutable" : "no-cache",
                           .bytes = is_packed ? slice_of(asset->packed, asset->n_packed)
-                                             : slice_of(asset->plain, asset->n_plain),
+                                             : unpack(call, asset),
                       });
+}
+
+/* For curl and the like: every browser takes gzip. */
+static struct slice
+unpack(struct call *call, const struct asset *asset)
+{
+    z_stream stream = {.next_in = (Bytef *)asset->packed, .avail_in = (uInt)asset->n_packed};
+    char *room = call->data = mem_alloc(asset->n_plain + 1); /* it goes with the call */
+
+    stream.next_out = (Bytef *)room;
+    stream.avail_out = (uInt)asset->n_plain + 1;
+    int rc = inflateInit2(&stream, 15 + 16);
+    assert(rc == Z_OK);
+    rc = inflate(&stream, Z_FINISH);
+    assert(rc == Z_STREAM_END && stream.total_out == asset->n_plain); /* we have packed it */
+    inflateEnd(&stream);
+    return slice_of(room, asset->n_plain);
 }
 
 static const struct asset *

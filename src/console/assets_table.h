@@ -9,10 +9,8 @@
 
 struct asset {
     const char *path, *type, *etag;
-    const unsigned char *plain;
-    size_t n_plain;
     const unsigned char *packed; /* gzip */
-    size_t n_packed;
+    size_t n_packed, n_plain;
 };
 
 extern const struct asset assets_table[];

@@ -6,7 +6,8 @@
 
 #define MAX_DEPTH 6 /* of lists and objects in one another */
 
-static void write_value(struct frame_out *out, const char *key, const cJSON *value, int depth);
+static void write_value(struct frame_out *out, const char *key, const struct tree *value,
+                        int depth);
 
 bool
 body_check(struct call *call)
@@ -35,21 +36,19 @@ body_check(struct call *call)
 struct slice
 body_text(const struct call *call, const char *name)
 {
-    const cJSON *member = cJSON_GetObjectItemCaseSensitive(call->body, name);
-
-    return cJSON_IsString(member) ? slice_str(member->valuestring) : SLICE_LIT("");
+    return slice_str(tree_text(call->body, name));
 }
 
 void
 body_to_frame(const struct call *call, struct frame_out *out)
 {
-    const cJSON *member;
+    const struct tree *member;
 
-    cJSON_ArrayForEach(member, call->body) body_write_json(out, member->string, member);
+    tree_each(member, call->body) body_write_json(out, member->name, member);
 }
 
 void
-body_write_json(struct frame_out *out, const char *key, const cJSON *value)
+body_write_json(struct frame_out *out, const char *key, const struct tree *value)
 {
     write_value(out, key, value, 0);
 }
@@ -57,23 +56,24 @@ body_write_json(struct frame_out *out, const char *key, const cJSON *value)
 /* What is neither text nor integer nor bool, or lies deeper than any request of ours (a frame takes
  * 16), is nil: whoever reads it says that it is missing. */
 static void
-write_value(struct frame_out *out, const char *key, const cJSON *value, int depth)
+write_value(struct frame_out *out, const char *key, const struct tree *value, int depth)
 {
-    const cJSON *item;
+    const struct tree *item;
+    int64_t n;
 
-    if (cJSON_IsString(value)) {
-        frame_cstr(out, key, value->valuestring);
-    } else if (shape_is_int(value)) {
-        frame_int(out, key, (int64_t)value->valuedouble);
-    } else if (cJSON_IsBool(value)) {
-        frame_bool(out, key, cJSON_IsTrue(value));
-    } else if (cJSON_IsArray(value) && depth < MAX_DEPTH) {
+    if (tree_is(value, TREE_STRING)) {
+        frame_cstr(out, key, value->text);
+    } else if (tree_is_int(value, &n)) {
+        frame_int(out, key, n);
+    } else if (tree_is(value, TREE_TRUE) || tree_is(value, TREE_FALSE)) {
+        frame_bool(out, key, tree_is(value, TREE_TRUE));
+    } else if (tree_is(value, TREE_ARRAY) && depth < MAX_DEPTH) {
         frame_array(out, key);
-        cJSON_ArrayForEach(item, value) write_value(out, NULL, item, depth + 1);
+        tree_each(item, value) write_value(out, NULL, item, depth + 1);
         frame_end(out);
-    } else if (cJSON_IsObject(value) && depth < MAX_DEPTH) {
+    } else if (tree_is(value, TREE_OBJECT) && depth < MAX_DEPTH) {
         frame_map(out, key);
-        cJSON_ArrayForEach(item, value) write_value(out, item->string, item, depth + 1);
+        tree_each(item, value) write_value(out, item->name, item, depth + 1);
         frame_end(out);
     } else {
         frame_nil(out, key);

@@ -15,6 +15,6 @@ struct slice body_text(const struct call *call, const char *name);
 /* All members, as arguments of a command; null as nil. */
 void body_to_frame(const struct call *call, struct frame_out *out);
 /* Any JSON; NULL and what a frame does not have (fractions) as nil. */
-void body_write_json(struct frame_out *out, const char *key, const cJSON *value);
+void body_write_json(struct frame_out *out, const char *key, const struct tree *value);
 
 #endif

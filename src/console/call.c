@@ -23,7 +23,6 @@ struct asked { /* a command under way */
 
 static void on_writable(void *data);
 static void on_end(void *data, bool is_complete);
-static void wipe(cJSON *tree);
 static bool add_param(struct call *call, struct slice part, char **room);
 static bool check_query(struct call *call);
 static const struct call_param *find_param(const struct call *call, struct slice name);
@@ -90,8 +89,7 @@ call_release(struct call *call)
     }
     repeat_end(call, 500);
     call->console->n_calls--;
-    wipe(call->body); /* a password, a key to be tried */
-    cJSON_Delete(call->body);
+    tree_free(&call->body);
     if (call->out.ptr != NULL)
         secret_wipe(call->out.ptr, call->out.capacity); /* it may hold a key */
     buf_fini(&call->out);
@@ -100,16 +98,6 @@ call_release(struct call *call)
     free(call->opening);
     secret_wipe(call->csrf, sizeof(call->csrf));
     free(call);
-}
-
-static void
-wipe(cJSON *tree)
-{
-    cJSON *member;
-
-    if (cJSON_IsString(tree))
-        secret_wipe(tree->valuestring, strlen(tree->valuestring));
-    cJSON_ArrayForEach(member, tree) wipe(member);
 }
 
 /* ---- query ---- */
@@ -310,7 +298,7 @@ call_read_body(struct call *call)
     int rc = json_scan_object(body, object, &error);
     free(object);
     if (rc == 0 && memmem(body.ptr, body.len, "\\u0000", 6) == NULL)
-        call->body = cJSON_ParseWithLength(body.ptr, body.len);
+        call->body = tree_parse(body);
     if (call->body != NULL)
         return true;
     answer_problem(call, 400, "bad_json", NULL, "invalid JSON at byte %zu: %s", error.offset,

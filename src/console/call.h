@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <cjson/cJSON.h>
+#include "tree.h"
 
 #include "api.h"
 #include "relayos/base/buf.h"
@@ -64,8 +64,8 @@ struct call {
     struct slice ids[API_MAX_IDS]; /* as they stand in the path: text_int_parse() them */
     size_t n_params;
     struct call_param params[CALL_MAX_PARAMS];
-    char *decoded; /* where they lie */
-    cJSON *body;   /* of POST, PATCH and PUT an object, empty where there was none; else NULL */
+    char *decoded;     /* where they lie */
+    struct tree *body; /* of POST, PATCH, PUT an object, empty where there was none; else NULL */
 
     /* The answer. */
     struct buf out;

@@ -124,6 +124,7 @@ static int
 open_server(struct console *console, struct errmsg *why)
 {
     const struct conf *conf = console->conf;
+    const struct server_way way = heritage_way(&conf->console);
     const struct server_conf server_conf = {
         .loop = console->loop,
         .handler = {.ctx = console, .on_request = dispatch_request, .on_refused = answer_refused},
@@ -136,6 +137,10 @@ open_server(struct console *console, struct errmsg *why)
         .write_stall_timeout_us = conf->write_stall_timeout_us,
         .listener_fds = console->heritage->listener_fds,
         .n_listeners = console->heritage->n_listeners,
+        .ways = &way,
+        .vault = console->heritage->vault,
+        .trusted_proxies = heritage_networks(&conf->console_proxies),
+        .handshake_timeout_us = conf->handshake_timeout_us,
     };
 
     console->server = server_new(&server_conf, why);

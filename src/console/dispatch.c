@@ -6,6 +6,7 @@
 #include "body.h"
 #include "console.h"
 #include "identity.h"
+#include "metrics.h"
 
 static void dispatch(struct call *call);
 static void dispatch_api(struct call *call, struct slice path);
@@ -34,6 +35,8 @@ dispatch(struct call *call)
         return;
     if (slice_eq_str(path, API_PREFIX) || slice_starts_with(path, SLICE_LIT(API_PREFIX "/")))
         dispatch_api(call, slice_sub(path, sizeof(API_PREFIX) - 1, path.len));
+    else if (slice_eq_str(path, METRICS_PATH))
+        dispatch_api(call, path);
     else if (is_reading(call->http.method))
         assets_answer(call);
     else
@@ -88,7 +91,7 @@ answer_methods(struct call *call, struct slice path)
 static bool
 may(struct call *call)
 {
-    if (call->role >= call->row->role)
+    if (call->role >= call->row->role || (call->role == USER_NOBODY && metrics_is_open_to(call)))
         return true;
     if (call->role == USER_NOBODY)
         answer_problem(call, 401, "signed_out", NULL, "sign in first");

@@ -133,6 +133,7 @@ gateway_explain(struct call *call)
     frame_str(out, "model", call_query(call, "model"));
     frame_int(out, "prompt_tokens", prompt_tokens);
     frame_int(out, "max_tokens", max_tokens);
+    frame_str(out, "address", call_query(call, "address"));
     call_send(call, on_explained);
 }
 

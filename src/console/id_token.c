@@ -22,34 +22,33 @@
 
 struct parts {
     struct slice signed_text; /* header.payload */
-    cJSON *header, *claims;
+    struct tree *header, *claims;
     uint8_t signature[MAX_SIGNATURE];
     size_t signature_len;
 };
 
 static bool split(struct slice token, struct parts *out);
 static bool next_part(struct slice *rest, struct slice *out);
-static cJSON *read_json(struct slice part);
-static int check_signature(const struct parts *parts, const cJSON *jwks, struct errmsg *why);
-static const cJSON *find_key(const cJSON *jwks, const char *kid, const char *kty);
-static EVP_PKEY *make_key(const cJSON *jwk, bool is_rsa);
-static EVP_PKEY *make_rsa(const cJSON *jwk);
-static EVP_PKEY *make_ec(const cJSON *jwk);
-static size_t read_bytes(const cJSON *jwk, const char *name, uint8_t *out, size_t size);
+static struct tree *read_json(struct slice part);
+static int check_signature(const struct parts *parts, const struct tree *jwks, struct errmsg *why);
+static const struct tree *find_key(const struct tree *jwks, const char *kid, const char *kty);
+static EVP_PKEY *make_key(const struct tree *jwk, bool is_rsa);
+static EVP_PKEY *make_rsa(const struct tree *jwk);
+static EVP_PKEY *make_ec(const struct tree *jwk);
+static size_t read_bytes(const struct tree *jwk, const char *name, uint8_t *out, size_t size);
 static EVP_PKEY *from_params(const char *type, OSSL_PARAM_BLD *build);
 static bool has_signed(EVP_PKEY *key, const struct parts *parts, bool is_rsa);
 static size_t to_der(const uint8_t raw[2 * ES256_SIZE], unsigned char *out);
-static int check_claims(const cJSON *claims, const struct id_token_wants *wants,
+static int check_claims(const struct tree *claims, const struct id_token_wants *wants,
                         struct id_token *out, struct errmsg *why);
-static bool is_for(const cJSON *claims, const char *client_id);
-static bool is_with(const cJSON *claims, const char *access_token);
-static void copy_name(const cJSON *claims, const char *claim, struct id_token *out);
-static const char *text_of(const cJSON *object, const char *name);
-static double number_of(const cJSON *object, const char *name);
+static bool is_for(const struct tree *claims, const char *client_id);
+static bool is_with(const struct tree *claims, const char *access_token);
+static void copy_name(const struct tree *claims, const char *claim, struct id_token *out);
+static double number_of(const struct tree *object, const char *name);
 static int deny(struct errmsg *why, const char *text);
 
 int
-id_token_verify(struct slice token, const cJSON *jwks, const struct id_token_wants *wants,
+id_token_verify(struct slice token, const struct tree *jwks, const struct id_token_wants *wants,
                 struct id_token *out, struct errmsg *why)
 {
     struct parts parts = {.header = NULL};
@@ -58,8 +57,8 @@ id_token_verify(struct slice token, const cJSON *jwks, const struct id_token_wan
 
     if (rc == 0)
         rc = check_claims(parts.claims, wants, out, why);
-    cJSON_Delete(parts.header);
-    cJSON_Delete(parts.claims);
+    tree_free(&parts.header);
+    tree_free(&parts.claims);
     return rc;
 }
 
@@ -81,7 +80,7 @@ split(struct slice token, struct parts *out)
     out->signed_text = slice_sub(token, 0, token.len - signature.len - 1);
     out->header = read_json(header);
     out->claims = read_json(claims);
-    return cJSON_IsObject(out->header) && cJSON_IsObject(out->claims);
+    return tree_is(out->header, TREE_OBJECT) && tree_is(out->claims, TREE_OBJECT);
 }
 
 static bool
@@ -97,32 +96,28 @@ next_part(struct slice *rest, struct slice *out)
     return true;
 }
 
-static cJSON *
+static struct tree *
 read_json(struct slice part)
 {
     char text[ID_TOKEN_MAX];
     long len = text_base64url_parse(part, (uint8_t *)text, sizeof(text));
 
-    /* What a C string cannot hold would be read as less than was signed. */
-    if (len <= 0 || memchr(text, '\0', (size_t)len) != NULL ||
-        memmem(text, (size_t)len, "\\u0000", 6) != NULL)
-        return NULL;
-    return cJSON_ParseWithLength(text, (size_t)len);
+    return len <= 0 ? NULL : tree_parse(slice_of(text, (size_t)len));
 }
 
 /* ---- who has signed it ---- */
 
 static int
-check_signature(const struct parts *parts, const cJSON *jwks, struct errmsg *why)
+check_signature(const struct parts *parts, const struct tree *jwks, struct errmsg *why)
 {
-    const char *alg = text_of(parts->header, "alg");
+    const char *alg = tree_text(parts->header, "alg");
     bool is_rsa = strcmp(alg, "RS256") == 0;
 
     if (!is_rsa && strcmp(alg, "ES256") != 0)
         return deny(why, "the token is signed neither by RS256 nor by ES256");
-    if (cJSON_HasObjectItem(parts->header, "crit"))
+    if (tree_find(parts->header, "crit") != NULL)
         return deny(why, "the token asks for what is not understood");
-    const cJSON *jwk = find_key(jwks, text_of(parts->header, "kid"), is_rsa ? "RSA" : "EC");
+    const struct tree *jwk = find_key(jwks, tree_text(parts->header, "kid"), is_rsa ? "RSA" : "EC");
     if (jwk == NULL) {
         errmsg_set(why, "the token's key is not among the provider's");
         return ERR_MISSING;
@@ -134,20 +129,20 @@ check_signature(const struct parts *parts, const cJSON *jwks, struct errmsg *why
 }
 
 /* A token without a kid is signed by the only key of its kind. */
-static const cJSON *
-find_key(const cJSON *jwks, const char *kid, const char *kty)
+static const struct tree *
+find_key(const struct tree *jwks, const char *kid, const char *kty)
 {
-    const cJSON *keys = cJSON_GetObjectItemCaseSensitive(jwks, "keys"), *one, *found = NULL;
+    const struct tree *keys = tree_find(jwks, "keys"), *one, *found = NULL;
     const char *alg = strcmp(kty, "RSA") == 0 ? "RS256" : "ES256";
 
-    cJSON_ArrayForEach(one, keys)
+    tree_each(one, keys)
     {
-        const char *its = text_of(one, "alg"), *use = text_of(one, "use");
+        const char *its = tree_text(one, "alg"), *use = tree_text(one, "use");
 
-        if (strcmp(text_of(one, "kty"), kty) != 0 || (*its != '\0' && strcmp(its, alg) != 0) ||
+        if (strcmp(tree_text(one, "kty"), kty) != 0 || (*its != '\0' && strcmp(its, alg) != 0) ||
             (*use != '\0' && strcmp(use, "sig") != 0))
             continue;
-        if (*kid != '\0' && strcmp(text_of(one, "kid"), kid) == 0)
+        if (*kid != '\0' && strcmp(tree_text(one, "kid"), kid) == 0)
             return one;
         if (*kid == '\0' && found != NULL)
             return NULL;
@@ -158,13 +153,13 @@ find_key(const cJSON *jwks, const char *kid, const char *kty)
 }
 
 static EVP_PKEY *
-make_key(const cJSON *jwk, bool is_rsa)
+make_key(const struct tree *jwk, bool is_rsa)
 {
     return is_rsa ? make_rsa(jwk) : make_ec(jwk);
 }
 
 static EVP_PKEY *
-make_rsa(const cJSON *jwk)
+make_rsa(const struct tree *jwk)
 {
     uint8_t n[MAX_SIGNATURE], e[8];
     size_t n_len = read_bytes(jwk, "n", n, sizeof(n)), e_len = read_bytes(jwk, "e", e, sizeof(e));
@@ -184,13 +179,13 @@ make_rsa(const cJSON *jwk)
 }
 
 static EVP_PKEY *
-make_ec(const cJSON *jwk)
+make_ec(const struct tree *jwk)
 {
     uint8_t point[1 + 2 * ES256_SIZE] = {POINT_CONVERSION_UNCOMPRESSED};
     OSSL_PARAM_BLD *build;
     EVP_PKEY *key = NULL;
 
-    if (strcmp(text_of(jwk, "crv"), "P-256") != 0 ||
+    if (strcmp(tree_text(jwk, "crv"), "P-256") != 0 ||
         read_bytes(jwk, "x", point + 1, ES256_SIZE) != ES256_SIZE ||
         read_bytes(jwk, "y", point + 1 + ES256_SIZE, ES256_SIZE) != ES256_SIZE)
         return NULL;
@@ -204,9 +199,9 @@ make_ec(const cJSON *jwk)
 }
 
 static size_t
-read_bytes(const cJSON *jwk, const char *name, uint8_t *out, size_t size)
+read_bytes(const struct tree *jwk, const char *name, uint8_t *out, size_t size)
 {
-    long len = text_base64url_parse(slice_str(text_of(jwk, name)), out, size);
+    long len = text_base64url_parse(slice_str(tree_text(jwk, name)), out, size);
 
     return len < 0 ? 0 : (size_t)len;
 }
@@ -269,19 +264,19 @@ to_der(const uint8_t raw[2 * ES256_SIZE], unsigned char *out)
 /* ---- what it says ---- */
 
 static int
-check_claims(const cJSON *claims, const struct id_token_wants *wants, struct id_token *out,
+check_claims(const struct tree *claims, const struct id_token_wants *wants, struct id_token *out,
              struct errmsg *why)
 {
-    const char *nonce = text_of(claims, "nonce"), *subject = text_of(claims, "sub");
+    const char *nonce = tree_text(claims, "nonce"), *subject = tree_text(claims, "sub");
     size_t nonce_len = strlen(wants->nonce);
 
-    if (strcmp(text_of(claims, "iss"), wants->issuer) != 0)
+    if (strcmp(tree_text(claims, "iss"), wants->issuer) != 0)
         return deny(why, "the token is of another provider");
     if (!is_for(claims, wants->client_id))
         return deny(why, "the token is for another client");
     if (number_of(claims, "exp") <= (double)(wants->now_s - ID_TOKEN_LEEWAY_S))
         return deny(why, "the token has expired");
-    if (!cJSON_HasObjectItem(claims, "iat") ||
+    if (tree_find(claims, "iat") == NULL ||
         number_of(claims, "iat") > (double)(wants->now_s + ID_TOKEN_LEEWAY_S))
         return deny(why, "the token is of the future: is one of the clocks wrong?");
     if (nonce_len == 0 || strlen(nonce) != nonce_len ||
@@ -298,32 +293,32 @@ check_claims(const cJSON *claims, const struct id_token_wants *wants, struct id_
 
 /* Of several it is for, it must say that we are the one it was made for. */
 static bool
-is_for(const cJSON *claims, const char *client_id)
+is_for(const struct tree *claims, const char *client_id)
 {
-    const cJSON *audience = cJSON_GetObjectItemCaseSensitive(claims, "aud"), *one;
-    const char *party = text_of(claims, "azp");
+    const struct tree *audience = tree_find(claims, "aud"), *one;
+    const char *party = tree_text(claims, "azp");
     bool is_among = false;
 
     if (*party != '\0' && strcmp(party, client_id) != 0)
         return false;
-    if (cJSON_IsString(audience))
-        return strcmp(audience->valuestring, client_id) == 0;
-    cJSON_ArrayForEach(one, audience)
+    if (tree_is(audience, TREE_STRING))
+        return strcmp(audience->text, client_id) == 0;
+    tree_each(one, audience)
     {
-        is_among = is_among || (cJSON_IsString(one) && strcmp(one->valuestring, client_id) == 0);
+        is_among = is_among || (tree_is(one, TREE_STRING) && strcmp(one->text, client_id) == 0);
     }
-    return is_among && cJSON_IsArray(audience) &&
-           (cJSON_GetArraySize(audience) == 1 || *party != '\0');
+    return is_among && tree_is(audience, TREE_ARRAY) &&
+           (audience->child->next == NULL || *party != '\0');
 }
 
 /* at_hash is the left half of the hash (3.1.3.6); it may be left out. */
 static bool
-is_with(const cJSON *claims, const char *access_token)
+is_with(const struct tree *claims, const char *access_token)
 {
-    struct slice told = slice_str(text_of(claims, "at_hash"));
+    struct slice told = slice_str(tree_text(claims, "at_hash"));
     uint8_t digest[HASH_DIGEST_SIZE], half[HASH_DIGEST_SIZE / 2];
 
-    if (!cJSON_HasObjectItem(claims, "at_hash"))
+    if (tree_find(claims, "at_hash") == NULL)
         return true;
     if (access_token == NULL)
         return false;
@@ -334,31 +329,24 @@ is_with(const cJSON *claims, const char *access_token)
 
 /* An address that nobody has looked at is anybody's. */
 static void
-copy_name(const cJSON *claims, const char *claim, struct id_token *out)
+copy_name(const struct tree *claims, const char *claim, struct id_token *out)
 {
-    const char *name = text_of(claims, claim);
-    const cJSON *verified = cJSON_GetObjectItemCaseSensitive(claims, "email_verified");
-    bool is_verified = cJSON_IsTrue(verified) ||
-                       (cJSON_IsString(verified) && strcmp(verified->valuestring, "true") == 0);
+    const char *name = tree_text(claims, claim);
+    const struct tree *verified = tree_find(claims, "email_verified");
+    bool is_verified = tree_is(verified, TREE_TRUE) ||
+                       (tree_is(verified, TREE_STRING) && strcmp(verified->text, "true") == 0);
     bool counts = strlen(name) < sizeof(out->name) && (strcmp(claim, "email") != 0 || is_verified);
 
     snprintf(out->name, sizeof(out->name), "%s", counts ? name : "");
 }
 
-static const char *
-text_of(const cJSON *object, const char *name)
-{
-    const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
-
-    return cJSON_IsString(member) ? member->valuestring : "";
-}
-
+/* They may have fractions. */
 static double
-number_of(const cJSON *object, const char *name)
+number_of(const struct tree *object, const char *name)
 {
-    const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
+    const struct tree *member = tree_find(object, name);
 
-    return cJSON_IsNumber(member) ? member->valuedouble : 0;
+    return tree_is(member, TREE_NUMBER) ? strtod(member->text, NULL) : 0;
 }
 
 static int

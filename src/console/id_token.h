@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include <cjson/cJSON.h>
+#include "tree.h"
 
 #include "relayos/base/errmsg.h"
 #include "relayos/base/slice.h"
@@ -33,7 +33,7 @@ struct id_token {
 
 /* jwks: the provider's keys, {"keys":[...]}. 0; ERR_MISSING: its key is not among them (they may
  * have changed); ERR_DENIED: it is not to be believed. */
-int id_token_verify(struct slice token, const cJSON *jwks, const struct id_token_wants *wants,
+int id_token_verify(struct slice token, const struct tree *jwks, const struct id_token_wants *wants,
                     struct id_token *out, struct errmsg *why);
 
 #endif

@@ -16,13 +16,6 @@
 #define ADMIN_KEY  "sk-admin-"
 #define MAX_SECRET 128
 
-struct forwarded { /* what is not taken yet */
-    size_t n_lines;
-    struct slice rest; /* of a line */
-};
-
-static bool take_hop(const struct http_request *http, struct forwarded *list, struct slice *out);
-static bool is_trusted(const struct conf_networks *proxies, struct slice address);
 static bool is_literal(struct slice host);
 static struct slice without_port(struct slice host);
 static bool find_admin_key(struct call *call, struct slice token);
@@ -34,61 +27,17 @@ static bool is_own_origin(const struct call *call, struct slice origin);
 
 /* ---- where they are ---- */
 
-/* Of X-Forwarded-For the last one counts that no proxy of ours has written itself. */
+/* The server has asked its trusted proxies where. */
 void
 identity_place(struct call *call)
 {
-    const struct conf_networks *proxies = &call->console->conf->console_proxies;
-    struct forwarded list = {.n_lines = call->http.n_headers};
-    struct slice at = slice_str(call->http.client_address), hop;
-    bool is_behind = is_trusted(proxies, at);
+    const struct http_request *http = &call->http;
 
-    while (is_trusted(proxies, at) && take_hop(&call->http, &list, &hop))
-        at = hop;
-    snprintf(call->address, sizeof(call->address), "%.*s", (int)at.len, at.ptr);
+    snprintf(call->address, sizeof(call->address), "%s", http->client_address);
     call->is_secure =
+        http->is_tls ||
         slice_starts_with(slice_str(call->console->origin), SLICE_LIT("https://")) ||
-        (is_behind && slice_eq_str(http_header_find(&call->http, "x-forwarded-proto"), "https"));
-}
-
-/* From the end. Some proxies add a line of their own below the client's: all lines are one list.
- * What is no address is nobody's, whoever wrote it. */
-static bool
-take_hop(const struct http_request *http, struct forwarded *list, struct slice *out)
-{
-    while (list->rest.len == 0 && list->n_lines > 0) {
-        const struct http_header *header = &http->headers[--list->n_lines];
-
-        if (slice_eq_str(header->name, "x-forwarded-for"))
-            list->rest = header->value;
-    }
-    if (list->rest.len == 0)
-        return false;
-    const char *comma = memrchr(list->rest.ptr, ',', list->rest.len);
-    size_t start = comma == NULL ? 0 : (size_t)(comma + 1 - list->rest.ptr);
-
-    *out = slice_trim(slice_sub(list->rest, start, list->rest.len));
-    list->rest = slice_sub(list->rest, 0, comma == NULL ? 0 : start - 1);
-    return is_literal(*out);
-}
-
-static bool
-is_trusted(const struct conf_networks *proxies, struct slice address)
-{
-    char text[INET6_ADDRSTRLEN];
-    uint8_t bytes[sizeof(struct in6_addr)];
-    size_t len = 0;
-
-    snprintf(text, sizeof(text), "%.*s", (int)address.len, address.ptr);
-    if (inet_pton(AF_INET, text, bytes) == 1)
-        len = sizeof(struct in_addr);
-    else if (inet_pton(AF_INET6, text, bytes) == 1)
-        len = sizeof(struct in6_addr);
-    for (uint32_t n = 0; n < proxies->n && len > 0; n++) {
-        if (address_range_has(&proxies->ranges[n], bytes, len))
-            return true;
-    }
-    return false;
+        (http->is_by_proxy && slice_eq_str(http_header_find(http, "x-forwarded-proto"), "https"));
 }
 
 /* An address is nobody's name, so nobody can have pointed it at us. */

@@ -21,7 +21,7 @@ struct verification {
 static int write_page(struct call *call, const struct store_trail_filter *filter, int64_t before,
                       size_t limit, struct frame_out *out);
 static void write_row(const struct call *call, const struct trail_row *row, struct frame_out *out);
-static void keep_shown(cJSON *detail);
+static void keep_shown(struct tree *detail);
 static void on_slice(struct timer *timer);
 static void answer_verdict(struct verification *verification, bool is_ok);
 
@@ -79,7 +79,7 @@ write_page(struct call *call, const struct store_trail_filter *filter, int64_t b
 static void
 write_row(const struct call *call, const struct trail_row *row, struct frame_out *out)
 {
-    cJSON *detail = cJSON_ParseWithLength(row->detail.ptr, row->detail.len);
+    struct tree *detail = tree_parse(row->detail);
 
     if (!call->viewer.sees_routes)
         keep_shown(detail);
@@ -91,13 +91,13 @@ write_row(const struct call *call, const struct trail_row *row, struct frame_out
     frame_str(out, "target", row->target);
     body_write_json(out, "detail", detail);
     frame_end(out);
-    cJSON_Delete(detail);
+    tree_free(&detail);
 }
 
 /* What a member is shown of a key is what they may be told of what was done to it: nothing of costs
  * or of how routes are chosen, and nothing that nobody has thought about. */
 static void
-keep_shown(cJSON *detail)
+keep_shown(struct tree *detail)
 {
     static const char *const shown[] = {
         "name",       "owner",
@@ -109,20 +109,25 @@ keep_shown(cJSON *detail)
         "cut",        "charge_nusd",
         "day",        "quota_tokens",
         "model",      "was",
-        "reason",
+        "reason",     "allow_from",
     };
-    cJSON *next;
+    struct tree **at = detail == NULL ? NULL : &detail->child;
 
-    for (cJSON *member = detail == NULL ? NULL : detail->child; member != NULL; member = next) {
+    while (at != NULL && *at != NULL) {
+        struct tree *member = *at;
         size_t n = 0;
 
-        next = member->next;
-        while (n < sizeof(shown) / sizeof(shown[0]) && strcmp(shown[n], member->string) != 0)
+        while (n < sizeof(shown) / sizeof(shown[0]) && strcmp(shown[n], member->name) != 0)
             n++;
-        if (n == sizeof(shown) / sizeof(shown[0]))
-            cJSON_Delete(cJSON_DetachItemViaPointer(detail, member));
-        else if (strcmp(member->string, "was") == 0)
-            keep_shown(member);
+        if (n < sizeof(shown) / sizeof(shown[0])) {
+            if (strcmp(member->name, "was") == 0 && member->type == TREE_OBJECT)
+                keep_shown(member);
+            at = &member->next;
+            continue;
+        }
+        *at = member->next;
+        member->next = NULL;
+        tree_free(&member);
     }
 }
 

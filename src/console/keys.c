@@ -148,7 +148,7 @@ keys_create(struct call *call)
     if (!may_set(call) || (out = call_command(call, "key.create")) == NULL)
         return;
     body_to_frame(call, out);
-    if (cJSON_GetObjectItemCaseSensitive(call->body, "owner") == NULL)
+    if (tree_find(call->body, "owner") == NULL)
         frame_cstr(out, "owner", call->name);
     call_send(call, on_made);
 }
@@ -157,14 +157,14 @@ keys_create(struct call *call)
 static bool
 may_set(struct call *call)
 {
-    const cJSON *member;
+    const struct tree *member;
 
-    cJSON_ArrayForEach(member, call->body)
+    tree_each(member, call->body)
     {
-        if (call->role >= USER_OPERATOR || strcmp(member->string, "name") == 0)
+        if (call->role >= USER_OPERATOR || strcmp(member->name, "name") == 0)
             continue;
-        answer_problem(call, 403, "forbidden", member->string,
-                       "\"%s\" of a key is set by operators", member->string);
+        answer_problem(call, 403, "forbidden", member->name, "\"%s\" of a key is set by operators",
+                       member->name);
         return false;
     }
     return true;

@@ -40,7 +40,7 @@ struct flow {
     struct errand *errand; /* the one at a time, and what comes then */
     void (*step)(struct flow *flow);
     struct passage passage;
-    cJSON *tokens; /* what the code was changed for */
+    struct tree *tokens; /* what the code was changed for */
     bool is_back, has_tried;
     struct flow *next;
 };
@@ -69,7 +69,6 @@ static int64_t now_of(const struct oidc *oidc);
 static bool is_whole(struct flow *flow, const char *what, const struct errand_answer *answer);
 static void fail(struct flow *flow, const char *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-static const char *text_of(const cJSON *object, const char *name);
 
 struct oidc *
 oidc_new(struct console *console)
@@ -146,7 +145,7 @@ end(struct flow *flow)
     *at = flow->next;
     flow->oidc->n_flows--;
     errand_free(&flow->errand);
-    cJSON_Delete(flow->tokens);
+    tree_free(&flow->tokens);
     call_release(flow->call);
     secret_wipe(&flow->passage, sizeof(flow->passage));
     free(flow);
@@ -309,18 +308,18 @@ on_tokens(void *ctx, const struct errand_answer *answer)
 {
     struct flow *flow = ctx;
 
-    flow->tokens = cJSON_ParseWithLength(answer->body.ptr, answer->body.len);
+    flow->tokens = tree_parse(answer->body);
     if (answer->failure == NULL && answer->status >= 400 && answer->status < 500) {
-        if (strcmp(text_of(flow->tokens, "error"), "invalid_grant") != 0)
+        if (strcmp(tree_text(flow->tokens, "error"), "invalid_grant") != 0)
             forgive(flow); /* it does not take us */
         fail(flow, "failed", "the provider does not take the code: %.64s",
-             text_of(flow->tokens, "error"));
+             tree_text(flow->tokens, "error"));
         return;
     }
     if (!is_whole(flow, "token endpoint", answer))
         return;
     errand_free(&flow->errand);
-    if (text_of(flow->tokens, "id_token")[0] == '\0')
+    if (tree_text(flow->tokens, "id_token")[0] == '\0')
         fail(flow, "failed", "the provider's answer has no id_token");
     else
         with_keys(flow, check_token);
@@ -330,7 +329,7 @@ static void
 check_token(struct flow *flow)
 {
     struct oidc *oidc = flow->oidc;
-    const char *access_token = text_of(flow->tokens, "access_token");
+    const char *access_token = tree_text(flow->tokens, "access_token");
     const struct id_token_wants wants = {
         .issuer = oidc->conf->issuer,
         .client_id = oidc->conf->client_id,
@@ -341,7 +340,7 @@ check_token(struct flow *flow)
     };
     struct id_token token;
     struct errmsg why;
-    int rc = id_token_verify(slice_str(text_of(flow->tokens, "id_token")), oidc->provider.keys,
+    int rc = id_token_verify(slice_str(tree_text(flow->tokens, "id_token")), oidc->provider.keys,
                              &wants, &token, &why);
 
     if (rc == ERR_MISSING && !flow->has_tried &&
@@ -506,12 +505,4 @@ oidc_refuse(struct call *call, const char *error, const char *to, const char *re
         oidc_message_add(&path, "&to", slice_str(to));
     answer_redirect(call, buf_slice(&path));
     buf_fini(&path);
-}
-
-static const char *
-text_of(const cJSON *object, const char *name)
-{
-    const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, name);
-
-    return cJSON_IsString(member) ? member->valuestring : "";
 }

@@ -184,6 +184,9 @@ write_answer(const struct api_row *row, struct buf *out)
     } else if (strcmp(answer->shape, "csv") == 0) {
         buf_append_str(out, "A row each.\",\"content\":{\"text/csv\":{\"schema\":{"
                             "\"type\":\"string\"}}}");
+    } else if (strcmp(answer->shape, "text") == 0) {
+        buf_append_str(out, "A line each.\",\"content\":{\"text/plain\":{\"schema\":{"
+                            "\"type\":\"string\"}}}");
     } else {
         buf_append_str(out, "It is done.\",\"content\":{\"application/json\":{\"schema\":");
         if (type.is_list)

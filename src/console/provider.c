@@ -6,16 +6,16 @@
 
 #include "errand.h"
 
-static int take(struct provider *provider, const char *issuer, const cJSON *json,
+static int take(struct provider *provider, const char *issuer, const struct tree *json,
                 struct errmsg *why);
-static int take_url(const cJSON *json, const char *name, char out[PROVIDER_URL_SIZE],
+static int take_url(const struct tree *json, const char *name, char out[PROVIDER_URL_SIZE],
                     struct errmsg *why);
-static bool has_word(const cJSON *json, const char *name, const char *word);
+static bool has_word(const struct tree *json, const char *name, const char *word);
 
 void
 provider_fini(struct provider *provider)
 {
-    cJSON_Delete(provider->keys);
+    tree_free(&provider->keys);
     provider->keys = NULL;
 }
 
@@ -62,10 +62,10 @@ provider_take(struct provider *provider, const char *issuer, struct slice text, 
               struct errmsg *why)
 {
     struct provider read = *provider;
-    cJSON *json = cJSON_ParseWithLength(text.ptr, text.len);
+    struct tree *json = tree_parse(text);
     int rc = take(&read, issuer, json, why);
 
-    cJSON_Delete(json);
+    tree_free(&json);
     if (rc != 0)
         return rc;
     read.read_us = now_us;
@@ -77,14 +77,14 @@ provider_take(struct provider *provider, const char *issuer, struct slice text, 
 
 /* One that calls itself otherwise is another (Discovery 4.3). */
 static int
-take(struct provider *provider, const char *issuer, const cJSON *json, struct errmsg *why)
+take(struct provider *provider, const char *issuer, const struct tree *json, struct errmsg *why)
 {
     static const char methods[] = "token_endpoint_auth_methods_supported";
-    const cJSON *its = cJSON_GetObjectItemCaseSensitive(json, "issuer");
+    const struct tree *its = tree_find(json, "issuer");
 
-    if (!cJSON_IsString(its) || strcmp(its->valuestring, issuer) != 0) {
+    if (!tree_is(its, TREE_STRING) || strcmp(its->text, issuer) != 0) {
         errmsg_set(why, "the provider calls itself \"%.200s\", not as console.oidc.issuer does",
-                   cJSON_IsString(its) ? its->valuestring : "");
+                   tree_is(its, TREE_STRING) ? its->text : "");
         return ERR_DENIED;
     }
     int rc = take_url(json, "authorization_endpoint", provider->authorization_endpoint, why);
@@ -94,16 +94,16 @@ take(struct provider *provider, const char *issuer, const cJSON *json, struct er
         rc = take_url(json, "jwks_uri", provider->jwks_uri, why);
     provider->wants_post = has_word(json, methods, "client_secret_post") &&
                            !has_word(json, methods, "client_secret_basic");
-    provider->tells_issuer = cJSON_IsTrue(
-        cJSON_GetObjectItemCaseSensitive(json, "authorization_response_iss_parameter_supported"));
+    provider->tells_issuer =
+        tree_is(tree_find(json, "authorization_response_iss_parameter_supported"), TREE_TRUE);
     return rc;
 }
 
 static int
-take_url(const cJSON *json, const char *name, char out[PROVIDER_URL_SIZE], struct errmsg *why)
+take_url(const struct tree *json, const char *name, char out[PROVIDER_URL_SIZE], struct errmsg *why)
 {
-    const cJSON *url = cJSON_GetObjectItemCaseSensitive(json, name);
-    const char *text = cJSON_IsString(url) ? url->valuestring : "";
+    const struct tree *url = tree_find(json, name);
+    const char *text = tree_is(url, TREE_STRING) ? url->text : "";
     const char *wrong = errand_check_url(text);
 
     if (wrong == NULL && strchr(text, '#') != NULL)
@@ -119,13 +119,13 @@ take_url(const cJSON *json, const char *name, char out[PROVIDER_URL_SIZE], struc
 }
 
 static bool
-has_word(const cJSON *json, const char *name, const char *word)
+has_word(const struct tree *json, const char *name, const char *word)
 {
-    const cJSON *list = cJSON_GetObjectItemCaseSensitive(json, name), *one;
+    const struct tree *list = tree_find(json, name), *one;
 
-    cJSON_ArrayForEach(one, list)
+    tree_each(one, list)
     {
-        if (cJSON_IsString(one) && strcmp(one->valuestring, word) == 0)
+        if (tree_is(one, TREE_STRING) && strcmp(one->text, word) == 0)
             return true;
     }
     return false;
@@ -134,14 +134,14 @@ has_word(const cJSON *json, const char *name, const char *word)
 int
 provider_take_keys(struct provider *provider, struct slice text, int64_t now_us, struct errmsg *why)
 {
-    cJSON *json = cJSON_ParseWithLength(text.ptr, text.len);
+    struct tree *json = tree_parse(text);
 
-    if (!cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(json, "keys"))) {
-        cJSON_Delete(json);
+    if (!tree_is(tree_find(json, "keys"), TREE_ARRAY)) {
+        tree_free(&json);
         errmsg_set(why, "the provider's keys cannot be read");
         return ERR_DENIED;
     }
-    cJSON_Delete(provider->keys);
+    tree_free(&provider->keys);
     provider->keys = json;
     provider->keys_us = now_us;
     return 0;

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <cjson/cJSON.h>
+#include "tree.h"
 
 #include "relayos/base/buf.h"
 #include "relayos/base/err.h"
@@ -28,7 +28,7 @@ struct provider {
     char jwks_uri[PROVIDER_URL_SIZE];
     bool wants_post;   /* a client's secret in the form, not in a header */
     bool tells_issuer; /* answers name it (RFC 9207): one that does not is another's */
-    cJSON *keys;
+    struct tree *keys;
     int64_t read_us, keys_us, again_us, failed_us; /* monotonic; 0: never */
 };
 

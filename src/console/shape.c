@@ -2,11 +2,8 @@
 #include "shape.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#define MAX_EXACT 9007199254740991.0 /* 2^53 - 1: a double holds each integer up to it */
 
 static const struct shape shapes[] = {
 #define SHAPE(shape, summary) {#shape, summary},
@@ -18,11 +15,11 @@ static const struct shape_field fields[] = {
 };
 
 static const struct shape_field *find_field(const char *shape, const char *name);
-static bool check_value(const struct shape_type *type, const cJSON *value, enum shape_use use,
+static bool check_value(const struct shape_type *type, const struct tree *value, enum shape_use use,
                         struct shape_fault *out);
-static bool check_one(const struct shape_type *type, const cJSON *value, enum shape_use use,
+static bool check_one(const struct shape_type *type, const struct tree *value, enum shape_use use,
                       struct shape_fault *out);
-static bool is_plain_value(const char *base, const cJSON *value, const char **wanted);
+static bool is_plain_value(const char *base, const struct tree *value, const char **wanted);
 static bool fail(struct shape_fault *out, enum shape_error error, const char *field);
 
 const struct shape *
@@ -76,31 +73,32 @@ shape_type_is_plain(const struct shape_type *type)
 
 /* As deep as the table, which has no circles: whatever comes in. */
 bool
-shape_check(const char *shape, const cJSON *object, enum shape_use use, struct shape_fault *out)
+shape_check(const char *shape, const struct tree *object, enum shape_use use,
+            struct shape_fault *out)
 {
     const struct shape_field *field;
-    const cJSON *member;
+    const struct tree *member;
 
-    cJSON_ArrayForEach(member, object)
+    tree_each(member, object)
     {
-        field = shape == NULL ? NULL : find_field(shape, member->string);
+        field = shape == NULL ? NULL : find_field(shape, member->name);
         if (field == NULL)
-            return fail(out, SHAPE_UNKNOWN_FIELD, member->string);
+            return fail(out, SHAPE_UNKNOWN_FIELD, member->name);
         struct shape_type type = shape_type_of(field->type);
-        if (cJSON_IsNull(member) && use == SHAPE_BODY)
+        if (tree_is(member, TREE_NULL) && use == SHAPE_BODY)
             continue;
         if (!check_value(&type, member, use, out)) {
-            out->member = member->string;
+            out->member = member->name;
             if (out->field == NULL)
-                out->field = member->string;
+                out->field = member->name;
             return false;
         }
     }
     for (size_t n = 0; shape != NULL && (field = shape_field_at(n)) != NULL; n++) {
         if (strcmp(field->shape, shape) != 0 || field->type[0] == '?')
             continue;
-        member = cJSON_GetObjectItemCaseSensitive(object, field->name);
-        if (member == NULL || (use == SHAPE_BODY && cJSON_IsNull(member)))
+        member = tree_find(object, field->name);
+        if (member == NULL || (use == SHAPE_BODY && tree_is(member, TREE_NULL)))
             return fail(out, SHAPE_MISSING_FIELD, field->name);
     }
     return true;
@@ -126,21 +124,21 @@ fail(struct shape_fault *out, enum shape_error error, const char *field)
 }
 
 static bool
-check_value(const struct shape_type *type, const cJSON *value, enum shape_use use,
+check_value(const struct shape_type *type, const struct tree *value, enum shape_use use,
             struct shape_fault *out)
 {
-    const cJSON *item;
+    const struct tree *item;
 
-    if (type->is_nullable && cJSON_IsNull(value))
+    if (type->is_nullable && tree_is(value, TREE_NULL))
         return true;
     if (!type->is_list)
         return check_one(type, value, use, out);
-    if (!cJSON_IsArray(value)) {
+    if (!tree_is(value, TREE_ARRAY)) {
         fail(out, SHAPE_WRONG_TYPE, NULL);
         out->wanted = "a list";
         return false;
     }
-    cJSON_ArrayForEach(item, value)
+    tree_each(item, value)
     {
         if (!check_one(type, item, use, out))
             return false;
@@ -150,13 +148,13 @@ check_value(const struct shape_type *type, const cJSON *value, enum shape_use us
 
 /* What is wrong with the value itself has no field yet: who holds it knows its name. */
 static bool
-check_one(const struct shape_type *type, const cJSON *value, enum shape_use use,
+check_one(const struct shape_type *type, const struct tree *value, enum shape_use use,
           struct shape_fault *out)
 {
     const char *wanted = "an object";
     bool is_plain = shape_type_is_plain(type);
 
-    if (is_plain ? is_plain_value(type->base, value, &wanted) : cJSON_IsObject(value))
+    if (is_plain ? is_plain_value(type->base, value, &wanted) : tree_is(value, TREE_OBJECT))
         return is_plain || shape_check(type->base, value, use, out);
     fail(out, SHAPE_WRONG_TYPE, NULL);
     out->wanted = wanted;
@@ -164,26 +162,21 @@ check_one(const struct shape_type *type, const cJSON *value, enum shape_use use,
 }
 
 static bool
-is_plain_value(const char *base, const cJSON *value, const char **wanted)
+is_plain_value(const char *base, const struct tree *value, const char **wanted)
 {
+    int64_t n;
+
     if (strcmp(base, "int") == 0) {
         *wanted = "an integer";
-        return shape_is_int(value);
+        return tree_is_int(value, &n);
     }
     if (strcmp(base, "text") == 0) {
         *wanted = "a string";
-        return cJSON_IsString(value);
+        return tree_is(value, TREE_STRING);
     }
     if (strcmp(base, "bool") == 0) {
         *wanted = "true or false";
-        return cJSON_IsBool(value);
+        return tree_is(value, TREE_TRUE) || tree_is(value, TREE_FALSE);
     }
     return true;
-}
-
-bool
-shape_is_int(const cJSON *value)
-{
-    return cJSON_IsNumber(value) && fabs(value->valuedouble) <= MAX_EXACT &&
-           floor(value->valuedouble) == value->valuedouble;
 }

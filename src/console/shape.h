@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <cjson/cJSON.h>
+#include "tree.h"
 
 #define SHAPE_NAME_SIZE 32
 
@@ -46,9 +46,7 @@ bool shape_type_is_plain(const struct shape_type *type);
 
 /* Is the object of that shape (NULL: of no members), all the way down? In a body null is as if it
  * were not there. The fault's strings are the table's or the object's. */
-bool shape_check(const char *shape, const cJSON *object, enum shape_use use,
+bool shape_check(const char *shape, const struct tree *object, enum shape_use use,
                  struct shape_fault *out);
-/* An integer that a double holds exactly, and so do most who read JSON. */
-bool shape_is_int(const cJSON *value);
 
 #endif

@@ -40,8 +40,8 @@ static void on_head(void *data, int status, const struct http_header *headers, s
 static void on_body(void *data, struct slice bytes);
 static void on_end(void *data, const struct upstream_report *report);
 static void answer(const struct trial *trial, const struct upstream_report *report);
-static const char *find_text(const cJSON *json, bool is_messages, bool is_ok);
-static const cJSON *first(const cJSON *object, const char *name);
+static const char *find_text(const struct tree *json, bool is_messages, bool is_ok);
+static const struct tree *first(const struct tree *object, const char *name);
 static void trial_free(struct trial *trial);
 
 /* The scheme of a key keeps what is none out of the request's head. */
@@ -187,7 +187,7 @@ answer(const struct trial *trial, const struct upstream_report *report)
 {
     bool is_whole = report->result == UPSTREAM_OK && !trial->answer.overflow;
     bool is_ok = is_whole && trial->status == 200;
-    cJSON *json = is_whole ? cJSON_ParseWithLength(trial->answer.ptr, trial->answer.len) : NULL;
+    struct tree *json = is_whole ? tree_parse(buf_slice(&trial->answer)) : NULL;
 
     if (trial->status == 0) {
         answer_problem(trial->call, 502, "gateway", NULL, "the gateway did not answer (%s)",
@@ -201,33 +201,33 @@ answer(const struct trial *trial, const struct upstream_report *report)
     frame_int(out, "latency_us", report->end_us - trial->begun_us);
     frame_cstr(out, "text", find_text(json, trial->is_messages, is_ok));
     answer_end(trial->call, 200);
-    cJSON_Delete(json);
+    tree_free(&json);
 }
 
 /* What the model says, or what was wrong; NULL where it is neither. */
 static const char *
-find_text(const cJSON *json, bool is_messages, bool is_ok)
+find_text(const struct tree *json, bool is_messages, bool is_ok)
 {
-    const cJSON *where = cJSON_GetObjectItemCaseSensitive(json, "error");
+    const struct tree *where = tree_find(json, "error");
     const char *name = "message";
 
     if (is_ok && is_messages) {
         where = first(json, "content");
         name = "text";
     } else if (is_ok) {
-        where = cJSON_GetObjectItemCaseSensitive(first(json, "choices"), "message");
+        where = tree_find(first(json, "choices"), "message");
         name = "content";
     }
-    const cJSON *text = cJSON_GetObjectItemCaseSensitive(where, name);
-    return cJSON_IsString(text) ? text->valuestring : NULL;
+    const struct tree *text = tree_find(where, name);
+    return tree_is(text, TREE_STRING) ? text->text : NULL;
 }
 
-static const cJSON *
-first(const cJSON *object, const char *name)
+static const struct tree *
+first(const struct tree *object, const char *name)
 {
-    const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, name);
+    const struct tree *list = tree_find(object, name);
 
-    return cJSON_IsArray(list) ? cJSON_GetArrayItem(list, 0) : NULL;
+    return tree_is(list, TREE_ARRAY) ? list->child : NULL;
 }
 
 void

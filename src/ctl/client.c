@@ -17,6 +17,7 @@
 #include "relayos/base/limits.h"
 
 #define READ_SIZE   65536
+#define RETRY_MS    20
 #define PATIENCE_MS 60000 /* the longest that relayosd works on one command is some seconds */
 
 static const char *const default_paths[] = {"./var/run/control.sock", "/run/relayos/control.sock"};
@@ -134,6 +135,41 @@ find_socket(const struct client *client, struct sockaddr_un *out)
     if (len < 0 || (size_t)len >= sizeof(out->sun_path))
         return client_fail(CTL_USAGE, "%s: too long for a socket's path", path);
     return CTL_OK;
+}
+
+bool
+client_ask(struct client *client, const struct frame_value **out_result)
+{
+    buf_clear(&client->wire);
+    command_request_end(client->out, &client->wire);
+    if (client->fd >= 0 && !client->wire.overflow &&
+        send(client->fd, client->wire.ptr, client->wire.len, MSG_NOSIGNAL) ==
+            (ssize_t)client->wire.len &&
+        receive(client) == 0 && frame_get_bool(frame_root(client->in), "ok", false)) {
+        *out_result = frame_get(frame_root(client->in), "result");
+        return true;
+    }
+    fdio_close(&client->fd);
+    return false;
+}
+
+bool
+client_reconnect(struct client *client, int timeout_ms)
+{
+    struct sockaddr_un address;
+
+    if (find_socket(client, &address) != CTL_OK)
+        return false;
+    for (; timeout_ms > 0; timeout_ms -= RETRY_MS) {
+        fdio_close(&client->fd);
+        client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (client->fd >= 0 &&
+            connect(client->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+            return true;
+        (void)poll(NULL, 0, RETRY_MS);
+    }
+    fdio_close(&client->fd);
+    return false;
 }
 
 static int

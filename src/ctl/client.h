@@ -39,6 +39,10 @@ void client_fini(struct client *client);
  * status. */
 struct frame_out *client_begin(struct client *client, enum command command);
 int client_call(struct client *client, const struct frame_value **out_result) MUST_CHECK;
+/* The same in silence: false, and no connection any more, when there is no answer or a refusal. */
+bool client_ask(struct client *client, const struct frame_value **out_result);
+/* Where relayosd is about to be reached again. false: not within timeout_ms. */
+bool client_reconnect(struct client *client, int timeout_ms);
 /* Exit status for an err that the daemon answered with. */
 int client_exit_of(int err);
 /* "relayosctl: ..." on stderr; returns exit_status. */

@@ -3,8 +3,6 @@
 
 #include <stdio.h>
 
-static const char *any_value(const char *name);
-
 int
 config_run_check(struct client *client, const struct args *args)
 {
@@ -36,26 +34,19 @@ config_print_show(const struct frame_value *result, const struct args *args, str
     buf_append_slice(out, frame_get_str(result, "yaml"));
 }
 
+/* The daemon's secrets are not in our environment, and we have no use for them. */
 struct conf *
 config_read_places(const char *path)
 {
     struct conf *conf = NULL;
     struct errmsg why;
 
-    if (conf_load(path, any_value, &conf, &why) != 0)
+    if (conf_load(path, conf_any_env, &conf, &why) != 0)
         (void)client_fail(0,
                           "%s\nrelayosctl: until the file is mended, name the control socket "
                           "with -s",
                           why.text);
     return conf;
-}
-
-/* The daemon's secrets are not in our environment, and we have no use for them. */
-static const char *
-any_value(const char *name)
-{
-    (void)name;
-    return "unknown";
 }
 
 int

@@ -11,6 +11,7 @@
 #define CELL 96
 
 static void print_head(const struct frame_value *result, struct buf *out);
+static void print_networks(const struct frame_value *key, struct buf *out);
 static void print_estimate(const struct frame_value *estimate, struct buf *out);
 static void print_limits(const struct frame_value *result, struct buf *out);
 static void print_rate(const struct frame_value *rate, struct print_table *table);
@@ -34,6 +35,8 @@ explain_write(const struct args *args, struct frame_out *out, struct errmsg *why
 
     if (rc == 0)
         rc = option_write_count(args, "max-tokens", "max_tokens", out, why);
+    if (args_has(args, "address"))
+        frame_cstr(out, "address", args_get(args, "address"));
     frame_cstr(out, "key", args->operands[0]);
     frame_cstr(out, "model", args->operands[1]);
     return rc;
@@ -62,8 +65,22 @@ print_head(const struct frame_value *result, struct buf *out)
     print_line(out, "key", "%.*s: %.*s", (int)name.len, name.ptr, (int)state.len, state.ptr);
     print_line(out, "model", "%.*s: %s", (int)model.len, model.ptr,
                frame_get_bool(key, "may_use_model", false) ? "allowed" : "NOT ALLOWED");
+    print_networks(key, out);
     print_line(out, "policy", "%.*s, of the %.*s", (int)policy.len, policy.ptr, (int)policy_of.len,
                policy_of.ptr);
+}
+
+static void
+print_networks(const struct frame_value *key, struct buf *out)
+{
+    const struct frame_value *networks = frame_get(key, "allow_from");
+
+    for (size_t n = 0; n < frame_length(networks); n++) {
+        struct slice network = frame_as_str(frame_at(networks, n));
+
+        print_line(out, n == 0 ? "allowed from" : "", "%.*s%s", (int)network.len, network.ptr,
+                   n == 0 && !frame_get_bool(key, "lets_in", true) ? ": NOT FROM THERE" : "");
+    }
 }
 
 static void

@@ -16,7 +16,7 @@
 #define LIMIT_TEXT      320 /* a limit, described */
 
 static int write_settings(const struct args *args, struct frame_out *out, struct errmsg *why);
-static void write_models(const char *text, struct frame_out *out);
+static void write_list(const char *text, const char *name, const char *none, struct frame_out *out);
 static int write_quotas(const struct args *args, struct frame_out *out, struct errmsg *why);
 static void write_quota(const struct value_quota *quota, struct frame_out *out);
 static int write_strict(const struct args *args, struct frame_out *out, struct errmsg *why);
@@ -25,6 +25,7 @@ static int write_policy(const char *policy, struct frame_out *out, struct errmsg
 static void write_text(const struct args *args, const char *option, struct frame_out *out);
 static void print_key(const struct frame_value *key, struct buf *out);
 static struct slice policy_of(const struct frame_value *key);
+static void print_networks(const struct frame_value *key, struct buf *out);
 static void print_limits(const struct frame_value *key, struct buf *out);
 static void print_rates(const struct frame_value *key, struct buf *out);
 static void print_date(struct buf *out, const char *label, int64_t real_us);
@@ -115,7 +116,9 @@ write_settings(const struct args *args, struct frame_out *out, struct errmsg *wh
     write_text(args, "name", out);
     write_text(args, "owner", out);
     if (args_has(args, "models"))
-        write_models(args_get(args, "models"), out);
+        write_list(args_get(args, "models"), "models", "all", out);
+    if (args_has(args, "allow-from"))
+        write_list(args_get(args, "allow-from"), "allow_from", "any", out);
     if (rc == 0 && args_has(args, "tool"))
         rc = write_tool(args_get(args, "tool"), out, why);
     if (rc == 0 && args_has(args, "policy"))
@@ -131,12 +134,12 @@ write_settings(const struct args *args, struct frame_out *out, struct errmsg *wh
     return rc;
 }
 
-/* "a,b" as an array; "all" as the empty one. */
+/* "a,b" as an array; the word for no restriction as the empty one. */
 static void
-write_models(const char *text, struct frame_out *out)
+write_list(const char *text, const char *name, const char *none, struct frame_out *out)
 {
-    frame_array(out, "models");
-    while (strcmp(text, "all") != 0 && *text != '\0') {
+    frame_array(out, name);
+    while (strcmp(text, none) != 0 && *text != '\0') {
         size_t len = strcspn(text, ",");
 
         if (len > 0)
@@ -358,6 +361,7 @@ print_key(const struct frame_value *key, struct buf *out)
         print_line(out, "policy", "%.*s", (int)policy_of(key).len, policy_of(key).ptr);
     print_limits(key, out);
     print_rates(key, out);
+    print_networks(key, out);
     print_date(out, "created", frame_get_int(key, "created_us", 0));
     print_date(out, "updated", frame_get_int(key, "updated_us", 0));
     print_date(out, "last used", frame_get_int(key, "last_used_us", 0));
@@ -374,6 +378,18 @@ policy_of(const struct frame_value *key)
     struct slice policy = frame_get_str(key, "policy");
 
     return slice_eq_str(policy, "model") ? (struct slice){0} : policy;
+}
+
+static void
+print_networks(const struct frame_value *key, struct buf *out)
+{
+    const struct frame_value *networks = frame_get(key, "allow_from");
+
+    for (size_t n = 0; n < frame_length(networks); n++) {
+        struct slice network = frame_as_str(frame_at(networks, n));
+
+        print_line(out, n == 0 ? "allowed from" : "", "%.*s", (int)network.len, network.ptr);
+    }
 }
 
 static void

@@ -8,6 +8,6 @@
 #include "verb.h"
 
 verb_write reload_write;
-verb_print reload_print;
+verb_print reload_print, reload_print_diff;
 
 #endif

@@ -8,6 +8,8 @@
 #include "relayos/base/text.h"
 
 static void print_head(const struct frame_value *result, struct buf *out);
+static void print_reload(const struct frame_value *reload, struct buf *out);
+static void print_certificates(const struct frame_value *certificates, struct buf *out);
 static void print_ledger(const struct frame_value *ledger, struct buf *out);
 static void print_processes(const struct frame_value *processes, struct buf *out);
 static void print_quarantine(const struct frame_value *rows, struct buf *out);
@@ -53,11 +55,13 @@ print_head(const struct frame_value *result, struct buf *out)
                (long long)frame_get_int(result, "pid", 0), uptime);
     print_line(out, "config", "%.*s", file.len == 0 ? 16 : (int)file.len,
                file.len == 0 ? "built-in default" : file.ptr);
+    print_reload(frame_get(result, "last_reload"), out);
     print_line(out, "url", "%.*s", (int)url.len, url.ptr);
     for (size_t n = 0; n < frame_length(listeners); n++) {
         struct slice listener = frame_as_str(frame_at(listeners, n));
         print_line(out, "listening", "%.*s", (int)listener.len, listener.ptr);
     }
+    print_certificates(frame_get(result, "certificates"), out);
     struct slice console = frame_get_str(result, "console_url");
     print_line(out, "console", "%.*s", console.len == 0 ? 3 : (int)console.len,
                console.len == 0 ? "off" : console.ptr);
@@ -66,6 +70,36 @@ print_head(const struct frame_value *result, struct buf *out)
                frame_get_bool(result, "admission", false) ? "open" : "CLOSED by the ledger");
     if (frame_get_bool(result, "uses_mock", false))
         print_line(out, "upstreams", "bundled MOCK providers stand in for missing API keys");
+}
+
+static void
+print_reload(const struct frame_value *reload, struct buf *out)
+{
+    char when[32];
+
+    if (reload == NULL || frame_type(reload) != FRAME_MAP)
+        return;
+    print_time(frame_get_int(reload, "at_us", 0), when);
+    print_line(out, "last reload", "%s%s", when,
+               frame_get_bool(reload, "is_refused", false) ? ": REFUSED" : "");
+}
+
+static void
+print_certificates(const struct frame_value *certificates, struct buf *out)
+{
+    int64_t now_us = clock_real_us();
+
+    for (size_t n = 0; n < frame_length(certificates); n++) {
+        const struct frame_value *row = frame_at(certificates, n);
+        struct slice file = frame_get_str(row, "file");
+        int64_t expires_us = frame_get_int(row, "expires_us", 0);
+        char when[32];
+
+        print_time(expires_us, when);
+        print_line(out, "certificate", "%.*s, %s %s%s", (int)file.len, file.ptr,
+                   expires_us > now_us ? "good until" : "EXPIRED on", when,
+                   expires_us > now_us && frame_get_bool(row, "warns", false) ? ": RENEW IT" : "");
+    }
 }
 
 static void

@@ -2,6 +2,7 @@
 #include "backup.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "ledger.h"
 #include "relayos/base/clock.h"
@@ -13,6 +14,8 @@
 #define IDLE_US     INT64_C(60000000) /* until the asker is taken for gone */
 #define PATH_SIZE   512
 
+static void tell_places(const struct conf *conf, const char *path, struct errmsg *why);
+static bool is_beneath(const char *path, const char *directory);
 static int check_under_way(struct ledger *ledger, struct errmsg *why);
 static void write_progress(struct ledger *ledger, bool is_done, struct frame_out *out);
 
@@ -37,12 +40,33 @@ backup_begin(struct ledger *ledger, const struct frame_value *args, struct frame
     }
     snprintf(path, sizeof(path), "%.*s", (int)file.len, file.ptr);
     int rc = store_backup_new(ledger->store, path, &ledger->backup, why);
-    if (rc != 0)
+    if (rc != 0) {
+        tell_places(ledger->heritage->conf, path, why);
         return rc;
+    }
     trail_target(ledger, "backup");
     log_info("backup.begun", "file=%s", path);
     write_progress(ledger, false, out);
     return 0;
+}
+
+/* What else it may have been. */
+static void
+tell_places(const struct conf *conf, const char *path, struct errmsg *why)
+{
+    if (strcmp(conf->sandbox, "off") != 0 && strcmp(conf->sandbox, "log") != 0 &&
+        !is_beneath(path, conf->data_dir) && !is_beneath(path, conf->backup_dir))
+        errmsg_set(why,
+                   "%s; the sandbox lets backups be written below data_dir and backup_dir (%s)",
+                   why->text, conf->backup_dir);
+}
+
+static bool
+is_beneath(const char *path, const char *directory)
+{
+    size_t len = strlen(directory);
+
+    return strncmp(path, directory, len) == 0 && path[len] == '/';
 }
 
 int

@@ -283,6 +283,8 @@ fill_view(struct ledger *ledger, const struct key_record *key, struct key_view *
     view->tokens_per_minute = key->tokens_per_minute;
     view->tool = key->tool;
     view->policy = key->policy;
+    view->n_networks = key->n_networks;
+    memcpy(view->networks, key->networks, sizeof(view->networks));
     for (uint32_t i = 0; i < key->n_models; i++) {
         uint32_t id;
 

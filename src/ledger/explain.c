@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "explain.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "ledger.h"
 #include "relayos/base/clock.h"
 #include "relayos/codec/dialect.h"
+#include "relayos/policy/auth.h"
 #include "relayos/policy/estimate.h"
 #include "relayos/policy/price.h"
 #include "relayos/shm/learned.h"
@@ -32,6 +34,7 @@ struct explain {
     struct explain_question question;
     struct explain_routes routes;
     int64_t max_tokens;
+    struct slice address; /* "" = of nowhere in particular */
     struct estimate estimate;
     const char *served_by; /* the model, or the one that would stand in; NULL: none */
     /* The first thing that would stop it. */
@@ -43,8 +46,10 @@ struct explain {
 static int prepare(struct explain *e, const struct frame_value *args, struct errmsg *why);
 static int read_count(const struct frame_value *args, const char *name, int64_t fallback,
                       int64_t *out, struct errmsg *why);
+static int check_address(struct slice address, struct errmsg *why);
 static void find_view(struct explain *e);
 static void make_estimate(struct explain *e);
+static bool lets_in_address(const struct explain *e);
 static void write_key(struct explain *e, struct frame_out *out);
 static void write_estimate(const struct explain *e, struct frame_out *out);
 static void write_rates(struct explain *e, struct frame_out *out);
@@ -71,6 +76,7 @@ explain_run(struct ledger *ledger, const struct frame_value *args, struct frame_
 
     memset(&e, 0, sizeof(e));
     e.ledger = ledger;
+    e.address = frame_get_str(args, "address");
     rc = prepare(&e, args, why);
     if (rc != 0)
         return rc;
@@ -97,6 +103,7 @@ prepare(struct explain *e, const struct frame_value *args, struct errmsg *why)
     int rc = read_count(args, "prompt_tokens", DEFAULT_PROMPT, &question->prompt_tokens, why);
 
     if (rc != 0 || (rc = read_count(args, "max_tokens", 0, &e->max_tokens, why)) != 0 ||
+        (rc = check_address(e->address, why)) != 0 ||
         (rc = key_args_find(e->ledger, args, &e->key, why)) != 0)
         return rc;
     find_view(e);
@@ -130,6 +137,18 @@ read_count(const struct frame_value *args, const char *name, int64_t fallback, i
     if (*out >= 0 && *out <= LIMIT_TOKENS / BYTES_PER_TOKEN)
         return 0;
     errmsg_set(why, "%s must be between 0 and %" PRId64, name, LIMIT_TOKENS / BYTES_PER_TOKEN);
+    return ERR_SYNTAX;
+}
+
+static int
+check_address(struct slice address, struct errmsg *why)
+{
+    struct address_range range;
+
+    if (address.len == 0 || (memchr(address.ptr, '/', address.len) == NULL &&
+                             address_range_parse(address, &range) == 0))
+        return 0;
+    errmsg_set(why, "address must be one such as 192.0.2.7");
     return ERR_SYNTAX;
 }
 
@@ -168,9 +187,12 @@ write_key(struct explain *e, struct frame_out *out)
 {
     const char *state = report_key_state(&e->key, e->question.now_real_us);
     bool may_use = e->is_published && key_view_may_use(&e->view, e->model.id);
+    bool lets_in = lets_in_address(e);
 
     if (strcmp(state, "active") != 0 || !e->is_published)
         stop(e, ERR_CATEGORY_INVALID_KEY, 0, "%s", "");
+    else if (!lets_in)
+        stop(e, ERR_CATEGORY_ADDRESS_NOT_ALLOWED, 0, "%.*s", (int)e->address.len, e->address.ptr);
     else if (!may_use)
         stop(e, ERR_CATEGORY_MODEL_NOT_ALLOWED, 0, "%s", e->model.name);
     frame_map(out, "key");
@@ -178,11 +200,27 @@ write_key(struct explain *e, struct frame_out *out)
     frame_cstr(out, "name", e->key.name);
     frame_cstr(out, "state", state);
     frame_bool(out, "may_use_model", may_use);
+    report_key_write_networks(&e->key, out);
+    if (e->address.len == 0)
+        frame_nil(out, "lets_in");
+    else
+        frame_bool(out, "lets_in", lets_in);
     frame_end(out);
     frame_cstr(out, "model", e->model.name);
     frame_cstr(out, "policy",
                store_name(STORE_NAME_POLICY, (uint8_t)(e->question.route.policy + 1)));
     frame_cstr(out, "policy_of", e->key.policy != 0 ? "key" : "model");
+}
+
+static bool
+lets_in_address(const struct explain *e)
+{
+    char text[INET6_ADDRSTRLEN];
+
+    if (e->address.len == 0 || !e->is_published)
+        return true;
+    snprintf(text, sizeof(text), "%.*s", (int)e->address.len, e->address.ptr);
+    return auth_lets_in(&e->view, text);
 }
 
 static void

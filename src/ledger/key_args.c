@@ -19,6 +19,8 @@
 static int find_by_text(struct ledger *ledger, struct slice text, struct key_record *out);
 static int apply_plain(const struct frame_value *args, struct key_record *key, struct errmsg *why);
 static int apply_policy(struct slice name, uint8_t *out, struct errmsg *why);
+static int apply_networks(const struct frame_value *args, struct key_record *key,
+                          struct errmsg *why);
 static int apply_text(const struct frame_value *args, const char *name, char out[LIMIT_NAME],
                       struct errmsg *why);
 static int apply_count(const struct frame_value *args, const char *name, int64_t max, int64_t *out,
@@ -156,7 +158,36 @@ apply_plain(const struct frame_value *args, struct key_record *key, struct errms
     }
     if (tool.len > 0 && (rc = key_args_tool(tool, &key->tool, why)) != 0)
         return rc;
-    return policy.len == 0 ? 0 : apply_policy(policy, &key->policy, why);
+    if (policy.len > 0 && (rc = apply_policy(policy, &key->policy, why)) != 0)
+        return rc;
+    return apply_networks(args, key, why);
+}
+
+static int
+apply_networks(const struct frame_value *args, struct key_record *key, struct errmsg *why)
+{
+    const struct frame_value *networks = frame_get(args, "allow_from");
+    size_t n = frame_length(networks);
+
+    if (networks == NULL || frame_type(networks) == FRAME_NIL)
+        return 0;
+    if (frame_type(networks) != FRAME_ARRAY || n > LIMIT_KEY_NETWORKS) {
+        errmsg_set(why, "allow_from: at most %d networks", LIMIT_KEY_NETWORKS);
+        return ERR_SYNTAX;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct slice text = frame_as_str(frame_at(networks, i));
+
+        if (address_range_parse(text, &key->networks[i]) == 0)
+            continue;
+        errmsg_set(why,
+                   "allow_from: \"%.*s\" is neither an address nor a network such as 10.0.0.0/8, "
+                   "without bits behind its prefix",
+                   (int)(text.len < 64 ? text.len : 64), text.len == 0 ? "" : text.ptr);
+        return ERR_SYNTAX;
+    }
+    key->n_networks = (uint8_t)n;
+    return 0;
 }
 
 static int

@@ -243,7 +243,8 @@ is_same(const struct key_record *a, const struct key_record *b)
         a->policy != b->policy || a->n_models != b->n_models || !has_same_limits(a, b) ||
         a->requests_per_minute != b->requests_per_minute ||
         a->tokens_per_minute != b->tokens_per_minute || a->max_concurrent != b->max_concurrent ||
-        a->expires_us != b->expires_us)
+        a->expires_us != b->expires_us || a->n_networks != b->n_networks ||
+        memcmp(a->networks, b->networks, a->n_networks * sizeof(a->networks[0])) != 0)
         return false;
     for (uint32_t i = 0; i < a->n_models; i++) {
         uint32_t j = 0;

@@ -11,6 +11,7 @@ static bool names_quotas(const struct frame_value *args);
 static void write_counts(const struct frame_value *args, const struct key_record *before,
                          struct json_out *out);
 static void write_models(const struct key_record *before, struct json_out *out);
+static void write_networks(const struct key_record *before, struct json_out *out);
 static void write_quotas(const struct key_record *before, struct json_out *out);
 
 void
@@ -35,6 +36,8 @@ key_trail_was(struct ledger *ledger, const struct frame_value *args,
         json_out_bool(&out, "strict", (before->flags & KEY_STRICT) != 0);
     if (frame_get(args, "models") != NULL)
         write_models(before, &out);
+    if (frame_get(args, "allow_from") != NULL)
+        write_networks(before, &out);
     if (names_quotas(args))
         write_quotas(before, &out);
     write_counts(args, before, &out);
@@ -79,6 +82,19 @@ write_models(const struct key_record *before, struct json_out *out)
     json_out_array(out, "models");
     for (uint32_t n = 0; n < before->n_models; n++)
         json_out_str(out, NULL, before->models[n]);
+    json_out_end_array(out);
+}
+
+static void
+write_networks(const struct key_record *before, struct json_out *out)
+{
+    json_out_array(out, "allow_from");
+    for (uint8_t n = 0; n < before->n_networks; n++) {
+        char text[ADDRESS_RANGE_SIZE];
+
+        address_range_format(&before->networks[n], text);
+        json_out_str(out, NULL, text);
+    }
     json_out_end_array(out);
 }
 

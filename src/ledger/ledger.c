@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "audit.h"
@@ -26,6 +27,7 @@
 #include "relayos/shm/flight.h"
 #include "relayos/shm/proc_slot.h"
 #include "relayos/shm/quota.h"
+#include "relayos/shm/tally.h"
 #include "undertaker.h"
 
 #define LOCK_WAIT_MS     5000 /* for a predecessor that is being ended */
@@ -49,6 +51,7 @@ static void on_nudge(struct ledger *ledger);
 static void settle_unasked(struct ledger *ledger, const struct dispatch *dispatch);
 static void walk_on(struct ledger *ledger);
 static void reopen_store(struct ledger *ledger);
+static void note_figures(struct ledger *ledger);
 static void set_admission(struct ledger *ledger);
 static uint32_t n_slots_in_use(const struct ledger *ledger);
 
@@ -328,6 +331,7 @@ ledger_tick(struct ledger *ledger, int64_t now_us)
     book_sweep(ledger);
     book_walk_again_if_short(&ledger->book, now_us);
     backup_tick(ledger, now_us);
+    note_figures(ledger);
     set_admission(ledger);
 }
 
@@ -365,6 +369,20 @@ reopen_store(struct ledger *ledger)
     ledger->settle.scan_is_due = true;
     /* Of a commit that failed and yet was found in the log, no cell has been told. */
     book_walk_begin(&ledger->book);
+}
+
+/* For metrics and alerts: what only we look at. */
+static void
+note_figures(struct ledger *ledger)
+{
+    struct statvfs disk;
+
+    if (ledger->store != NULL)
+        tally_set(ledger->segment, TALLY_WAL_BYTES, store_wal_bytes(ledger->store));
+    if (statvfs(ledger->heritage->conf->data_dir, &disk) != 0)
+        return;
+    tally_set(ledger->segment, TALLY_DISK_FREE_BYTES, (int64_t)(disk.f_bavail * disk.f_frsize));
+    tally_set(ledger->segment, TALLY_DISK_BYTES, (int64_t)(disk.f_blocks * disk.f_frsize));
 }
 
 /* Closed when the outbox is four fifths full or there is no store; open again below the half. */

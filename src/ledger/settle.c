@@ -16,6 +16,7 @@
 #include "relayos/shm/flight.h"
 #include "relayos/shm/proc_slot.h"
 #include "relayos/shm/refusal.h"
+#include "relayos/shm/tally.h"
 #include "relayos/store/store_intent.h"
 #include "relayos/store/store_ledger.h"
 #include "relayos/store/store_trace.h"
@@ -225,8 +226,11 @@ release(struct ledger *ledger, struct settle_tally *tally)
     uint32_t slot = ledger->heritage->slot;
 
     for (size_t i = 0; i < settle->n_rows; i++) {
-        if (settle->rows[i].is_new)
+        if (settle->rows[i].is_new) {
             book_charge(ledger, &settle->rows[i]);
+            (void)flight_copy(ledger->segment, settle->rows[i].flight_idx, &settle->flight);
+            tally_settle(ledger->segment, &settle->flight);
+        }
         CRASH_POINT("settle.charged");
         flight_settled(ledger->segment, settle->rows[i].flight_idx);
         wake_mark(ledger, settle->rows[i].flight_idx);

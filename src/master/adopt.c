@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "relayos/base/clock.h"
@@ -176,6 +177,7 @@ adopt_on_end(struct master *master, uint32_t slot)
 
     assert(worker->pid != 0);
     log_info("adopted.ended", "slot=%u child=%d", slot, (int)worker->pid);
+    (void)waitpid(worker->pid, NULL, WNOHANG); /* ours, if the master before us was this process */
     proc_slot_set_state(master->segment, slot, PROC_DEAD);
     fdio_close(&worker->pidfd);
     *worker = (struct adopted){.pid = 0};

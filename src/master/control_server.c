@@ -291,6 +291,13 @@ control_server_reply_error(struct master *master, struct child_tag tag, int err,
     answered(master, tag);
 }
 
+void
+control_server_flush(struct master *master, struct child_tag tag)
+{
+    if (!console_link_is_owner(tag) && room_for(master, tag) != NULL)
+        (void)client_write(&master->control.clients[tag.owner & UINT32_MAX]);
+}
+
 /* Where the answer to a tag goes, or NULL: its peer has left, another may sit in its place. */
 static struct buf *
 room_for(struct master *master, struct child_tag tag)

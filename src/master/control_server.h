@@ -48,6 +48,9 @@ void control_server_work(struct master *master, int64_t now_us);
 /* Whose request a tag stands for; it must not have left. */
 unsigned control_server_uid(const struct master *master, struct child_tag tag);
 
+/* Send now what the socket takes: the loop will not come to it any more. */
+void control_server_flush(struct master *master, struct child_tag tag);
+
 /* An answer for a tag: NULL when its peer has left. Between the two, write the result. */
 struct frame_out *control_server_reply_begin(struct master *master, struct child_tag tag);
 void control_server_reply_end(struct master *master, struct child_tag tag);

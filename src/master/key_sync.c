@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "key_sync.h"
 
+#include "relayos/base/clock.h"
+#include "relayos/base/log.h"
+#include "state.h"
+
+static void on_synced(struct master *master, struct child_tag tag, const struct frame_value *reply);
 static void write_key(const struct key_record *key, struct frame_out *out);
 static void write_limits(const struct key_record *key, struct frame_out *out);
 
@@ -47,6 +52,14 @@ write_key(const struct key_record *key, struct frame_out *out)
     for (uint32_t n = 0; n < key->n_models; n++)
         frame_cstr(out, NULL, key->models[n]);
     frame_end(out);
+    frame_array(out, "allow_from");
+    for (uint8_t n = 0; n < key->n_networks; n++) {
+        char text[ADDRESS_RANGE_SIZE];
+
+        address_range_format(&key->networks[n], text);
+        frame_cstr(out, NULL, text);
+    }
+    frame_end(out);
     write_limits(key, out);
     frame_int(out, "requests_per_minute", key->requests_per_minute);
     frame_int(out, "tokens_per_minute", key->tokens_per_minute);
@@ -76,4 +89,45 @@ write_limits(const struct key_record *key, struct frame_out *out)
         frame_end(out);
     }
     frame_end(out);
+}
+
+void
+key_sync_all(struct master *master, int64_t now_us)
+{
+    struct errmsg why;
+
+    const struct key_sync sync = {.conf = master->conf, .who = "", .on_reply = on_synced};
+
+    if (key_sync_send(&master->ledger_link, &sync, now_us, &why) == 0)
+        return;
+    log_error("keys.not_synced", "reason=\"%s\"", why.text);
+    master_fail_start(master, why.text, now_us);
+}
+
+static void
+on_synced(struct master *master, struct child_tag tag, const struct frame_value *reply)
+{
+    const struct frame_value *result = frame_get(reply, "result");
+    struct slice error = frame_get_str(reply, "error");
+    int64_t now_us = clock_mono_us();
+    struct errmsg why;
+
+    (void)tag;
+    if (frame_get_bool(reply, "ok", false)) {
+        log_info("keys.synced", "declared=%zu added=%lld changed=%lld removed=%lld",
+                 master->conf->n_keys, (long long)frame_get_int(result, "added", 0),
+                 (long long)frame_get_int(result, "changed", 0),
+                 (long long)frame_get_int(result, "removed", 0));
+        if (master->phase == MASTER_KEYS_SYNC)
+            master_move(master, MASTER_WORKERS_START, now_us);
+        return;
+    }
+    if (reply == NULL && master->phase != MASTER_KEYS_SYNC)
+        return; /* that ledger has ended: the next one gets them */
+    if (reply == NULL)
+        errmsg_set(&why, "the ledger ended while it took the declared keys");
+    else
+        errmsg_set(&why, "%s: %.*s", master->conf->keys_file, (int)error.len, error.ptr);
+    log_error("keys.not_synced", "reason=\"%s\"", why.text);
+    master_fail_start(master, why.text, now_us);
 }

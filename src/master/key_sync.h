@@ -17,5 +17,8 @@ struct key_sync {
 /* Send key.sync; the outcome goes to on_reply. ERR_BUSY without a ledger, ERR_TOO_LARGE. */
 int key_sync_send(struct child_link *link, const struct key_sync *sync, int64_t now_us,
                   struct errmsg *why) MUST_CHECK;
+/* Those of the running configuration, to a ledger that has started; workers start when it has them.
+ */
+void key_sync_all(struct master *master, int64_t now_us);
 
 #endif

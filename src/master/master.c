@@ -22,6 +22,7 @@
 #include "reap.h"
 #include "rebuild.h"
 #include "relayos/base/clock.h"
+#include "relayos/base/fdio.h"
 #include "relayos/base/log.h"
 #include "relayos/base/mem.h"
 #include "relayos/master/daemon.h"
@@ -34,7 +35,7 @@
 #define TICK_MS        1000 /* at most: time-outs of clients and calls are looked at this often */
 #define LEDGER_STOP_US INT64_C(30000000)
 #define HELPER_STOP_US INT64_C(1000000) /* of prober and console, once all others have ended */
-#define MAX_FDS        (2 * LIMIT_WORKERS + CONTROL_SERVER_CLIENTS + 12)
+#define MAX_FDS        (2 * LIMIT_WORKERS + CONTROL_SERVER_CLIENTS + 13)
 
 enum fd_kind {
     FD_SIGNAL,
@@ -42,6 +43,7 @@ enum fd_kind {
     FD_READY,
     FD_ADOPTED,
     FD_CHECKER,
+    FD_ASKED,
     FD_CONTROL,
     FD_CLIENT,
     FD_CONSOLE
@@ -66,9 +68,6 @@ static void take_signals(struct master *master);
 static void on_signal(struct master *master, int signo, int64_t now_us);
 static void stop(struct master *master, int signo, int64_t now_us);
 static void on_ready(struct master *master, struct child *child);
-static void on_keys_synced(struct master *master, struct child_tag tag,
-                           const struct frame_value *reply);
-static void sync_keys(struct master *master, int64_t now_us);
 static void announce(struct master *master, int64_t now_us);
 static void look_at_phase(struct master *master, int64_t now_us);
 static void look_at_helpers(struct master *master, int64_t now_us);
@@ -81,7 +80,7 @@ static void on_ledger_stopped(struct master *master, struct child_tag tag,
 static void signal_workers(struct master *master, int signo, int64_t timeout_us);
 static bool workers_are_ready(const struct master *master);
 static bool workers_are_gone(const struct master *master);
-static void report_failure(struct master *master, int exit_status, const char *reason);
+static void fail(struct master *master, int exit_status, const char *reason);
 
 int
 master_run(const struct master_options *options)
@@ -95,16 +94,19 @@ master_run(const struct master_options *options)
     if (rc == 0)
         serve(master);
     else
-        report_failure(master, rc == ERR_CONFIG ? MASTER_EXIT_CONFIG : MASTER_EXIT_START, why.text);
+        fail(master, rc == ERR_CONFIG ? MASTER_EXIT_CONFIG : MASTER_EXIT_START, why.text);
 
+    if (rc != 0 || master->spares_adopted)
+        succession_go_back(&master->options.succession, master->options.argv,
+                           master->options.succession.reason);
     int exit_status = master->exit_status;
-    if (rc == 0) {
+    if (rc == 0 && !master->spares_adopted) {
         ready_withdraw(master);
         handover_unlink(master->boot->run_dir);
         log_info("stopped", "status=%d", exit_status);
     }
     /* The segment stays where something in it is unsettled: the next start sees to it. */
-    if (master->is_settled || master->segment_is_empty)
+    if ((master->is_settled && !master->spares_adopted) || master->segment_is_empty)
         (void)segment_unlink(master->segment_name);
     start_undo(master);
     free(master);
@@ -122,6 +124,7 @@ serve(struct master *master)
         vigil_work(master, now_us);
         reap_send_undertaker(master, now_us);
         spawn_work(master, now_us);
+        upgrade_work(master, now_us);
         reload_work(master, now_us);
         schedule_work(master, now_us);
         child_link_expire(master, &master->ledger_link, now_us);
@@ -129,6 +132,8 @@ serve(struct master *master)
         control_server_work(master, now_us);
         console_link_work(master, now_us);
         witness_work(master, now_us);
+        notify_work(master, now_us);
+        certificates_work(master, now_us);
         look_at_phase(master, now_us);
         rebuild_work(master, now_us);
         if (master->phase != MASTER_IS_OVER)
@@ -158,6 +163,7 @@ collect_fds(const struct master *master, struct fd_set_of *set)
 
     add_fd(set, master->signal_fd, POLLIN, FD_SIGNAL, 0);
     add_fd(set, master->reload.checker_fd, POLLIN, FD_CHECKER, 0);
+    add_fd(set, master->upgrade.asked_fd, POLLIN, FD_ASKED, 0);
     for (uint32_t n = 0; n < master_n_children(master); n++) {
         const struct child *child = &master->children[n];
 
@@ -192,8 +198,9 @@ static int
 timeout_ms(const struct master *master)
 {
     const int64_t wakes_us[] = {
-        schedule_wake_us(master), spawn_wake_us(master), reap_wake_us(master),
-        reload_wake_us(master),   adopt_wake_us(master), master->deadline_us,
+        schedule_wake_us(master),        spawn_wake_us(master),   reap_wake_us(master),
+        reload_wake_us(master),          adopt_wake_us(master),   master->deadline_us,
+        notify_wake_us(&master->notify), upgrade_wake_us(master),
     };
     int64_t now_us = clock_mono_us();
     int64_t wait_us = TICK_MS * INT64_C(1000);
@@ -227,6 +234,9 @@ dispatch(struct master *master, enum fd_kind kind, size_t n, short events)
         break;
     case FD_CHECKER:
         reload_on_readable(&master->reload);
+        break;
+    case FD_ASKED:
+        upgrade_on_readable(&master->upgrade);
         break;
     case FD_CONTROL:
         control_server_on_connect(&master->control, now_us);
@@ -273,6 +283,9 @@ on_signal(struct master *master, int signo, int64_t now_us)
         master->workers_are_off = false;
         master->reload.is_wanted = true;
         break;
+    case SIGUSR2:
+        master->upgrade.is_wanted = true;
+        break;
     case SIGUSR1:
         if (start_open_logs(master, &why) != 0)
             log_error("log.not_reopened", "reason=\"%s\"", why.text);
@@ -303,6 +316,7 @@ stop(struct master *master, int signo, int64_t now_us)
         master_move(master, MASTER_WORKERS_DRAIN, now_us);
     if (master->phase == MASTER_WORKERS_DRAIN && now_us + timeout_us < master->deadline_us) {
         master->deadline_us = now_us + timeout_us;
+        notify_stopping(&master->notify, timeout_us + 2 * LEDGER_STOP_US);
         signal_workers(master, signo, timeout_us);
     }
 }
@@ -319,7 +333,7 @@ master_move(struct master *master, enum master_phase phase, int64_t now_us)
     case MASTER_LEDGER_STARTS:
         break;
     case MASTER_KEYS_SYNC:
-        sync_keys(master, now_us);
+        key_sync_all(master, now_us);
         break;
     case MASTER_WORKERS_START:
         master->segment_is_empty = false;
@@ -352,6 +366,7 @@ announce(struct master *master, int64_t now_us)
     if (handover_publish(master->boot->run_dir, &why) != 0)
         log_error("handover.unpublished", "reason=\"%s\"", why.text);
     adopt_drain(master, now_us);
+    upgrade_on_served(master);
     if (master->options.prints_quickstart)
         quickstart_begin(master);
     else
@@ -371,7 +386,8 @@ master_fail_start(struct master *master, const char *reason, int64_t now_us)
 {
     if (master->phase >= MASTER_SERVES || master->has_served)
         return;
-    report_failure(master, MASTER_EXIT_START, reason);
+    fail(master, MASTER_EXIT_START, reason);
+    master->spares_adopted = master->options.succession.is_there;
     stop(master, SIGTERM, now_us);
 }
 
@@ -446,52 +462,14 @@ on_ready(struct master *master, struct child *child)
              (int)child->pid);
     if (child->role != PROC_LEDGER)
         return;
+    if (master->options.succession.migrates)
+        fdio_close(&master->options.succession.old_fd); /* it could not read the database now */
     master->schedule.settle = (struct schedule_job){.next_us = 0};
     master->schedule.checkpoint =
         (struct schedule_job){.next_us = now_us + master->conf->checkpoint_interval_us};
     /* A ledger that takes a dead one's place reads the store; declared keys it has from us. */
     if (master->phase == MASTER_WORKERS_START || master->phase == MASTER_SERVES)
-        sync_keys(master, now_us);
-}
-
-static void
-sync_keys(struct master *master, int64_t now_us)
-{
-    struct errmsg why;
-
-    struct key_sync sync = {.conf = master->conf, .who = "", .on_reply = on_keys_synced};
-    if (key_sync_send(&master->ledger_link, &sync, now_us, &why) == 0)
-        return;
-    log_error("keys.not_synced", "reason=\"%s\"", why.text);
-    master_fail_start(master, why.text, now_us);
-}
-
-static void
-on_keys_synced(struct master *master, struct child_tag tag, const struct frame_value *reply)
-{
-    const struct frame_value *result = frame_get(reply, "result");
-    struct slice error = frame_get_str(reply, "error");
-    int64_t now_us = clock_mono_us();
-    struct errmsg why;
-
-    (void)tag;
-    if (frame_get_bool(reply, "ok", false)) {
-        log_info("keys.synced", "declared=%zu added=%lld changed=%lld removed=%lld",
-                 master->conf->n_keys, (long long)frame_get_int(result, "added", 0),
-                 (long long)frame_get_int(result, "changed", 0),
-                 (long long)frame_get_int(result, "removed", 0));
-        if (master->phase == MASTER_KEYS_SYNC)
-            master_move(master, MASTER_WORKERS_START, now_us);
-        return;
-    }
-    if (reply == NULL && master->phase != MASTER_KEYS_SYNC)
-        return; /* that ledger has ended: the next one gets them */
-    if (reply == NULL)
-        errmsg_set(&why, "the ledger ended while it took the declared keys");
-    else
-        errmsg_set(&why, "%s: %.*s", master->conf->keys_file, (int)error.len, error.ptr);
-    log_error("keys.not_synced", "reason=\"%s\"", why.text);
-    master_fail_start(master, why.text, now_us);
+        key_sync_all(master, now_us);
 }
 
 static void
@@ -554,7 +532,8 @@ signal_workers(struct master *master, int signo, int64_t timeout_us)
         child->was_asked = child->was_asked || signo != SIGUSR1;
         kill(child->pid, signo);
     }
-    adopt_signal(master, signo, timeout_us, clock_mono_us());
+    if (!master->spares_adopted)
+        adopt_signal(master, signo, timeout_us, clock_mono_us());
 }
 
 static bool
@@ -574,14 +553,17 @@ workers_are_gone(const struct master *master)
         if (master->workers[n].pid != 0)
             return false;
     }
-    return master->adoption.n == 0;
+    return master->adoption.n == 0 || master->spares_adopted;
 }
 
 /* Before it serves nobody may be reading the log: the launcher and the terminal are told too. */
 static void
-report_failure(struct master *master, int exit_status, const char *reason)
+fail(struct master *master, int exit_status, const char *reason)
 {
+    struct succession *from = &master->options.succession;
+
     master->exit_status = exit_status;
+    snprintf(from->reason, sizeof(from->reason), "%s", reason);
     log_error("start.failed", "reason=\"%s\"", reason);
     if (master->boot->log_file[0] != '\0')
         fprintf(stderr, "relayosd: %s\n", reason);

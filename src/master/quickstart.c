@@ -23,9 +23,9 @@ static void on_listed(struct master *master, struct child_tag tag, const struct 
 static void mint(struct master *master);
 static void on_minted(struct master *master, struct child_tag tag, const struct frame_value *reply);
 static void ctl_path(char out[PATH_MAX]);
-static void print(struct master *master, struct slice secret);
-static void print_mocked(const struct master *master);
-static void print_key_variable(const char *upstream);
+static void compose(struct master *master, struct slice secret);
+static void write_mocked(const struct master *master, struct buf *out);
+static void write_key_variable(const char *upstream, struct buf *out);
 static const char *example_model(const struct master *master);
 static void base_url(const struct master *master, char out[CONF_PATH_SIZE]);
 
@@ -53,7 +53,7 @@ on_listed(struct master *master, struct child_tag tag, const struct frame_value 
     if (!frame_get_bool(reply, "ok", false))
         log_warn("quickstart.failed", "reason=\"the keys could not be listed\"");
     else if (frame_length(frame_get(frame_get(reply, "result"), "keys")) > 0)
-        print(master, slice_of(NULL, 0));
+        compose(master, slice_of(NULL, 0));
     else
         mint(master);
 }
@@ -87,7 +87,7 @@ on_minted(struct master *master, struct child_tag tag, const struct frame_value 
 
     (void)tag;
     if (frame_get_bool(reply, "ok", false))
-        print(master, frame_get_str(frame_get(reply, "result"), "secret"));
+        compose(master, frame_get_str(frame_get(reply, "result"), "secret"));
     else
         log_warn("quickstart.failed", "reason=\"no first key: %.*s\"", (int)error.len, error.ptr);
 }
@@ -107,8 +107,9 @@ ctl_path(char out[PATH_MAX])
 }
 
 static void
-print(struct master *master, struct slice secret)
+compose(struct master *master, struct slice secret)
 {
+    struct buf *out = &master->greeting;
     char url[CONF_PATH_SIZE];
     char ctl[PATH_MAX];
     struct tool_settings settings = {
@@ -122,26 +123,27 @@ print(struct master *master, struct slice secret)
     ctl_path(ctl);
     buf_init(&text, 16384);
     tool_settings_write(&settings, &text);
-    printf("\nRelayOS is ready.\n\n");
-    print_mocked(master);
-    printf("  Base URL   %s/v1\n", url);
+    buf_append_str(out, "\nRelayOS is ready.\n\n");
+    write_mocked(master, out);
+    buf_printf(out, "  Base URL   %s/v1\n", url);
     if (secret.len > 0)
-        printf("  API key    %.*s\n             shown this once: " FIRST_KEY_NAME
-               ", all models, $50 a month\n\n",
-               (int)secret.len, secret.ptr);
+        buf_printf(out,
+                   "  API key    %.*s\n             shown this once: " FIRST_KEY_NAME
+                   ", all models, $50 a month\n\n",
+                   (int)secret.len, secret.ptr);
     else
-        printf("  API key    one of yours; another with: %s key create --name NAME\n\n", ctl);
-    printf("%.*s", (int)text.len, text.ptr);
-    printf("  Watch it   %s top\n\n", ctl);
-    (void)fflush(stdout);
-    setup_link_begin(master);
+        buf_printf(out, "  API key    one of yours; another with: %s key create --name NAME\n\n",
+                   ctl);
+    buf_append_slice(out, buf_slice(&text));
+    buf_printf(out, "  Watch it   %s top\n\n", ctl);
     secret_wipe(text.ptr, text.len);
     buf_fini(&text);
+    setup_link_begin(master);
 }
 
 /* What answers is said before anything else: nobody should take a mock for a model. */
 static void
-print_mocked(const struct master *master)
+write_mocked(const struct master *master, struct buf *out)
 {
     const struct conf *conf = master->conf;
     bool has_mock = false;
@@ -151,24 +153,24 @@ print_mocked(const struct master *master)
 
         if (upstream >= conf->n_upstreams || !conf->upstreams[upstream].record.is_mock)
             continue;
-        printf("  ");
+        buf_append_str(out, "  ");
         if (master->options.config_file == NULL)
-            print_key_variable(conf->upstreams[upstream].record.name);
-        printf("%s is served by the bundled MOCK provider\n", conf->models[n].record.name);
+            write_key_variable(conf->upstreams[upstream].record.name, out);
+        buf_printf(out, "%s is served by the bundled MOCK provider\n", conf->models[n].record.name);
         has_mock = true;
     }
     if (has_mock)
-        printf("\n");
+        buf_append_str(out, "\n");
 }
 
 /* The built-in default names its upstreams after the variables that hold their keys. */
 static void
-print_key_variable(const char *upstream)
+write_key_variable(const char *upstream, struct buf *out)
 {
-    printf("no ");
+    buf_append_str(out, "no ");
     for (; *upstream != '\0'; upstream++)
-        putchar(toupper((unsigned char)*upstream));
-    printf("_API_KEY: ");
+        buf_append_byte(out, (char)toupper((unsigned char)*upstream));
+    buf_append_str(out, "_API_KEY: ");
 }
 
 static const char *

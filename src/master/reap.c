@@ -12,15 +12,18 @@
 #include "relayos/base/fdio.h"
 #include "relayos/base/log.h"
 #include "relayos/shm/poison.h"
+#include "relayos/shm/tally.h"
 #include "state.h"
 
 #define VISIT_AGAIN_US INT64_C(1000000)
 
+static void bury_strangers(struct master *master);
+static bool is_known(const struct master *master, pid_t pid);
 static void reap_child(struct master *master, struct child *child, int status, int64_t now_us);
 static void on_suspect(struct master *master, struct child *child, int64_t now_us);
 static bool count_poison(struct master *master, uint32_t slot, int64_t now_us);
 static void log_end(const struct child *child, int status);
-static void schedule_next(struct child *child, int64_t now_us);
+static void schedule_next(struct master *master, struct child *child, int64_t now_us);
 static bool is_dead(const struct master *master, uint32_t slot);
 static void on_undertaken(struct master *master, struct child_tag tag,
                           const struct frame_value *reply);
@@ -40,6 +43,40 @@ reap_work(struct master *master, int64_t now_us)
     }
     if (master->options.mock != NULL && waitpid(master->options.mock->pid, &status, WNOHANG) > 0)
         log_error("mock.ended", "reason=\"the bundled mock provider has ended; restart relayosd\"");
+    if (master->options.succession.is_there)
+        bury_strangers(master);
+}
+
+/* Children of who was in this process before us: its ledger, prober and console, which have ended
+ * by themselves. */
+static void
+bury_strangers(struct master *master)
+{
+    siginfo_t info;
+
+    for (;;) {
+        info.si_pid = 0;
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0 ||
+            is_known(master, info.si_pid))
+            return; /* what hides behind a known one has its turn at the next SIGCHLD */
+        (void)waitpid(info.si_pid, NULL, WNOHANG);
+    }
+}
+
+static bool
+is_known(const struct master *master, pid_t pid)
+{
+    if (pid == master->reload.checker_pid || pid == master->upgrade.asked_pid)
+        return true;
+    for (uint32_t n = 0; n < master_n_children(master); n++) {
+        if (master->children[n].pid == pid)
+            return true;
+    }
+    for (uint32_t slot = 0; slot < LIMIT_WORKERS; slot++) {
+        if (master->adoption.workers[slot].pid == pid)
+            return true;
+    }
+    return false;
 }
 
 static void
@@ -50,10 +87,11 @@ reap_child(struct master *master, struct child *child, int status, int64_t now_u
 
     CRASH_POINT("reap.collected");
     log_end(child, status);
+    confine_log_end(master, child, status);
     child->pid = 0;
     child->is_ready = false;
     fdio_close(&child->ready_fd);
-    schedule_next(child, now_us);
+    schedule_next(master, child, now_us);
 
     /* A worker leaves flights behind, which the undertaker sees to. */
     proc_slot_set_state(master->segment, child->slot,
@@ -128,7 +166,7 @@ log_end(const struct child *child, int status)
 }
 
 static void
-schedule_next(struct child *child, int64_t now_us)
+schedule_next(struct master *master, struct child *child, int64_t now_us)
 {
     bool is_loop;
 
@@ -136,6 +174,7 @@ schedule_next(struct child *child, int64_t now_us)
         child->due_us = now_us;
         return;
     }
+    tally_add(master->segment, TALLY_CHILD_CRASHES, 1);
     int64_t wait_us = backoff_after_crash(&child->backoff, now_us, &is_loop);
     child->due_us = now_us + wait_us;
     if (is_loop)

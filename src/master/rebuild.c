@@ -34,6 +34,7 @@ rebuild_is_suspect(int wait_status)
     case SIGILL:
     case SIGFPE:
     case SIGTRAP:
+    case SIGSYS: /* the sandbox has stopped it; who knows what it had done before */
         return true;
     default:
         return false;

@@ -12,12 +12,14 @@
 #include <unistd.h>
 
 #include "key_sync.h"
+#include "ready.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/crash.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/limits.h"
 #include "relayos/base/log.h"
 #include "relayos/base/proc.h"
+#include "relayos/shm/tally.h"
 #include "snapshot.h"
 #include "state.h"
 
@@ -34,12 +36,14 @@ static int tell_changes(struct master *master, struct errmsg *why);
 static int prepare(struct master *master, int64_t now_us, struct errmsg *why);
 static void on_synced(struct master *master, struct child_tag tag, const struct frame_value *reply);
 static void flip(struct master *master);
+static void keep_previous(struct master *master);
 static void on_registry(struct master *master, struct child_tag tag,
                         const struct frame_value *reply);
 static void answer_changes(struct master *master);
 static void tell(struct master *master, size_t n_changes, size_t n_restart);
 static void log_changes(struct slice changes);
 static void refuse(struct master *master, int err, const struct errmsg *why);
+static void note_end(struct master *master, bool is_refused);
 static void reset(struct reload *reload);
 
 void
@@ -47,6 +51,7 @@ reload_init(struct reload *reload)
 {
     *reload = (struct reload){.checker_fd = -1};
     buf_init(&reload->text, FILE_SIZE);
+    buf_init(&reload->previous, FILE_SIZE);
     buf_init(&reload->checker_says, sizeof(struct errmsg));
 }
 
@@ -55,6 +60,7 @@ reload_fini(struct reload *reload)
 {
     reset(reload);
     buf_fini(&reload->text);
+    buf_fini(&reload->previous);
     buf_fini(&reload->checker_says);
 }
 
@@ -140,6 +146,8 @@ begin(struct master *master, int64_t now_us)
     struct errmsg why;
     int rc;
 
+    if (!reload->is_check)
+        notify_reloading(&master->notify, "Reading the configuration");
     if (path == NULL) {
         errmsg_set(&why, "there is no file to reload: relayosd runs on its built-in default");
         rc = ERR_CONFIG;
@@ -191,6 +199,8 @@ check(const char *path, struct slice text, int fd)
 
     proc_set_title("config check");
     int rc = conf_parse(path, text, NULL, &conf, &why);
+    if (rc == 0)
+        rc = certificates_check(conf, &why);
     if (rc != 0)
         (void)!write(fd, why.text, strlen(why.text));
     _exit(rc == 0 ? 0 : 1);
@@ -263,6 +273,7 @@ answer_changes(struct master *master)
                  master->options.config_file, n_changes, n_restart,
                  (unsigned long long)catalog_epoch(master->catalog));
         tell(master, n_changes, n_restart);
+        ready_notify(master, "configuration reloaded");
     }
     if (out != NULL) {
         frame_str(out, "changes", buf_slice(&changes));
@@ -281,6 +292,8 @@ prepare(struct master *master, int64_t now_us, struct errmsg *why)
     int rc =
         conf_parse(master->options.config_file, buf_slice(&reload->text), NULL, &reload->conf, why);
 
+    if (rc == 0)
+        rc = certificates_check(reload->conf, why); /* files may have changed since */
     if (rc == 0)
         rc = snapshot_prepare(master->segment, master->catalog, reload->conf, why);
     if (rc == 0)
@@ -324,18 +337,34 @@ flip(struct master *master)
     CRASH_POINT("reload.before_flip");
     catalog_commit(master->catalog);
     CRASH_POINT("reload.flipped");
+    certificates_publish(master, reload->conf);
+    confine_check_reload(master, reload->conf);
     if (child_link_call(&master->ledger_link, &registry, clock_mono_us()) != 0)
         log_warn("registry.unsent",
                  "reason=\"the ledger is behind; it reads new names at its next start\"");
 
     answer_changes(master);
+    keep_previous(master);
     if (master->conf != master->boot)
         conf_free(&master->conf);
     master->conf = reload->conf;
     reload->conf = NULL;
     reload->loaded_us = clock_real_us();
+    note_end(master, false);
     schedule_on_reload(master, clock_mono_us());
     reset(reload);
+}
+
+static void
+keep_previous(struct master *master)
+{
+    struct reload *reload = &master->reload;
+
+    if (strcmp(master->conf->text_sha256, reload->conf->text_sha256) == 0)
+        return;
+    buf_clear(&reload->previous);
+    buf_append(&reload->previous, master->conf->text, master->conf->text_len);
+    reload->has_previous = true;
 }
 
 static void
@@ -382,11 +411,27 @@ refuse(struct master *master, int err, const struct errmsg *why)
 {
     struct reload *reload = &master->reload;
 
-    if (!reload->is_check)
+    if (!reload->is_check) {
+        note_end(master, true);
+
+        char news[sizeof(why->text) + 32];
+
+        snprintf(news, sizeof(news), "reload refused: %s", why->text);
         log_error("reload.refused", "reason=\"%s\"", why->text);
+        ready_notify(master, news);
+    }
     if (reload->has_client)
         control_server_reply_error(master, reload->client, err, why);
     reset(reload);
+}
+
+/* For metrics. */
+static void
+note_end(struct master *master, bool is_refused)
+{
+    tally_add(master->segment, is_refused ? TALLY_RELOADS_REFUSED : TALLY_RELOADS, 1);
+    tally_set(master->segment, TALLY_LAST_RELOAD_FAILED, is_refused);
+    tally_set(master->segment, TALLY_LAST_RELOAD_US, clock_real_us());
 }
 
 static void

@@ -37,7 +37,9 @@ struct reload {
     struct buf checker_says;
     int64_t deadline_us;
     struct conf *conf; /* the candidate */
-    int64_t loaded_us; /* real time of the last one; 0 = none since the start */
+    bool has_previous;
+    struct buf previous; /* bytes of the file that held before the last change */
+    int64_t loaded_us;   /* real time of the last one; 0 = none since the start */
 };
 
 void reload_init(struct reload *reload);

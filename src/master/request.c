@@ -2,7 +2,9 @@
 #include "request.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
+#include "metrics.h"
 #include "relayos/base/limits.h"
 #include "relayos/base/log.h"
 #include "route.h"
@@ -24,6 +26,7 @@ static void on_forwarded_reply(struct master *master, struct child_tag client,
 static void status_begin(struct master *master, struct child_tag client, int64_t now_us);
 static void on_ledger_status(struct master *master, struct child_tag client,
                              const struct frame_value *reply);
+static void config_text(struct master *master, struct child_tag client);
 static void config_show(struct master *master, struct child_tag client);
 static void refuse(struct master *master, struct child_tag client, int err, const char *sentence);
 
@@ -69,6 +72,8 @@ answer(struct master *master, struct child_tag client, enum command command,
         status_begin(master, client, now_us);
     else if (command == COMMAND_TOP)
         top_answer(master, client, frame_get_int(args, "limit", 0));
+    else if (command == COMMAND_METRICS)
+        metrics_answer(master, client);
     else if (command == COMMAND_ROUTE_LIST)
         route_list(master, client, frame_get_str(args, "model"));
     else if (command == COMMAND_ROUTE_SHOW)
@@ -81,10 +86,14 @@ answer(struct master *master, struct child_tag client, enum command command,
         route_change(master, client, args, HEALTH_DISABLED);
     else if (command == COMMAND_CONFIG_SHOW)
         config_show(master, client);
+    else if (command == COMMAND_CONFIG_TEXT)
+        config_text(master, client);
     else if (command == COMMAND_CONFIG_CHECK)
         reload_check(master, client);
     else if (command == COMMAND_RELOAD)
         reload_request(master, client, args);
+    else if (command == COMMAND_UPGRADE)
+        upgrade_request(master, client, args);
     else
         assert(!"every command of the master is above");
 }
@@ -195,6 +204,26 @@ config_show(struct master *master, struct child_tag client)
               master->reload.loaded_us != 0 ? master->reload.loaded_us : master->started_us);
     control_server_reply_end(master, client);
     buf_fini(&yaml);
+}
+
+static void
+config_text(struct master *master, struct child_tag client)
+{
+    struct frame_out *out = control_server_reply_begin(master, client);
+    const struct buf *previous = &master->reload.previous;
+
+    if (out == NULL)
+        return;
+    char *file =
+        master->options.config_file == NULL ? NULL : realpath(master->options.config_file, NULL);
+    frame_cstr(out, "file", file); /* who asks may be in another directory */
+    free(file);
+    frame_str(out, "running", slice_of(master->conf->text, master->conf->text_len));
+    if (master->reload.has_previous)
+        frame_str(out, "previous", buf_slice(previous));
+    else
+        frame_nil(out, "previous");
+    control_server_reply_end(master, client);
 }
 
 static void

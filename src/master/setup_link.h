@@ -9,6 +9,7 @@
 
 struct master;
 
+/* What stands in the master's greeting is printed with it. */
 void setup_link_begin(struct master *master);
 
 #endif

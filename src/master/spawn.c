@@ -16,6 +16,7 @@
 #include "relayos/base/fdio.h"
 #include "relayos/base/log.h"
 #include "relayos/base/proc.h"
+#include "relayos/base/sandbox.h"
 #include "start.h"
 #include "state.h"
 
@@ -223,8 +224,11 @@ live(struct master *master, const struct child *child, const struct birth *birth
     if (!is_worker)
         close(birth->control[0]);
     leave_listeners(master, child->role, &heritage);
+    heritage.vault = certificates_leave(master, child->role);
     if (child->role == PROC_CONSOLE)
         forget_secrets(master);
+    if (child->role != PROC_PROBER) /* who alone sends there */
+        conf_forget_receivers(master->boot);
     if (!is_worker)
         fdio_close(&master->handover_fd);
     reset_signals();
@@ -232,7 +236,9 @@ live(struct master *master, const struct child *child, const struct birth *birth
      * have to refuse work for want of it. Without the right to it things stay as they are. */
     if (is_ledger)
         (void)setpriority(PRIO_PROCESS, 0, LEDGER_NICE);
-    if (proc_drop_rights(master->boot->user, &why) != 0) {
+    sandbox_bound();
+    if (proc_drop_rights(master->boot->user, &why) != 0 ||
+        confine_child(master, child, &why) != 0) {
         log_error("child.rights", "reason=\"%s\"", why.text);
         _exit(MASTER_EXIT_START);
     }
@@ -296,6 +302,9 @@ drop_inherited(struct master *master)
     fdio_close(&master->lock_fd);
     fdio_close(&master->reload.checker_fd);
     fdio_close(&master->options.launcher_fd);
+    notify_fini(&master->notify);
+    fdio_close(&master->upgrade.asked_fd);
+    succession_drop(&master->options.succession);
     for (uint32_t n = 0; n < master_n_children(master); n++)
         fdio_close(&master->children[n].ready_fd);
 }

@@ -2,12 +2,14 @@
 #include "start.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "relayos/base/clock.h"
@@ -21,15 +23,17 @@
 #include "state.h"
 #include "takeover.h"
 
-#define PEPPER_SIZE 32
+#define PEPPER_SIZE   32
+#define GREETING_SIZE 32768
 
-/* Listening sockets of a dead master's workers; -1 = one that was taken. */
+/* Listening sockets of the master before us; -1 = one that was taken. */
 struct inherited {
     int fds[LIMIT_HANDED];
     size_t n;
 };
 
 static void init(struct master *master);
+static void give_log(const char *path, const struct passwd *user);
 static int make_places(struct master *master, struct errmsg *why);
 static int give_to_user(const struct master *master, struct errmsg *why);
 static int read_pepper(struct master *master, struct errmsg *why);
@@ -37,6 +41,9 @@ static int open_signals(struct master *master, struct errmsg *why);
 static int open_wakes(struct master *master, struct errmsg *why);
 static int open_listeners(struct master *master, struct errmsg *why);
 static int open_listener(struct master *master, size_t n, bool has_inherited, struct errmsg *why);
+static size_t take_handed(const struct succession *from, int out_fds[LIMIT_HANDED]);
+static int open_one(const struct conf_listener *listener, int *out_fd, uint16_t *out_port,
+                    struct errmsg *why);
 static bool take_inherited(const struct conf_listener *listener, struct inherited *from,
                            int *out_fd, uint16_t *out_port);
 static void open_console(struct master *master, struct inherited *from);
@@ -47,11 +54,12 @@ int
 start_prepare(struct master *master, struct errmsg *why)
 {
     static int (*const steps[])(struct master * master, struct errmsg * why) = {
-        make_places,   /* data_dir must be there for the lock */
-        takeover_lock, /* before anything that two masters would fight over */
-        read_pepper,   open_signals, takeover_open_segment, open_wakes, open_listeners,
-        fill_catalog,  open_control, takeover_end_ledger, /* last: a start that is refused leaves a
-                                                             dead master's gateway whole */
+        confine_prepare,     make_places, /* data_dir must be there for the lock */
+        takeover_lock,                    /* before anything that two masters would fight over */
+        read_pepper,         open_signals,   takeover_open_segment, open_wakes,
+        certificates_open,   open_listeners, fill_catalog,          open_control,
+        takeover_end_ledger, /* last: a start that is refused leaves a
+                                dead master's gateway whole */
     };
 
     init(master);
@@ -90,6 +98,9 @@ init(struct master *master)
     master->deadline_us = INT64_MAX;
     master->started_us = clock_real_us();
     reload_init(&master->reload);
+    upgrade_init(&master->upgrade);
+    notify_init(&master->notify);
+    buf_init(&master->greeting, GREETING_SIZE);
     (void)proc_raise_nofile();
     proc_no_dumps();
 }
@@ -106,7 +117,29 @@ start_open_logs(const struct master *master, struct errmsg *why)
         errmsg_set(why, "%s: %s", conf->log_file, strerror(-rc));
     if (rc == 0 && conf->access_file[0] != '\0' && (rc = log_open_access(conf->access_file)) != 0)
         errmsg_set(why, "%s: %s", conf->access_file, strerror(-rc));
+    const struct passwd *user =
+        conf->user[0] != '\0' && geteuid() == 0 ? getpwnam(conf->user) : NULL;
+    if (user != NULL) {
+        give_log(conf->log_file, user); /* children open them, too */
+        give_log(conf->access_file, user);
+    }
     return rc == 0 ? 0 : ERR_IO;
+}
+
+/* Made by us, as root, a moment ago. Where the user may write its directory it could be anything by
+ * now: another's file stays another's. */
+static void
+give_log(const char *path, const struct passwd *user)
+{
+    int fd = path[0] == '\0' ? -1 : open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0)
+        return;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 && st.st_uid == 0 &&
+        fchown(fd, user->pw_uid, user->pw_gid) != 0)
+        log_warn("log.owner", "file=%s reason=\"%s\"", path, strerror(errno));
+    fdio_close(&fd);
 }
 
 static int
@@ -116,6 +149,8 @@ make_places(struct master *master, struct errmsg *why)
 
     if (rc == 0)
         rc = fdio_make_dirs(master->boot->data_dir, 0700, why);
+    if (rc == 0)
+        rc = fdio_check_not_for_all(master->boot->data_dir, why);
     return rc == 0 ? give_to_user(master, why) : rc;
 }
 
@@ -190,7 +225,9 @@ open_listeners(struct master *master, struct errmsg *why)
 
     if (master->n_workers > segment_capacity(master->segment)->n_workers)
         master->n_workers = segment_capacity(master->segment)->n_workers;
-    if (master->adoption.n > 0)
+    if (master->options.succession.is_there)
+        inherited.n = take_handed(&master->options.succession, inherited.fds);
+    else if (master->adoption.n > 0)
         inherited.n = handover_ask(master->boot->run_dir, inherited.fds, LIMIT_HANDED);
     for (size_t n = 0; n < master->boot->n_listeners && rc == 0; n++) {
         if (!take_inherited(&master->boot->listeners[n], &inherited, &master->listener_fds[n],
@@ -202,6 +239,15 @@ open_listeners(struct master *master, struct errmsg *why)
     for (size_t n = 0; n < inherited.n; n++)
         fdio_close(&inherited.fds[n]); /* an address that is not in the configuration any more */
     return rc == 0 ? handover_open(master->boot->run_dir, &master->handover_fd, why) : rc;
+}
+
+/* Copies: theirs are for the way back. */
+static size_t
+take_handed(const struct succession *from, int out_fds[LIMIT_HANDED])
+{
+    for (size_t n = 0; n < from->n_listeners; n++)
+        out_fds[n] = fcntl(from->listener_fds[n], F_DUPFD_CLOEXEC, 0);
+    return from->n_listeners;
 }
 
 /* The same socket, not another one on the same address: nothing that waits in it is lost. */
@@ -226,16 +272,24 @@ static int
 open_listener(struct master *master, size_t n, bool has_inherited, struct errmsg *why)
 {
     const struct conf_listener *listener = &master->boot->listeners[n];
-    int rc = listener_open(listener->host, listener->port, &master->listener_fds[n],
-                           &master->listener_ports[n], why);
+    int *fd = &master->listener_fds[n];
+    uint16_t *port = &master->listener_ports[n];
+    int rc = open_one(listener, fd, port, why);
 
     if (rc != ERR_EXISTS || has_inherited || master->adoption.n == 0)
         return rc;
     log_warn("takeover.listener", "reason=\"%s\" action=\"workers of the dead master are ended\"",
              why->text);
     adopt_end_all(master, master->boot->stop_timeout_us);
-    return listener_open(listener->host, listener->port, &master->listener_fds[n],
-                         &master->listener_ports[n], why);
+    return open_one(listener, fd, port, why);
+}
+
+static int
+open_one(const struct conf_listener *listener, int *out_fd, uint16_t *out_port, struct errmsg *why)
+{
+    if (listener->host[0] == '/')
+        return listener_open_unix(listener->host, listener->mode, listener->owner, out_fd, why);
+    return listener_open(listener->host, listener->port, out_fd, out_port, why);
 }
 
 /* Callers are served without a console, too: one whose address is taken is tried again and again
@@ -256,10 +310,7 @@ open_console(struct master *master, struct inherited *from)
 int
 start_open_console(struct master *master, struct errmsg *why)
 {
-    const struct conf_listener *listener = &master->boot->console;
-
-    return listener_open(listener->host, listener->port, &master->console_fd, &master->console_port,
-                         why);
+    return open_one(&master->boot->console, &master->console_fd, &master->console_port, why);
 }
 
 static int
@@ -293,6 +344,12 @@ start_undo(struct master *master)
     child_link_fini(&master->prober_link);
     console_link_fini(&master->console_link);
     reload_fini(&master->reload);
+    confine_fini(&master->confine);
+    certificates_close(master);
+    upgrade_fini(&master->upgrade);
+    succession_drop(&master->options.succession);
+    notify_fini(&master->notify);
+    buf_fini(&master->greeting);
     catalog_free(&master->catalog);
     segment_detach(&master->segment);
     secret_free(&master->pepper);

@@ -13,12 +13,16 @@
 #include "adopt.h"
 #include "backoff.h"
 #include "child_link.h"
+#include "confine.h"
 #include "console_link.h"
 #include "control_server.h"
+#include "notify.h"
+#include "relayos/master/certificates.h"
 #include "relayos/master/master.h"
 #include "relayos/shm/proc_slot.h"
 #include "reload.h"
 #include "schedule.h"
+#include "upgrade.h"
 #include "vigil.h"
 #include "witness.h"
 
@@ -73,6 +77,7 @@ struct master {
     bool workers_are_off; /* WINCH: drained and not started again */
     bool reaping_is_due;  /* SIGCHLD came */
     bool has_served;      /* ready was announced */
+    bool spares_adopted;  /* we could not start: whom we found serves on without us */
     bool is_rebuilding;   /* of the segment: everybody ends, nobody starts */
     int64_t rebuild_us;   /* since then */
 
@@ -94,9 +99,14 @@ struct master {
     struct child_link ledger_link, prober_link;
     struct console_link console_link;
     struct control_server control;
+    struct certificates certificates;
     struct reload reload;
+    struct upgrade upgrade;
+    struct confine confine;
     struct schedule schedule;
     struct witness witness;
+    struct notify notify;
+    struct buf greeting; /* of the first start, until the last line of it is there */
 };
 
 static inline uint32_t

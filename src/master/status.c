@@ -9,9 +9,12 @@
 #include "relayos/base/clock.h"
 #include "relayos/report/report_flight.h"
 #include "relayos/shm/poison.h"
+#include "relayos/shm/tally.h"
 #include "state.h"
 
 static void write_listeners(const struct master *master, struct frame_out *out);
+static void write_upgrade(const struct master *master, struct frame_out *out);
+static void write_reload(const struct master *master, struct frame_out *out);
 static void write_console(const struct master *master, struct frame_out *out);
 static void write_places(const struct master *master, struct frame_out *out);
 static void write_models(const struct master *master, struct frame_out *out);
@@ -35,10 +38,14 @@ status_answer(struct master *master, struct child_tag client, const struct frame
     frame_cstr(out, "config_sha256", master->conf->text_sha256);
     frame_cstr(out, "public_url", master->conf->public_url);
     write_listeners(master, out);
+    certificates_write(master, out);
     write_console(master, out);
     write_places(master, out);
     write_models(master, out);
     frame_int(out, "started_us", master->started_us);
+    frame_bool(out, "is_ready", master->phase == MASTER_SERVES);
+    write_upgrade(master, out);
+    write_reload(master, out);
     frame_map(out, "segment");
     frame_cstr(out, "name", master->segment_name);
     frame_int(out, "bytes", (int64_t)segment_size(segment_capacity(master->segment)));
@@ -67,10 +74,45 @@ write_listeners(const struct master *master, struct frame_out *out)
         bool is_v6 = strchr(listener->host, ':') != NULL;
         char text[LIMIT_HOST + 16];
 
-        snprintf(text, sizeof(text), is_v6 ? "[%s]:%u" : "%s:%u", listener->host,
-                 master->listener_ports[n]);
+        if (listener->host[0] == '/')
+            snprintf(text, sizeof(text), "unix:%s", listener->host);
+        else
+            snprintf(text, sizeof(text), is_v6 ? "[%s]:%u" : "%s:%u", listener->host,
+                     master->listener_ports[n]);
         frame_cstr(out, NULL, text);
     }
+    frame_end(out);
+}
+
+/* How we came into this process, if somebody was in it before us. */
+static void
+write_upgrade(const struct master *master, struct frame_out *out)
+{
+    const struct succession *from = &master->options.succession;
+
+    if (!from->is_there) {
+        frame_nil(out, "upgrade");
+        return;
+    }
+    frame_map(out, "upgrade");
+    frame_cstr(out, from->is_way_back ? "tried" : "from", from->version);
+    frame_cstr(out, "error", from->is_way_back ? from->reason : NULL);
+    frame_end(out);
+}
+
+/* The last one, by whichever master there was with this segment. */
+static void
+write_reload(const struct master *master, struct frame_out *out)
+{
+    int64_t at_us = tally_get(master->segment, TALLY_LAST_RELOAD_US);
+
+    if (at_us == 0) {
+        frame_nil(out, "last_reload");
+        return;
+    }
+    frame_map(out, "last_reload");
+    frame_int(out, "at_us", at_us);
+    frame_bool(out, "is_refused", tally_get(master->segment, TALLY_LAST_RELOAD_FAILED) != 0);
     frame_end(out);
 }
 

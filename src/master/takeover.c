@@ -43,7 +43,10 @@ takeover_lock(struct master *master, struct errmsg *why)
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
     snprintf(path, sizeof(path), "%s/relayosd.lock", master->boot->data_dir);
-    master->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (master->options.succession.is_there) /* held all the while */
+        master->lock_fd = master->options.succession.lock_fd;
+    else
+        master->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (master->lock_fd < 0) {
         errmsg_set(why, "%s: %s", path, strerror(errno));
         return ERR_IO;
@@ -197,7 +200,8 @@ inherit_segment(struct master *master, struct errmsg *why)
         segment_detach(&master->segment);
         return ERR_EXISTS;
     }
-    log_warn("takeover.segment", "name=%s dead_master=%d", master->segment_name, (int)old);
+    if (old != getpid())
+        log_warn("takeover.segment", "name=%s dead_master=%d", master->segment_name, (int)old);
     segment_set_master(master->segment, getpid(), proc_start_time(getpid()));
     CRASH_POINT("takeover.crowned");
     adopt_workers(master);

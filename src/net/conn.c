@@ -3,24 +3,25 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <linux/tcp.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "accept.h"
 #include "conn_body.h"
+#include "conn_deadline.h"
+#include "conn_front.h"
+#include "conn_tls.h"
 #include "exchange.h"
 #include "interpose.h"
 #include "relayos/base/mem.h"
 #include "relayos/base/secret.h"
 
-#define STASH_MAX         65536              /* pipelined bytes kept while busy */
-#define READ_SIZE         4096               /* least room for a read */
-#define BODY_PROGRESS_MIN 16384              /* bytes per body deadline */
-#define DRAIN_GRACE_US    INT64_C(1000000)   /* for a request that is on its way */
-#define NEVER_US          (INT64_C(1) << 50) /* after now: 35 years */
+#define STASH_MAX      65536            /* pipelined bytes kept while busy */
+#define STASH_MORE     32768            /* of one read past it, TLS records included */
+#define READ_SIZE      4096             /* least room for a read */
+#define DRAIN_GRACE_US INT64_C(1000000) /* for a request that is on its way */
 
 /*
  * The library parses through functions that know no connection. It does so only within its read
@@ -47,15 +48,10 @@ static void hand_over_stash(struct conn *conn);
 static void begin_write(struct conn *conn, h2o_socket_cb after_write);
 static void conn_on_write(h2o_socket_t *sock, const char *err);
 static void conn_on_part_written(h2o_socket_t *sock, const char *err);
-static void settle(struct conn *conn);
-static void set_deadline(struct conn *conn, int64_t after_us);
-static void conn_on_deadline(struct timer *timer);
-static void on_late_request(struct conn *conn);
-static bool has_body_progress(struct conn *conn);
-static bool has_write_progress(struct conn *conn);
 
 void
-conn_open(struct server *server, int fd, const char *client_address)
+conn_open(struct server *server, struct server_listener *listener, int fd,
+          const struct conn_peer *peer)
 {
     struct conn *conn = mem_zalloc(sizeof *conn);
 
@@ -63,9 +59,9 @@ conn_open(struct server *server, int fd, const char *client_address)
     conn->n_refs = 2; /* the socket's, ours in this function */
     conn->server = server;
     conn->is_first = true;
-    conn->state = CONN_IDLE;
-    conn->timed_state = CONN_BUSY;
-    snprintf(conn->client_address, sizeof conn->client_address, "%s", client_address);
+    conn->opened_us = loop_now_us(server->loop);
+    memcpy(conn->client_address, peer->text, sizeof conn->client_address);
+    places_join(&server->places, &conn->place, peer->address);
     conn->next = server->conns;
     if (server->conns != NULL)
         server->conns->prev = conn;
@@ -77,8 +73,26 @@ conn_open(struct server *server, int fd, const char *client_address)
                                               H2O_SOCKET_FLAG_DONT_READ);
     conn->sock->on_close.cb = conn_on_close;
     conn->sock->on_close.data = conn;
-    h2o_accept(&server->accept_ctx, conn->sock);
-    settle(conn);
+    if (conn_front_is_wanted(listener)) {
+        places_wait(&server->places, &conn->place);
+        conn_deadline_set(conn, server->conf.handshake_timeout_us);
+        conn_front_begin(conn, listener);
+        conn_unref(conn);
+        return;
+    }
+    conn_enter_library(conn);
+    conn_unref(conn);
+}
+
+void
+conn_enter_library(struct conn *conn)
+{
+    conn->n_refs++;
+    conn_front_free(conn);
+    conn->state = CONN_IDLE;
+    conn->timed_state = CONN_BUSY;
+    h2o_accept(&conn->server->accept_ctx, conn->sock);
+    conn_deadline_settle(conn);
     conn_unref(conn);
 }
 
@@ -101,7 +115,8 @@ conn_on_close(void *data)
     if (conn->next != NULL)
         conn->next->prev = conn->prev;
     server->n_conns--;
-    server_on_conn_gone(server);
+    places_leave(&server->places, &conn->place);
+    accept_on_room(server);
     conn_unref(conn);
 }
 
@@ -112,6 +127,8 @@ conn_unref(struct conn *conn)
     if (--conn->n_refs > 0)
         return;
     secret_wipe(conn->memo, sizeof conn->memo);
+    conn_front_free(conn);
+    tls_session_free(&conn->tls);
     buf_fini(&conn->stash);
     request_head_free(&conn->head);
     conn->magic = 0;
@@ -121,8 +138,10 @@ conn_unref(struct conn *conn)
 void
 conn_close(struct conn *conn)
 {
-    assert(conn->magic == CONN_MAGIC && conn->library_read != NULL);
-    if (conn->sock != NULL)
+    assert(conn->magic == CONN_MAGIC);
+    if (conn->sock != NULL && conn->state == CONN_FRONT)
+        conn_front_end(conn, NULL);
+    else if (conn->sock != NULL)
         conn->library_read(conn->sock, h2o_socket_error_closed);
 }
 
@@ -133,11 +152,13 @@ conn_drain(struct conn *conn)
 {
     int n_unread = 0;
 
+    if (conn->state == CONN_FRONT)
+        conn_deadline_set(conn, DRAIN_GRACE_US);
     if (conn->state != CONN_IDLE)
         return;
     (void)ioctl(h2o_socket_get_fd(conn->sock), FIONREAD, &n_unread);
     if (conn->is_first || n_unread > 0)
-        set_deadline(conn, DRAIN_GRACE_US);
+        conn_deadline_set(conn, DRAIN_GRACE_US);
     else
         conn_close(conn);
 }
@@ -221,7 +242,7 @@ conn_on_read(h2o_socket_t *sock, const char *err)
         conn_body_on_bytes(conn);
     sock->bytes_read = n > 0 ? (size_t)n : 0;
     conn->library_read(sock, n > 0 ? NULL : h2o_socket_error_closed);
-    settle(conn);
+    conn_deadline_settle(conn);
     conn_unref(conn);
 }
 
@@ -236,6 +257,8 @@ read_input(struct conn *conn)
     h2o_buffer_t **input = &conn->sock->input;
     ssize_t n;
 
+    if (conn->tls != NULL)
+        return conn_tls_read(conn);
     if (conn->state == CONN_BODY) {
         h2o_iovec_t room = h2o_buffer_reserve(input, READ_SIZE);
         n = recv(fd, room.base, room.len, 0);
@@ -258,9 +281,13 @@ conn_on_busy_read(h2o_socket_t *sock, const char *err)
     (void)err; /* none with DONT_READ */
     assert(conn != NULL);
     ssize_t n = recv(h2o_socket_get_fd(sock), bytes, sizeof bytes, 0);
-    if (n > 0)
+    if (n > 0 && conn->tls != NULL)
+        n = conn_tls_open(conn, slice_of(bytes, (size_t)n), on_bytes_while_busy);
+    else if (n > 0)
         on_bytes_while_busy(conn, bytes, (size_t)n);
-    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+    if (n > 0)
+        return;
+    if (n == 0 || (errno != EAGAIN && errno != EINTR))
         on_end_while_busy(conn);
 }
 
@@ -268,7 +295,7 @@ static void
 on_bytes_while_busy(struct conn *conn, const char *bytes, size_t len)
 {
     if (conn->stash.cap == 0)
-        buf_init(&conn->stash, STASH_MAX + READ_SIZE);
+        buf_init(&conn->stash, STASH_MAX + STASH_MORE);
     buf_append(&conn->stash, bytes, len);
     if (conn->stash.len >= STASH_MAX) /* the rest stays in the kernel until the response is over */
         interpose_read_stop(conn->sock);
@@ -309,7 +336,6 @@ conn_on_head(struct conn *conn, const struct guard_head *head)
         return;
     }
     conn->state = CONN_BODY;
-    conn->input_size_seen = 0;
     conn->input_size_due = head->is_chunked ? 0 : head->head_size + (size_t)head->content_length;
 }
 
@@ -324,9 +350,17 @@ conn_on_refused(struct conn *conn, const struct refusal *refusal)
 void
 conn_begin_request(struct conn *conn)
 {
+    const struct server_conf *conf = &conn->server->conf;
+
     conn_body_count(conn);
     conn->state = conn->timed_state = CONN_BUSY; /* the deadline that is set finds it so */
     conn->is_first = false;
+    places_work(&conn->server->places, &conn->place);
+    conn->n_requests++;
+    if (conn->n_requests == conf->max_connection_requests ||
+        (conf->max_connection_age_us > 0 &&
+         loop_now_us(conn->server->loop) - conn->opened_us >= conf->max_connection_age_us))
+        conn->must_close = true;
 }
 
 /* ---- writing ---- */
@@ -345,14 +379,28 @@ conn_write(struct conn *conn, h2o_iovec_t *bufs, size_t n_bufs, bool is_last)
 {
     assert(library_end != NULL && (n_bufs > 0 || is_last));
     if (n_bufs > 0) {
-        h2o_socket_write(conn->sock, bufs, n_bufs, conn_on_write);
+        if (conn->tls == NULL)
+            interpose_write(conn->sock, bufs, n_bufs, conn_on_write);
+        else
+            conn_tls_write(conn, bufs, n_bufs, conn_on_write);
         begin_write(conn, is_last ? library_end : conn_on_part_written);
         return;
     }
     conn->n_refs++;
     library_end(conn->sock, NULL);
-    settle(conn);
+    conn_deadline_settle(conn);
     conn_unref(conn);
+}
+
+bool
+conn_socket_write(h2o_socket_t *sock, h2o_iovec_t *bufs, size_t n_bufs, h2o_socket_cb cb)
+{
+    struct conn *conn = conn_from_socket(sock);
+
+    if (conn == NULL || conn->tls == NULL)
+        return false;
+    conn_tls_write(conn, bufs, n_bufs, cb);
+    return true;
 }
 
 static void
@@ -361,7 +409,7 @@ begin_write(struct conn *conn, h2o_socket_cb after_write)
     assert(!conn->is_writing && h2o_socket_is_writing(conn->sock));
     conn->after_write = after_write;
     conn->is_writing = true;
-    set_deadline(conn, conn->server->conf.write_stall_timeout_us);
+    conn_deadline_set(conn, conn->server->conf.write_stall_timeout_us);
 }
 
 static void
@@ -372,10 +420,12 @@ conn_on_write(h2o_socket_t *sock, const char *err)
     assert(conn != NULL && conn->is_writing);
     conn->n_refs++;
     conn->is_writing = false;
+    if (conn->tls != NULL)
+        tls_session_drop(conn->tls);
     if (err != NULL)
         conn->is_write_failed = true;
     conn->after_write(sock, err);
-    settle(conn);
+    conn_deadline_settle(conn);
     conn_unref(conn);
 }
 
@@ -388,112 +438,4 @@ conn_on_part_written(h2o_socket_t *sock, const char *err)
         conn_close(conn);
     else
         exchange_on_written(conn->exchange);
-}
-
-/* ---- deadlines ---- */
-
-/* After the library has run: is it waiting for something else than before? */
-static void
-settle(struct conn *conn)
-{
-    const struct server_conf *conf = &conn->server->conf;
-
-    if (conn->sock == NULL)
-        return;
-    if (conn->state == CONN_IDLE && conn->sock->input->size > 0)
-        conn->state = CONN_HEAD;
-    if (conn->state == CONN_IDLE && conn->server->is_draining && !conn->is_first) {
-        conn_close(conn);
-        return;
-    }
-    if (conn->state == CONN_BODY)
-        conn_body_reserve(conn);
-    if (conn->state == conn->timed_state)
-        return;
-    conn->timed_state = conn->state;
-    switch (conn->state) {
-    case CONN_IDLE:
-        set_deadline(conn, conn->is_first ? conf->header_timeout_us : conf->keepalive_timeout_us);
-        break;
-    case CONN_HEAD:
-        set_deadline(conn, conf->header_timeout_us);
-        break;
-    case CONN_BODY:
-        set_deadline(conn, conf->body_timeout_us);
-        break;
-    case CONN_BUSY:
-        break;
-    }
-}
-
-static void
-set_deadline(struct conn *conn, int64_t after_us)
-{
-    struct loop *loop = conn->server->loop;
-
-    timer_set(loop, &conn->timer, loop_now_us(loop) + after_us, conn_on_deadline);
-}
-
-static void
-conn_on_deadline(struct timer *timer)
-{
-    struct conn *conn = H2O_STRUCT_FROM_MEMBER(struct conn, timer, timer);
-
-    assert(conn->magic == CONN_MAGIC);
-    switch (conn->state) {
-    case CONN_IDLE:
-        conn_close(conn);
-        break;
-    case CONN_HEAD:
-        on_late_request(conn);
-        break;
-    case CONN_BODY:
-        if (has_body_progress(conn))
-            set_deadline(conn, conn->server->conf.body_timeout_us);
-        else
-            on_late_request(conn);
-        break;
-    case CONN_BUSY:
-        if (!conn->is_writing)
-            set_deadline(conn, NEVER_US);
-        else if (has_write_progress(conn))
-            set_deadline(conn, conn->server->conf.write_stall_timeout_us);
-        else
-            conn_close(conn);
-        break;
-    }
-}
-
-static void
-on_late_request(struct conn *conn)
-{
-    const struct refusal late = {408, ERR_CATEGORY_INVALID_REQUEST, "it did not arrive in time"};
-
-    refusal_write(conn, &late);
-    linger_start(&conn->server->lingering, conn->server->loop, h2o_socket_get_fd(conn->sock));
-    conn_close(conn);
-}
-
-static bool
-has_body_progress(struct conn *conn)
-{
-    size_t size = conn->sock->input->size;
-    bool is_enough = size >= conn->input_size_seen + BODY_PROGRESS_MIN;
-
-    conn->input_size_seen = size;
-    return is_enough;
-}
-
-/* Bytes that the client's kernel has acknowledged: it reads, however slowly. */
-static bool
-has_write_progress(struct conn *conn)
-{
-    struct tcp_info info = {0};
-    socklen_t len = sizeof info;
-
-    if (getsockopt(h2o_socket_get_fd(conn->sock), IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
-        return false;
-    bool is_more = info.tcpi_bytes_acked > conn->acked_bytes;
-    conn->acked_bytes = info.tcpi_bytes_acked;
-    return is_more;
 }

@@ -17,19 +17,22 @@
 
 #include <h2o.h>
 
+#include "conn_pace.h"
 #include "refusal.h"
 #include "relayos/base/buf.h"
 #include "relayos/net/guard.h"
 #include "request_head.h"
 #include "server_impl.h"
+#include "tls_session.h"
 
 #define CONN_MAGIC 0x434f4e4e
 
 enum conn_state {
-    CONN_IDLE, /* waits for the first byte of a request */
-    CONN_HEAD, /* has part of a head */
-    CONN_BODY, /* has the head, reads the body */
-    CONN_BUSY, /* the request is with the handler, or its response on the way */
+    CONN_FRONT, /* PROXY header or TLS handshake: not yet the library's */
+    CONN_IDLE,  /* waits for the first byte of a request */
+    CONN_HEAD,  /* has part of a head */
+    CONN_BODY,  /* has the head, reads the body */
+    CONN_BUSY,  /* the request is with the handler, or its response on the way */
 };
 
 struct conn {
@@ -39,6 +42,8 @@ struct conn {
     h2o_socket_t *sock;         /* NULL once closed */
     h2o_socket_cb library_read; /* what the library wants to be called */
     h2o_socket_cb after_write;  /* while is_writing */
+    struct tls_session *tls;    /* NULL: plain */
+    struct conn_front *front;   /* in CONN_FRONT */
     struct exchange *exchange;
     struct timer timer;                 /* the deadline of the state */
     enum conn_state state, timed_state; /* timed: the one whose deadline is set */
@@ -53,15 +58,27 @@ struct conn {
     struct request_head *head; /* from the parser until the exchange takes it */
     size_t input_size_due;     /* head and body, 0: unknown */
     size_t n_body_bytes;       /* in memory, for the server's sum */
-    size_t input_size_seen;    /* at the last look of the body deadline */
-    uint64_t acked_bytes;      /* at the last look of the write deadline */
+    uint32_t n_requests;
+    int64_t opened_us;
+    struct conn_pace pace; /* of the body that comes in */
+    uint64_t acked_bytes;  /* at the last look of the write deadline */
+    struct place place;
     struct conn *prev, *next;
     char client_address[48];
     _Alignas(8) char memo[SERVER_MEMO_SIZE];
 };
 
-/* Take over an accepted descriptor. */
-void conn_open(struct server *server, int fd, const char *client_address);
+/* Who is at the other end. */
+struct conn_peer {
+    uint64_t address; /* places_address() */
+    char text[48];
+};
+
+/* Take over an accepted descriptor; listener NULL: plain. */
+void conn_open(struct server *server, struct server_listener *listener, int fd,
+               const struct conn_peer *peer);
+/* The front is over, its bytes are in the socket's input: the library takes it from here. */
+void conn_enter_library(struct conn *conn);
 /* Close now; an exchange in progress ends incomplete. The conn may be gone afterwards. */
 void conn_close(struct conn *conn);
 /* Nothing new: close it if it is idle, and no request is on its way. */
@@ -88,6 +105,7 @@ void conn_on_refused(struct conn *conn, const struct refusal *refusal);
 /* False: not a client connection, the library's own function is to be called. */
 bool conn_read_start(h2o_socket_t *sock, h2o_socket_cb cb);
 bool conn_read_stop(h2o_socket_t *sock);
+bool conn_socket_write(h2o_socket_t *sock, h2o_iovec_t *bufs, size_t n_bufs, h2o_socket_cb cb);
 /* How often the interposed read_stop was reached: the self-test wants to see it move. */
 uint64_t conn_n_read_stops(void);
 

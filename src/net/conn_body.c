@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "conn_body.h"
 
+#include "conn_front.h"
 #include "http.h"
 #include "relayos/base/mem.h"
 
@@ -53,9 +54,12 @@ ask_handler(struct conn *conn, const struct guard_head *head)
     if (handler->on_head == NULL)
         return true;
     http_split_target(&request);
-    memcpy(request.client_address, conn->client_address, sizeof request.client_address);
+    conn_front_note_client(conn, &request);
     request.memo = conn->memo;
-    return handler->on_head(handler->ctx, &request);
+    if (!handler->on_head(handler->ctx, &request))
+        return false;
+    places_know(&conn->server->places, &conn->place);
+    return true;
 }
 
 void

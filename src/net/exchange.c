@@ -6,6 +6,7 @@
 
 #include "conn.h"
 #include "conn_body.h"
+#include "conn_front.h"
 #include "http.h"
 #include "response.h"
 
@@ -58,7 +59,8 @@ exchange_begin(h2o_req_t *req)
     request->headers = conn->head->headers;
     request->n_headers = conn->head->n_headers;
     request->accepted_us = loop_now_us(conn->server->loop);
-    memcpy(request->client_address, conn->client_address, sizeof request->client_address);
+    conn_front_note_client(conn, request);
+    request->is_tls = conn->tls != NULL;
     request->memo = conn->memo;
     request->is_body_withheld = conn->is_body_withheld;
     exchange->is_head = slice_eq_str(request->method, "HEAD");
@@ -85,6 +87,12 @@ exchange_bind(struct exchange *exchange, const struct exchange_events *events, v
     assert(exchange->magic == EXCHANGE_MAGIC);
     exchange->events = *events;
     exchange->data = data;
+}
+
+void
+exchange_vouch(struct exchange *exchange)
+{
+    places_know(&exchange->conn->server->places, &exchange->conn->place);
 }
 
 void

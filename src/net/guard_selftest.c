@@ -107,7 +107,7 @@ converse(struct server *server, const char *bytes, char *answer, size_t size)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
         return 0;
     if (write(pair[1], bytes, strlen(bytes)) == (ssize_t)strlen(bytes)) {
-        conn_open(server, pair[0], "local");
+        conn_open(server, NULL, pair[0], &(struct conn_peer){.text = "local"});
         for (int turn = 0; turn < TURNS_MAX && n != 0; turn++) {
             loop_run_bounded(server->loop, TURN_MS);
             while ((n = read(pair[1], answer + len, size - len)) > 0)

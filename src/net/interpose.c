@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 
 #include "conn.h"
+#include "conn_tls.h"
 #include "relayos/net/guard.h"
 
 /* ABI of picohttpparser, whose header the package does not ship. */
@@ -136,6 +137,25 @@ h2o_socket_read_stop(h2o_socket_t *sock)
         interpose_read_stop(sock);
 }
 
+/* What the library or we send to a client with TLS is turned into that. */
+void
+h2o_socket_write(h2o_socket_t *sock, h2o_iovec_t *bufs, size_t n_bufs, h2o_socket_cb cb)
+{
+    if (!conn_socket_write(sock, bufs, n_bufs, cb))
+        interpose_write(sock, bufs, n_bufs, cb);
+}
+
+void
+h2o_socket_close(h2o_socket_t *sock)
+{
+    static void (*library_close)(h2o_socket_t * sock);
+
+    if (library_close == NULL)
+        *(void **)&library_close = library_symbol("h2o_socket_close");
+    conn_tls_on_close(sock);
+    library_close(sock);
+}
+
 void
 interpose_read_start(h2o_socket_t *sock, h2o_socket_cb cb)
 {
@@ -154,6 +174,17 @@ interpose_read_stop(h2o_socket_t *sock)
     if (library_read_stop == NULL)
         *(void **)&library_read_stop = library_symbol("h2o_socket_read_stop");
     library_read_stop(sock);
+}
+
+void
+interpose_write(h2o_socket_t *sock, h2o_iovec_t *bufs, size_t n_bufs, h2o_socket_cb cb)
+{
+    static void (*library_write)(h2o_socket_t * sock, h2o_iovec_t * bufs, size_t n_bufs,
+                                 h2o_socket_cb cb);
+
+    if (library_write == NULL)
+        *(void **)&library_write = library_symbol("h2o_socket_write");
+    library_write(sock, bufs, n_bufs, cb);
 }
 
 static void *

@@ -130,8 +130,11 @@ refusal_write(struct conn *conn, const struct refusal *refusal)
     buf_append_slice(&head, lines);
     buf_append_str(&head, "\r\n");
     buf_append_slice(&head, buf_slice(&body));
+    struct slice bytes = buf_slice(&head);
+    if (conn->tls != NULL)
+        bytes = tls_session_write(conn->tls, bytes) ? tls_session_take(conn->tls) : SLICE_LIT("");
     /* If the socket does not take it at once, the client was not reading either. */
-    (void)!send(h2o_socket_get_fd(conn->sock), head.ptr, head.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)!send(h2o_socket_get_fd(conn->sock), bytes.ptr, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
     buf_fini(&head);
     buf_fini(&body);
 }

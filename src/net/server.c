@@ -8,30 +8,28 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "accept.h"
 #include "conn.h"
 #include "conn_body.h"
+#include "conn_front.h"
 #include "exchange.h"
 #include "guard_selftest.h"
 #include "relayos/base/log.h"
 #include "relayos/base/mem.h"
+#include "relayos/base/secret.h"
 #include "relayos/net/server_body.h"
 #include "server_impl.h"
 
-#define ACCEPT_BATCH       16
-#define ACCEPT_PAUSE_US    200000                              /* after EMFILE */
 #define LIBRARY_TIMEOUT_MS (UINT64_C(10) * 365 * 86400 * 1000) /* its deadline is not used */
 #define SPARE_BUFFERS_MAX  64 /* 8 KiB each; the library keeps 16 */
 
+static void set_limits(struct server *server);
+static uint64_t least_of(size_t rate, int64_t window_us);
 static void configure_library(struct server *server);
 static int on_library_request(h2o_handler_t *handler, h2o_req_t *req);
-static void open_listeners(struct server *server);
-static void set_accepting(struct server *server, bool is_accepting);
-static void on_listener_ready(h2o_socket_t *sock, const char *err);
-static bool accept_one(struct server *server, int listener_fd);
-static void format_address(const struct sockaddr_storage *address, char out[48]);
-static void on_accept_pause_over(struct timer *timer);
-static void close_listeners(struct server *server);
+static void refresh_tls(struct server *server);
 
 struct server *
 server_new(const struct server_conf *conf, struct errmsg *why)
@@ -41,14 +39,40 @@ server_new(const struct server_conf *conf, struct errmsg *why)
     server->conf = *conf;
     server->loop = conf->loop;
     server->scratch = mem_alloc(SERVER_SCRATCH_SIZE);
+    server->reserve_fd = -1;
+    set_limits(server);
     configure_library(server);
     if (guard_selftest_run(server, why) != 0) {
         server_free(&server);
         return NULL;
     }
-    open_listeners(server);
-    server->conf.listener_fds = NULL; /* the caller's array */
+    accept_open(server);
+    server->conf.listener_fds = NULL; /* the caller's arrays */
+    server->conf.ways = NULL;
     return server;
+}
+
+static void
+set_limits(struct server *server)
+{
+    const struct server_conf *conf = &server->conf;
+
+    places_init(&server->places, conf->max_connections / 2);
+    server->places.max_each = conf->max_client_connections;
+    server->places.max_strangers = conf->max_client_strangers;
+    server->body_pace =
+        (struct conn_pace_limits){.window_us = conf->body_window_us,
+                                  .total_us = conf->body_timeout_us,
+                                  .least = least_of(conf->body_rate, conf->body_window_us)};
+    server->write_least = least_of(conf->write_rate, conf->write_stall_timeout_us);
+    if (server->write_least == 0)
+        server->write_least = 1;
+}
+
+static uint64_t
+least_of(size_t rate, int64_t window_us)
+{
+    return (uint64_t)rate * (uint64_t)window_us / 1000000;
 }
 
 static void
@@ -100,16 +124,20 @@ server_free(struct server **server)
     if (s == NULL)
         return;
     s->is_draining = true; /* nothing is accepted while connections go */
-    close_listeners(s);
+    accept_close(s);
     while (s->conns != NULL)
         conn_close(s->conns);
     linger_close_all(&s->lingering);
+    places_fini(&s->places);
     /* Set by a drain for HTTP/2, which nobody speaks here; the library forgets to take it back. */
     if (h2o_timeout_is_linked(&s->h2o_ctx.http2._graceful_shutdown_timeout))
         h2o_timeout_unlink(&s->h2o_ctx.http2._graceful_shutdown_timeout);
     h2o_context_dispose(&s->h2o_ctx);
     h2o_config_dispose(&s->h2o_conf);
     free(s->scratch);
+    if (s->plain != NULL)
+        secret_wipe(s->plain, SERVER_PLAIN_SIZE);
+    free(s->plain);
     free(s);
     *server = NULL;
 }
@@ -120,7 +148,7 @@ server_drain(struct server *server)
     if (server->is_draining)
         return;
     server->is_draining = true;
-    close_listeners(server);
+    accept_close(server);
     h2o_context_request_shutdown(&server->h2o_ctx);
     for (struct conn *conn = server->conns, *next; conn != NULL; conn = next) {
         next = conn->next;
@@ -138,6 +166,12 @@ uint64_t
 server_n_accepted(const struct server *server)
 {
     return server->n_accepted;
+}
+
+const struct server_front_counts *
+server_front_counts(const struct server *server)
+{
+    return &server->front_counts;
 }
 
 size_t
@@ -163,119 +197,42 @@ server_forget_body(struct server *server, size_t *counted)
     *counted = 0;
 }
 
-/* ---- listeners ---- */
+/* ---- TLS ---- */
 
-static void
-open_listeners(struct server *server)
+struct tls_server *
+server_tls_of(struct server_listener *listener)
 {
-    server->n_listeners = server->conf.n_listeners;
-    server->listeners = mem_array(NULL, server->n_listeners + 1, sizeof server->listeners[0]);
-    for (size_t i = 0; i < server->n_listeners; i++) {
-        h2o_socket_t *sock = h2o_evloop_socket_create(
-            server->loop->evloop, server->conf.listener_fds[i], H2O_SOCKET_FLAG_DONT_READ);
-        server->listeners[i] = (struct server_listener){server, sock};
-        sock->data = &server->listeners[i];
-    }
-    set_accepting(server, true);
-}
-
-static void
-set_accepting(struct server *server, bool is_accepting)
-{
-    if (server->is_accepting == is_accepting || server->n_listeners == 0)
-        return;
-    server->is_accepting = is_accepting;
-    for (size_t i = 0; i < server->n_listeners; i++) {
-        if (is_accepting)
-            h2o_socket_read_start(server->listeners[i].sock, on_listener_ready);
-        else
-            h2o_socket_read_stop(server->listeners[i].sock);
-    }
-}
-
-static void
-on_listener_ready(h2o_socket_t *sock, const char *err)
-{
-    const struct server_listener *listener = sock->data;
     struct server *server = listener->server;
 
-    (void)err; /* none with DONT_READ */
-    for (int i = 0; i < ACCEPT_BATCH && server->is_accepting; i++) {
-        if (!accept_one(server, h2o_socket_get_fd(sock)))
-            return;
-        if (server->n_conns >= server->conf.max_connections)
-            set_accepting(server, false); /* server_on_conn_gone() goes on */
+    if (tls_vault_epoch(server->conf.vault) != server->vault_epoch)
+        refresh_tls(server);
+    return listener->tls;
+}
+
+/* The master has seen that they can be used; what can't nevertheless leaves the old in force. */
+static void
+refresh_tls(struct server *server)
+{
+    struct tls_vault_copy *copy = tls_vault_copy(server->conf.vault);
+    struct errmsg why;
+
+    if (copy == NULL) /* being written */
+        return;
+    for (size_t i = 0; i < server->n_listeners && i < copy->n_listeners; i++) {
+        struct server_listener *listener = &server->listeners[i];
+
+        if (copy->listeners[i].n_certificates == 0)
+            continue;
+        struct tls_server *tls = tls_server_new(&copy->listeners[i], copy->ticket_keys, &why);
+        if (tls == NULL) {
+            log_error("certificate.unusable", "reason=\"%s\"", why.text);
+            continue;
+        }
+        tls_server_unref(&listener->tls);
+        listener->tls = tls;
     }
-}
-
-/* False: there is none to accept now. */
-static bool
-accept_one(struct server *server, int listener_fd)
-{
-    struct sockaddr_storage address;
-    socklen_t len = sizeof address;
-    char text[48];
-    int fd = accept4(listener_fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-    if (fd == -1) {
-        if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
-            return false;
-        /* The listener stays readable: without a pause this would spin. */
-        log_warn("accept.exhausted", "error=\"%s\" connections=%u", strerror(errno),
-                 server->n_conns);
-        set_accepting(server, false);
-        timer_set(server->loop, &server->accept_timer, loop_now_us(server->loop) + ACCEPT_PAUSE_US,
-                  on_accept_pause_over);
-        return false;
-    }
-    server->n_accepted++;
-    format_address(&address, text);
-    conn_open(server, fd, text);
-    return true;
-}
-
-static void
-format_address(const struct sockaddr_storage *address, char out[48])
-{
-    static const char mapped[] = "::ffff:";
-    char text[INET6_ADDRSTRLEN] = "local";
-
-    if (address->ss_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, text, sizeof text);
-    else if (address->ss_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, text, sizeof text);
-    /* IPv4 through a dual-stack listener is written as IPv4. */
-    bool is_mapped = strncmp(text, mapped, sizeof mapped - 1) == 0 && strchr(text, '.') != NULL;
-    const char *start = is_mapped ? text + sizeof mapped - 1 : text;
-    memcpy(out, start, strlen(start) + 1);
-}
-
-static void
-on_accept_pause_over(struct timer *timer)
-{
-    struct server *server = H2O_STRUCT_FROM_MEMBER(struct server, accept_timer, timer);
-
-    if (!server->is_draining && server->n_conns < server->conf.max_connections)
-        set_accepting(server, true);
-}
-
-void
-server_on_conn_gone(struct server *server)
-{
-    bool is_pausing = server->accept_timer.heap_idx != 0;
-
-    if (!server->is_draining && !is_pausing && server->n_conns < server->conf.max_connections)
-        set_accepting(server, true);
-}
-
-static void
-close_listeners(struct server *server)
-{
-    timer_unset(server->loop, &server->accept_timer);
-    for (size_t i = 0; i < server->n_listeners; i++)
-        h2o_socket_close(server->listeners[i].sock);
-    server->n_listeners = 0;
-    server->is_accepting = false;
-    free(server->listeners);
-    server->listeners = NULL;
+    if (server->plain == NULL)
+        server->plain = mem_alloc(SERVER_PLAIN_SIZE);
+    server->vault_epoch = copy->epoch;
+    tls_vault_copy_free(&copy);
 }

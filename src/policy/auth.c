@@ -65,6 +65,22 @@ auth_check(const struct segment *segment, struct hash_hmac *pepper, struct auth_
     return 0;
 }
 
+bool
+auth_lets_in(const struct key_view *key, const char *client_address)
+{
+    struct address_range at; /* of one */
+
+    if (key->n_networks == 0)
+        return true;
+    if (address_range_parse(slice_str(client_address), &at) != 0)
+        return false;
+    for (uint8_t i = 0; i < key->n_networks; i++) {
+        if (address_range_has(&key->networks[i], at.bytes, at.is_v6 ? 16 : 4))
+            return true;
+    }
+    return false;
+}
+
 /* In constant time: a proxy may send many people's requests over one connection. */
 static bool
 is_remembered(const struct auth_memo *memo, struct slice token)

@@ -77,6 +77,9 @@ set_up(struct prober *prober, const struct heritage *heritage, struct errmsg *wh
     loop_watch_fd(prober->loop, heritage->control_fd, on_control, prober);
     if (watch_signals(prober, why) != 0)
         return ERR_IO;
+    prober->reading.conf = heritage->conf;
+    prober->alerts = alerts_new(prober);
+    prober->otlp = otlp_new(prober);
     on_beat(&prober->heartbeat);
     return 0;
 }
@@ -113,6 +116,9 @@ tell_ready(const struct heritage *heritage)
 static void
 tear_down(struct prober *prober)
 {
+    otlp_free(&prober->otlp);
+    alerts_free(&prober->alerts);
+    reading_fini(&prober->reading);
     round_fini(&prober->round);
     accepted_fini(&prober->accepted);
     upstream_pool_free(&prober->pool);

@@ -11,6 +11,9 @@
 #include <stdint.h>
 
 #include "accepted.h"
+#include "alerts.h"
+#include "otlp.h"
+#include "reading.h"
 #include "relayos/base/buf.h"
 #include "relayos/heritage.h"
 #include "relayos/net/loop.h"
@@ -31,6 +34,9 @@ struct prober {
     bool is_over;
     struct accepted accepted;
     struct round round;
+    struct reading reading;
+    struct alerts *alerts; /* NULL = none are sent */
+    struct otlp *otlp;     /* NULL = no traces are */
 };
 
 #endif

@@ -52,6 +52,7 @@ report_key_write_members(const struct report *report, const struct key_record *k
     frame_int(out, "requests_per_minute", key->requests_per_minute);
     frame_int(out, "tokens_per_minute", key->tokens_per_minute);
     frame_int(out, "max_concurrent", key->max_concurrent);
+    report_key_write_networks(key, out);
     frame_int(out, "created_us", key->created_us);
     frame_int(out, "updated_us", key->updated_us);
     frame_int(out, "expires_us", key->expires_us);
@@ -60,6 +61,19 @@ report_key_write_members(const struct report *report, const struct key_record *k
     frame_int(out, "rotated_from", (int64_t)key->rotated_from);
     frame_int(out, "rotated_to", (int64_t)key->rotated_to);
     return rc;
+}
+
+void
+report_key_write_networks(const struct key_record *key, struct frame_out *out)
+{
+    frame_array(out, "allow_from");
+    for (uint8_t i = 0; i < key->n_networks; i++) {
+        char text[ADDRESS_RANGE_SIZE];
+
+        address_range_format(&key->networks[i], text);
+        frame_cstr(out, NULL, text);
+    }
+    frame_end(out);
 }
 
 static void

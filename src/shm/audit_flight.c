@@ -102,7 +102,7 @@ texts_end(const struct flight_record *record)
 {
 #define ENDS(text) (memchr((text), '\0', sizeof(text)) != NULL)
     if (!ENDS(record->model) || record->model[0] == '\0' || !ENDS(record->client_address) ||
-        !ENDS(record->client_request_id) || !ENDS(record->user_agent))
+        !ENDS(record->client_request_id) || !ENDS(record->user_agent) || !ENDS(record->traceparent))
         return false;
     for (uint32_t i = 0; i < record->n_attempts; i++) {
         const struct flight_attempt *attempt = &record->attempts[i];

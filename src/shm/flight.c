@@ -248,6 +248,7 @@ record_reset(struct flight_record *record)
     record->client_address[0] = '\0';
     record->client_request_id[0] = '\0';
     record->user_agent[0] = '\0';
+    record->traceparent[0] = '\0';
     record->n_choices = 0;
     record->n_unlisted = 0;
 }

@@ -109,6 +109,8 @@ view_copy(const struct key_view *from, struct key_view *out)
     size_t n = out->n_limits > LIMIT_KEY_LIMITS + 1 ? 0 : out->n_limits;
 
     memcpy(out->limits, from->limits, n * sizeof(out->limits[0]));
+    if (out->n_networks > 0 && out->n_networks <= LIMIT_KEY_NETWORKS)
+        memcpy(out->networks, from->networks, out->n_networks * sizeof(out->networks[0]));
 }
 
 /* A whole copy of a row that holds a key, its flags as of now. */
@@ -162,6 +164,7 @@ key_table_publish(struct segment *segment, const uint8_t digest[KEY_DIGEST_SIZE]
                   struct key_view *view)
 {
     assert(view->key_id != 0 && view->n_limits <= LIMIT_KEY_LIMITS + 1);
+    assert(view->n_networks <= LIMIT_KEY_NETWORKS);
     ledger_index(segment);
 
     uint32_t row = row_of_key(segment, view->key_id);

@@ -24,6 +24,9 @@
  *        |                     |                       return          ledger -> worker
  *        | refusal_rings       |  [n_workers]          worker -> ledger
  *        | poison              |  counters, short list                 master
+ *        | tallies             |  [n_workers]          answers, times  workers, each its own
+ *        | tally_models        |  [LIMIT_MODELS]       what settled    ledger
+ *        | tally_figures       |  [64]                 single figures  each its one process
  *        | idempotency_buckets |  [n / 16]             version, links  workers, CAS
  *        | idempotency_entries |  [n]                  owner word      workers, CAS
  *        | idempotency_answers |  [n][16 KiB]          bytes           the entry's owner
@@ -54,9 +57,10 @@
 #include "relayos/shm/poison.h"
 #include "relayos/shm/proc_slot.h"
 #include "relayos/shm/segment.h"
+#include "relayos/shm/tally.h"
 
 #define SHM_MAGIC          UINT64_C(0x31534f59414c4552) /* "RELAYOS1" */
-#define SHM_LAYOUT_VERSION 5
+#define SHM_LAYOUT_VERSION 8
 #define SHM_LINE           64
 
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_LONG_LOCK_FREE == 2 &&
@@ -123,8 +127,8 @@ struct key_row {
     uint8_t digest[KEY_DIGEST_SIZE];
     struct key_view view; /* key_id 0 = holds no key */
 };
-static_assert(sizeof(struct key_view) == 576, "key_view");
-static_assert(sizeof(struct key_row) == 640, "key row");
+static_assert(sizeof(struct key_view) == 648, "key_view");
+static_assert(sizeof(struct key_row) == 704, "key row");
 
 struct rate_cell {
     alignas(SHM_LINE) _Atomic int64_t arrival_ns[2]; /* by enum rate_kind */
@@ -237,7 +241,7 @@ enum flight_intent { FLIGHT_INTENT_NONE, FLIGHT_INTENT_ASKED, FLIGHT_INTENT_NOTE
 static_assert(sizeof(struct flight_hold) == 16, "flight_hold");
 static_assert(offsetof(struct flight_record, holds) == 64, "identity is one line");
 static_assert(offsetof(struct flight_record, price.tiers) <= 576, "the hot part is nine lines");
-static_assert(sizeof(struct flight_slot) == 3776, "flight slot");
+static_assert(sizeof(struct flight_slot) == 3840, "flight slot");
 
 /* ---- rings: one producer, one consumer; head - tail entries are in it ---- */
 
@@ -304,6 +308,24 @@ struct idempotency_entry {
 };
 static_assert(sizeof(struct idempotency_entry) == 128, "two lines");
 
+/* ---- tallies (tally.c) ---- */
+
+#define SHM_TALLY_FIGURES 64
+
+struct shm_tally_time {
+    _Atomic uint64_t n[TALLY_BUCKETS + 1], sum_us;
+};
+struct shm_tally {
+    alignas(SHM_LINE) _Atomic uint64_t answers[TALLY_ENDPOINTS][TALLY_OUTCOMES];
+    struct shm_tally_time times[TALLY_N_TIMES];
+};
+struct shm_tally_model {
+    alignas(SHM_LINE) _Atomic uint64_t requests;
+    _Atomic uint64_t failed, attempts, charge_nusd, cost_nusd, reasoning_tokens;
+    _Atomic uint64_t units[USAGE_N_BUCKETS];
+};
+static_assert(sizeof(struct shm_tally) % SHM_LINE == 0, "workers share no line");
+
 /* ---- the handle: process-local, inherited through fork ---- */
 
 struct row_index;
@@ -334,6 +356,9 @@ struct segment {
     _Atomic uint64_t *idempotency_buckets;
     struct idempotency_entry *idempotency_entries;
     char (*idempotency_answers)[IDEMPOTENCY_ANSWER_MAX];
+    struct shm_tally *tallies;
+    struct shm_tally_model *tally_models;
+    _Atomic int64_t *tally_figures;
     char *recall; /* recall.c */
 
     /* The ledger's own indices, derived from the tables at first use (row_index.h). */

@@ -420,6 +420,9 @@ plan(struct segment *segment, char *base)
     PLACE(doorbells, workers * DOORBELL_N * segment->doorbell_size);
     PLACE(refusal_rings, workers * segment->refusal_ring_size);
     PLACE(poison, 1);
+    PLACE(tallies, workers);
+    PLACE(tally_models, LIMIT_MODELS);
+    PLACE(tally_figures, SHM_TALLY_FIGURES);
     PLACE(idempotency_buckets, capacity->idempotency / IDEMPOTENCY_WAYS);
     PLACE(idempotency_entries, capacity->idempotency);
     PLACE(idempotency_answers, capacity->idempotency);

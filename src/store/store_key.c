@@ -2,6 +2,7 @@
 #include "relayos/store/store_key.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,10 @@
 #include "relayos/store/store_name.h"
 #include "store_key_row.h"
 
+#define NETWORKS_SIZE (LIMIT_KEY_NETWORKS * ADDRESS_RANGE_SIZE)
+
+static void format_networks(const struct key_record *key, char out[NETWORKS_SIZE]);
+static void read_networks(const char *text, struct key_record *key);
 static int take_key(struct db_cursor *cursor, struct key_record *out);
 static int read_models(struct store *store, struct key_record *key);
 static int read_limits(struct store *store, struct key_record *key);
@@ -165,7 +170,7 @@ take_key(struct db_cursor *cursor, struct key_record *out)
 void
 store_key_read_row(struct db_cursor *cursor, struct key_record *out)
 {
-    char tool[16], source[8], policy[16];
+    char tool[16], source[8], policy[16], networks[NETWORKS_SIZE];
 
     memset(out, 0, sizeof(*out));
     out->id = (uint64_t)db_read_int(cursor);
@@ -189,12 +194,30 @@ store_key_read_row(struct db_cursor *cursor, struct key_record *out)
     out->revoked_us = db_read_int(cursor);
     out->rotated_from = (uint64_t)db_read_int(cursor);
     out->rotated_to = (uint64_t)db_read_int(cursor);
+    db_read_text(cursor, networks, sizeof(networks));
+    read_networks(networks, out);
     out->flags |= out->revoked_us != 0 ? KEY_REVOKED : 0;
     out->tool = store_name_value(STORE_NAME_TOOL, tool);
     out->source = store_name_value(STORE_NAME_SOURCE, source);
     out->policy = store_name_value(STORE_NAME_POLICY, policy);
     if (out->policy > ROUTE_N_POLICIES)
         out->policy = 0; /* as each model says */
+}
+
+/* What cannot be read lets nobody in, rather than everybody. */
+static void
+read_networks(const char *text, struct key_record *key)
+{
+    static const struct address_range nowhere = {{255, 255, 255, 255}, 32, false};
+
+    for (size_t len; *text != '\0'; text += len + (text[len] == ' ')) {
+        len = strcspn(text, " ");
+        if (key->n_networks == LIMIT_KEY_NETWORKS)
+            return;
+        struct address_range *range = &key->networks[key->n_networks++];
+        if (address_range_parse(slice_of(text, len), range) != 0)
+            *range = nowhere;
+    }
 }
 
 static int
@@ -285,6 +308,7 @@ store_key_insert(struct store *store, struct key_record *key)
     if (rc != 0)
         return rc;
 
+    char networks[NETWORKS_SIZE]; /* until the statement has run */
     struct db_cursor insert = db_start(store, STATEMENT_KEY_INSERT);
     db_bind_int(&insert, (int64_t)key->group_id);
     db_bind_blob(&insert, key->digest, sizeof(key->digest));
@@ -305,6 +329,8 @@ store_key_insert(struct store *store, struct key_record *key)
     db_bind_int(&insert, key->revoked_us);
     db_bind_int(&insert, (int64_t)key->rotated_from);
     db_bind_int(&insert, (int64_t)key->rotated_to);
+    format_networks(key, networks);
+    db_bind_text(&insert, networks);
     if ((rc = db_run(&insert)) != 0)
         return rc;
 
@@ -348,6 +374,7 @@ store_key_update(struct store *store, const struct key_record *key)
     if (rc != 0)
         return rc;
 
+    char networks[NETWORKS_SIZE];
     struct db_cursor update = db_start(store, STATEMENT_KEY_UPDATE);
     db_bind_text(&update, key->last4);
     db_bind_text(&update, key->name);
@@ -363,11 +390,27 @@ store_key_update(struct store *store, const struct key_record *key)
     db_bind_int(&update, key->expires_us);
     db_bind_int(&update, key->revoked_us);
     db_bind_int(&update, (int64_t)key->rotated_to);
+    format_networks(key, networks);
+    db_bind_text(&update, networks);
     db_bind_int(&update, (int64_t)key->id);
     if ((rc = db_run(&update)) != 0)
         return rc;
     rc = write_models(store, key);
     return rc != 0 ? rc : write_limits(store, key);
+}
+
+static void
+format_networks(const struct key_record *key, char out[NETWORKS_SIZE])
+{
+    size_t len = 0;
+
+    out[0] = '\0';
+    for (uint8_t i = 0; i < key->n_networks; i++) {
+        char range[ADDRESS_RANGE_SIZE];
+
+        address_range_format(&key->networks[i], range);
+        len += (size_t)snprintf(out + len, NETWORKS_SIZE - len, i > 0 ? " %s" : "%s", range);
+    }
 }
 
 static int

@@ -65,6 +65,34 @@ store_reader_open(const char *path, enum store_reader_kind kind, struct store **
     return rc;
 }
 
+int
+store_reader_look(const char *path, bool *out_migrates, struct errmsg *why)
+{
+    struct store store = {.high_water_fd = -1};
+    char uri[URI_SIZE];
+    int64_t version = 0;
+    int rc = ERR_STORE;
+
+    if (access(path, R_OK) != 0) {
+        errmsg_set(why, "%s: %s", path, strerror(errno));
+        return ERR_IO;
+    }
+    snprintf(store.path, sizeof(store.path), "%s", path);
+    write_uri(store.path, STORE_READER_LIVE, uri);
+    int flags =
+        SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    if (sqlite3_open_v2(uri, &store.handle, flags, NULL) != SQLITE_OK)
+        errmsg_set(why, "%s", sqlite3_errmsg(store.handle));
+    else if ((rc = store_check_identity(&store, why)) == 0 &&
+             (rc = read_int(&store, "PRAGMA user_version", &version)) != 0)
+        errmsg_set(why, "%s", store.error);
+    *out_migrates = version != store_newest_schema();
+    (void)sqlite3_close(store.handle);
+    if (rc != 0)
+        errmsg_prefix(why, "%s", path);
+    return rc;
+}
+
 /* What has a meaning in a URI is written by its number. */
 static void
 write_uri(const char *path, enum store_reader_kind kind, char out[URI_SIZE])

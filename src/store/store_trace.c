@@ -54,6 +54,8 @@ store_trace_insert(struct store *store, const struct store_settlement *settlemen
     db_bind_text(&row, flight->user_agent);
     db_bind_int(&row, flight->is_over_quota);
     bind_text_or_null(&row, settlement->choices);
+    bind_text_or_null(&row, slice_of(flight->traceparent,
+                                     strnlen(flight->traceparent, sizeof(flight->traceparent))));
     int rc = db_run(&row);
     if (rc == 0)
         rc = trace_key_note(store, flight->key_id, &flight->request_id);
@@ -158,6 +160,7 @@ store_trace_refuse(struct store *store, const struct refusal_record *refusal)
     db_bind_text(&row, refusal->user_agent);
     db_bind_int(&row, 0);
     db_bind_null(&row);
+    db_bind_null(&row);
     int rc = db_run(&row);
     return rc != 0 ? rc : trace_key_note(store, refusal->key_id, &refusal->request_id);
 }
@@ -227,6 +230,7 @@ read_trace(struct db_cursor *row, struct store_trace *out)
     read_settlement(row, flight);
     out->n_attempts = (uint32_t)db_read_int(row);
     db_read_text(row, out->answered_by, sizeof(out->answered_by));
+    db_read_text(row, flight->traceparent, sizeof(flight->traceparent));
 }
 
 static void

@@ -13,11 +13,13 @@
 
 #include "relayos/base/clock.h"
 #include "relayos/base/fdio.h"
+#include "relayos/codec/json_out.h"
 
 #define ACCESS_LOG_BLOCK    65536
 #define ACCESS_LOG_DELAY_US 200000
 #define ACCESS_LOG_LINE_MAX 1024
-#define TIME_SIZE           24 /* "2026-11-25T18:40:31.123Z" */
+#define ACCESS_LOG_JSON_MAX 2048 /* a foreign byte may take six there */
+#define TIME_SIZE           24   /* "2026-11-25T18:40:31.123Z" */
 #define FOREIGN_MAX         96
 
 /* A literal at `at`; what follows it. */
@@ -27,6 +29,7 @@
 static char *put(char *at, struct slice text);
 static char *put_int(char *at, int64_t value);
 static char *put_foreign(char *at, const char *text);
+static struct slice foreign_of(const char *text);
 static void flush(struct access_log *log, int64_t now_us);
 
 int
@@ -34,8 +37,9 @@ access_log_open(struct access_log *log, const struct conf *conf, struct errmsg *
 {
     const char *path = conf->access_file[0] != '\0' ? conf->access_file : conf->log_file;
 
-    buf_init(&log->buf, ACCESS_LOG_BLOCK + ACCESS_LOG_LINE_MAX);
+    buf_init(&log->buf, ACCESS_LOG_BLOCK + ACCESS_LOG_JSON_MAX);
     log->fd = -1;
+    log->is_json = strcmp(conf->access_format, "json") == 0;
     log->flushed_us = 0;
     if (!conf->log_access)
         return 0;
@@ -124,11 +128,55 @@ put_foreign(char *at, const char *text)
 }
 
 void
+access_log_format_json(struct buf *out, const struct access_line *line)
+{
+    struct json_out json;
+    char time[32];
+
+    clock_format_utc(line->accepted_real_us, 3, time);
+    json_out_init(&json, out);
+    json_out_object(&json, NULL);
+    json_out_str(&json, "time", time);
+    json_out_str(&json, "event", "request");
+    json_out_string(&json, "request_id", slice_of(line->request_id, TEXT_UUID_SIZE));
+    json_out_int(&json, "key", (int64_t)line->key_id);
+    json_out_str(&json, "endpoint", line->endpoint);
+    json_out_string(&json, "model", foreign_of(line->model));
+    json_out_int(&json, "status", line->status);
+    json_out_str(&json, "category", line->category);
+    json_out_int(&json, "stream", line->is_stream);
+    json_out_int(&json, "attempts", line->n_attempts);
+    json_out_int(&json, "bytes_in", line->bytes_in);
+    json_out_int(&json, "bytes_out", line->bytes_out);
+    json_out_int(&json, "first_token_us", line->first_token_us);
+    json_out_int(&json, "total_us", line->total_us);
+    json_out_int(&json, "input_tokens", line->input_tokens);
+    json_out_int(&json, "output_tokens", line->output_tokens);
+    json_out_int(&json, "charge_nusd", line->charge_nusd);
+    json_out_str(&json, "provenance", line->provenance);
+    if (line->is_over_quota)
+        json_out_int(&json, "over_quota", 1);
+    json_out_str(&json, "client", line->client_address);
+    json_out_string(&json, "user_agent", foreign_of(line->user_agent));
+    json_out_end_object(&json);
+    buf_append_byte(out, '\n');
+}
+
+static struct slice
+foreign_of(const char *text)
+{
+    return slice_of(text, strnlen(text, FOREIGN_MAX));
+}
+
+void
 access_log_add(struct access_log *log, const struct access_line *line, int64_t now_us)
 {
     if (log->fd < 0)
         return;
-    access_log_format(&log->buf, line);
+    if (log->is_json)
+        access_log_format_json(&log->buf, line);
+    else
+        access_log_format(&log->buf, line);
     assert(!log->buf.overflow);
     if (log->buf.len >= ACCESS_LOG_BLOCK)
         flush(log, now_us);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
  *
- * access_log - one logfmt line per request, gathered and written in blocks: a log line costs a
- * memcpy, not a system call. No bodies, no secrets.
+ * access_log - one line per request, logfmt or JSON, gathered and written in blocks: a log line
+ * costs a memcpy, not a system call. No bodies, no secrets.
  */
 #ifndef RELAYOS_WORKER_ACCESS_LOG_H
 #define RELAYOS_WORKER_ACCESS_LOG_H
@@ -17,6 +17,7 @@
 
 struct access_log {
     int fd; /* -1 = off */
+    bool is_json;
     struct buf buf;
     int64_t flushed_us;
     uint64_t n_lost; /* lines' bytes that could not be written */
@@ -43,6 +44,8 @@ void access_log_close(struct access_log *log);
 
 /* Append a line. Pure but for the buffer. */
 void access_log_format(struct buf *out, const struct access_line *line);
+/* The same names and values as one JSON object. */
+void access_log_format_json(struct buf *out, const struct access_line *line);
 void access_log_add(struct access_log *log, const struct access_line *line, int64_t now_us);
 /* End of a loop turn: write what has waited long enough. */
 void access_log_turn(struct access_log *log, int64_t now_us);

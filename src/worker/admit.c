@@ -13,6 +13,7 @@
 #include "redact.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/period.h"
+#include "relayos/base/traceparent.h"
 #include "relayos/codec/json_scan.h"
 #include "relayos/policy/price.h"
 #include "relayos/shm/learned.h"
@@ -30,6 +31,7 @@ static int take_rate(struct request *r, enum rate_kind kind, int64_t per_minute,
 static void give_rate_back(struct request *r);
 static int take_share(struct request *r, struct refusal_reason *why);
 static void fill_record(struct request *r);
+static void take_traceparent(struct request *r);
 static int hold(struct request *r, struct refusal_reason *why);
 static int fill_holds(struct request *r);
 static int64_t hold_amount(const struct request *r, enum limit_unit unit);
@@ -249,6 +251,8 @@ fill_record(struct request *r)
                 http_header_find(&r->http, "x-request-id"));
     redact_copy(record->user_agent, sizeof(record->user_agent),
                 http_header_find(&r->http, "user-agent"));
+    if (r->worker->conf->otlp.url[0] != '\0') /* else nobody asks for it */
+        take_traceparent(r);
     record->body_bytes = (int64_t)r->facts.body.len;
     record->n_choices = record->n_unlisted = 0;
     record->reserved_nusd = scratch->estimate.nusd;
@@ -256,6 +260,17 @@ fill_record(struct request *r)
     price_copy(&record->price, &scratch->model.price);
     record->stage_us[FLIGHT_STAGE_ACCEPTED] = r->http.accepted_us;
     record->stage_us[FLIGHT_STAGE_KEY_CHECKED] = r->key_checked_us;
+}
+
+static void
+take_traceparent(struct request *r)
+{
+    struct slice text = http_header_find(&r->http, "traceparent");
+    struct traceparent parent;
+
+    if (traceparent_parse(text, &parent) == 0)
+        snprintf(r->record->traceparent, sizeof(r->record->traceparent), "%.*s", (int)text.len,
+                 text.ptr);
 }
 
 static int

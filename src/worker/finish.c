@@ -18,6 +18,7 @@
 #include "relayos/shm/learned.h"
 #include "relayos/shm/rate.h"
 #include "relayos/shm/refusal.h"
+#include "relayos/shm/tally.h"
 #include "request.h"
 
 #define NUDGE_INTERVAL_US 1000
@@ -27,7 +28,7 @@ static void settle(struct request *r, enum err_category category, unsigned statu
 static void correct_rate(struct request *r, const struct charge *charge);
 static void learn(struct request *r, const struct charge *charge);
 static void leave_trace(struct request *r, enum err_category category, unsigned status);
-static void count(struct request *r, enum err_category category);
+static void count(struct request *r, enum err_category category, int64_t now_us);
 static void log_line(struct request *r, enum err_category category, unsigned status,
                      const struct charge *charge, int64_t now_us);
 static void hand_over(struct request *r, bool is_charged);
@@ -50,7 +51,7 @@ finish_request(struct request *r, enum err_category category, unsigned status)
     if (r->endpoint != NULL && r->endpoint->access == ENDPOINT_OPEN)
         return;
 
-    count(r, category);
+    count(r, category, now_us);
     if (r->flight != NULL)
         settle(r, category, status, &charge);
     else
@@ -176,9 +177,18 @@ leave_trace(struct request *r, enum err_category category, unsigned status)
 }
 
 static void
-count(struct request *r, enum err_category category)
+count(struct request *r, enum err_category category, int64_t now_us)
 {
     struct worker *worker = r->worker;
+    int64_t first_token_us = r->record == NULL ? 0 : r->record->stage_us[FLIGHT_STAGE_FIRST_TOKEN];
+    const struct tally_answer answer = {
+        .endpoint = r->endpoint == NULL ? ENDPOINT_ROW_NONE : endpoint_row(r->endpoint),
+        .category = (uint8_t)category,
+        .had_flight = r->flight != NULL,
+        .is_stream = r->facts.is_stream,
+        .elapsed_us = now_us - r->http.accepted_us,
+        .first_token_us = first_token_us == 0 ? 0 : first_token_us - r->http.accepted_us,
+    };
     enum proc_counter ending = PROC_COUNTER_REQUESTS_FAILED;
 
     if (category == ERR_CATEGORY_NONE)
@@ -189,6 +199,7 @@ count(struct request *r, enum err_category category)
         ending = PROC_COUNTER_REQUESTS_REFUSED;
     worker_count(worker, PROC_COUNTER_REQUESTS, 1);
     worker_count(worker, ending, 1);
+    tally_count_answer(worker->segment, worker->slot, &answer);
     if (r->record != NULL && r->record->is_over_quota)
         worker_count(worker, PROC_COUNTER_OVER_QUOTA, 1);
     worker_count(worker, PROC_COUNTER_BYTES_IN, (int64_t)r->facts.body.len);

@@ -94,8 +94,8 @@ inlined_open(struct worker *worker)
     if (!conf->fetch_enabled)
         return;
     worker->fetcher = fetcher_new(&fetcher);
-    share_init(&worker->fetch_share, FETCHES_MAX);
-    share_init(&worker->fetch_memory_share, SHARES);
+    share_init(&worker->fetch_share, FETCHES_MAX, 1);
+    share_init(&worker->fetch_memory_share, SHARES, 1);
 }
 
 void

@@ -211,11 +211,12 @@ auth(struct request *r, struct refusal_reason *why)
 {
     const struct key_view *key = &r->worker->scratch.key;
 
-    (void)why; /* one answer for all that is wrong with a key */
+    (void)why; /* one answer for all that is wrong with a key itself */
     int err = request_read_key(r);
     r->key_id = key->key_id;
     if (err != 0)
         return err;
+    exchange_vouch(r->exchange);
     r->owner_hash = key->owner_hash;
     r->stage = FLIGHT_STAGE_KEY_CHECKED;
     r->key_checked_us = clock_mono_us();
@@ -238,8 +239,12 @@ check_key(struct worker *worker, const struct http_request *http, int64_t now_re
         token = auth_token(none, http_header_find(http, "x-api-key"),
                            http_header_find(http, "api-key"));
     static_assert(sizeof(struct auth_memo) <= SERVER_MEMO_SIZE, "it lies in the connection");
-    return auth_check(worker->segment, worker->pepper, http->memo, token, now_real_us,
-                      &worker->scratch.key);
+    int err = auth_check(worker->segment, worker->pepper, http->memo, token, now_real_us,
+                         &worker->scratch.key);
+
+    if (err == 0 && !auth_lets_in(&worker->scratch.key, http->client_address))
+        return ERR_ADDRESS_NOT_ALLOWED;
+    return err;
 }
 
 /* Whoever gets false has the same request run without its body, which says why. */

@@ -9,19 +9,21 @@
 
 #include "relayos/base/mem.h"
 
+static bool may_have_more(const struct share *share, uint32_t n);
 static uint32_t home(const struct share *share, uint64_t key_id);
 static uint32_t find(const struct share *share, uint64_t key_id);
 static void close_gap(struct share *share, uint32_t gap);
 
 void
-share_init(struct share *share, uint32_t limit)
+share_init(struct share *share, uint32_t limit, uint32_t alone)
 {
     uint32_t n_slots = 2;
 
-    assert(limit > 0 && limit <= UINT32_MAX / 4);
+    assert(limit > 0 && limit <= UINT32_MAX / 64 && alone > 0 && alone <= 32);
     while (n_slots < 2 * limit)
         n_slots *= 2;
     *share = (struct share){.limit = limit,
+                            .alone = alone,
                             .mask = n_slots - 1,
                             .slots = mem_zalloc(n_slots * sizeof(struct share_slot))};
 }
@@ -36,18 +38,39 @@ share_fini(struct share *share)
 int
 share_take(struct share *share, uint64_t key_id, uint32_t *out_n)
 {
+    if (key_id != share->last_key) {
+        share->last_key = key_id;
+        share->n_ticks = SHARE_TICKS;
+    }
     if (share_is_full(share))
         return ERR_OVERLOADED;
 
     struct share_slot *slot = &share->slots[find(share, key_id)];
 
     *out_n = slot->n;
-    if (slot->n >= share->limit - share->n)
+    if (slot->n > 0 && !may_have_more(share, slot->n))
         return ERR_RATE_LIMITED;
     slot->key_id = key_id;
     slot->n++;
     share->n++;
     return 0;
+}
+
+/* The last one is for who has none. */
+static bool
+may_have_more(const struct share *share, uint32_t n)
+{
+    uint32_t n_free = share->limit - share->n;
+    bool is_alone = share->n_ticks == 0 && share->n == n;
+
+    return n_free > 1 && n < (is_alone ? share->alone * n_free : n_free);
+}
+
+void
+share_tick(struct share *share)
+{
+    if (share->n_ticks > 0)
+        share->n_ticks--;
 }
 
 void

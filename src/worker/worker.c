@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * worker - one process of the request path: attach, drop rights, serve, drain.
+ * worker - one process of the request path: attach, serve, drain.
  */
 #include "worker.h"
 
@@ -20,14 +20,17 @@
 #include "relayos/base/log.h"
 #include "relayos/base/mem.h"
 #include "relayos/base/proc.h"
+#include "relayos/base/secret.h"
 #include "relayos/shm/refusal.h"
 #include "reply.h"
 #include "request.h"
 
 #define BEAT_INTERVAL_US 1000000
+#define BODY_WINDOW_US   15000000 /* limits.body_rate is over so long */
+#define ALONE            7        /* of eight parts of a worker, for one key alone */
 
 static int set_up(struct worker *w, const struct heritage *heritage, struct errmsg *why);
-static uint32_t most_requests(const struct worker *w);
+static uint32_t most_requests(const struct worker *w, uint64_t max_files);
 static int open_server(struct worker *w, struct errmsg *why);
 static void tell_ready(const struct heritage *heritage);
 static void serve(struct worker *w);
@@ -90,9 +93,8 @@ set_up(struct worker *w, const struct heritage *heritage, struct errmsg *why)
         return ERR_IO;
     }
     proc_no_dumps();
-    proc_raise_nofile();
-    if (access_log_open(&w->access_log, w->conf, why) != 0 ||
-        proc_drop_rights(w->conf->user, why) != 0)
+    uint64_t max_files = proc_raise_nofile();
+    if (access_log_open(&w->access_log, w->conf, why) != 0)
         return ERR_IO;
     w->pepper = hash_hmac_new(heritage->pepper);
     w->seal = seal_new(heritage->pepper);
@@ -102,7 +104,7 @@ set_up(struct worker *w, const struct heritage *heritage, struct errmsg *why)
     w->upstream_pool = upstream_pool_new(w->loop);
     inlined_open(w);
     loop_on_turn(w->loop, on_turn, w);
-    share_init(&w->share, most_requests(w));
+    share_init(&w->share, most_requests(w, max_files), ALONE);
     if (!shed_open(w)) {
         errmsg_set(why, "no descriptors");
         return ERR_IO;
@@ -116,21 +118,29 @@ set_up(struct worker *w, const struct heritage *heritage, struct errmsg *why)
     return 0;
 }
 
-/* That ask a model, at a time. */
+/* That ask a model, at a time: so few that there are connections and descriptors besides, for
+ * whoever is told to come later, and for /healthz. */
 static uint32_t
-most_requests(const struct worker *w)
+most_requests(const struct worker *w, uint64_t max_files)
 {
-    uint32_t n_flights = segment_capacity(w->segment)->flights_per_worker;
+    uint32_t most = segment_capacity(w->segment)->flights_per_worker;
+    uint64_t by_files = max_files / 20 * 8;
 
-    if (w->conf->max_requests == 0 || w->conf->max_requests > n_flights)
-        return n_flights;
-    return (uint32_t)w->conf->max_requests;
+    if (by_files > 0 && by_files < most)
+        most = (uint32_t)by_files;
+    if (w->conf->max_requests != 0 && w->conf->max_requests < most)
+        most = (uint32_t)w->conf->max_requests;
+    return most;
 }
 
 static int
 open_server(struct worker *w, struct errmsg *why)
 {
     const struct conf *conf = w->conf;
+    struct server_way ways[LIMIT_LISTENERS];
+
+    for (size_t n = 0; n < conf->n_listeners; n++)
+        ways[n] = heritage_way(&conf->listeners[n]);
     const struct server_conf server_conf = {
         .loop = w->loop,
         .handler = {.ctx = w,
@@ -144,8 +154,19 @@ open_server(struct worker *w, struct errmsg *why)
         .body_timeout_us = conf->body_timeout_us,
         .keepalive_timeout_us = conf->keepalive_timeout_us,
         .write_stall_timeout_us = conf->write_stall_timeout_us,
+        .max_client_connections = (uint32_t)conf->max_client_connections,
+        .max_client_strangers = (uint32_t)conf->max_client_strangers,
+        .max_connection_requests = (uint32_t)conf->max_connection_requests,
+        .max_connection_age_us = conf->max_connection_age_us,
+        .body_rate = (size_t)conf->body_rate,
+        .body_window_us = BODY_WINDOW_US,
+        .write_rate = (size_t)conf->write_rate,
         .listener_fds = w->heritage->listener_fds,
         .n_listeners = w->heritage->n_listeners,
+        .ways = ways,
+        .vault = w->heritage->vault,
+        .trusted_proxies = heritage_networks(&conf->trusted_proxies),
+        .handshake_timeout_us = conf->handshake_timeout_us,
     };
 
     w->server = server_new(&server_conf, why);
@@ -186,6 +207,8 @@ tear_down(struct worker *w)
     access_log_close(&w->access_log);
     seal_free(&w->seal);
     hash_hmac_free(&w->pepper);
+    if (w->scratch.pick.credential.ptr != NULL)
+        secret_wipe(w->scratch.pick.credential.ptr, w->scratch.pick.credential.capacity);
     buf_fini(&w->scratch.pick.credential);
     buf_pool_fini(&w->bufs);
     request_free_spares(w);
@@ -286,6 +309,7 @@ on_beat(struct timer *timer)
     int64_t now_us = clock_mono_us();
 
     proc_slot_beat(w->segment, w->slot, now_us);
+    share_tick(&w->share);
     publish(w);
     timer_set(w->loop, timer, now_us + BEAT_INTERVAL_US, on_beat);
 }
@@ -299,12 +323,23 @@ publish(struct worker *w)
                                    .n_connections = server_n_connections(w->server),
                                    .n_body_bytes = server_n_body_bytes(w->server)};
 
+    now.front = *server_front_counts(w->server);
     upstream_pool_view(w->upstream_pool, &now.pool);
     worker_count(w, PROC_COUNTER_CONNECTIONS, (int64_t)(now.n_accepted - old->n_accepted));
     worker_count(w, PROC_COUNTER_CONNECTIONS_OPEN,
                  (int64_t)now.n_connections - (int64_t)old->n_connections);
     worker_count(w, PROC_COUNTER_BODY_BYTES,
                  (int64_t)now.n_body_bytes - (int64_t)old->n_body_bytes);
+    worker_count(w, PROC_COUNTER_TLS_HANDSHAKES,
+                 (int64_t)(now.front.n_handshakes - old->front.n_handshakes));
+    worker_count(w, PROC_COUNTER_TLS_FAILED,
+                 (int64_t)(now.front.n_tls_failed - old->front.n_tls_failed));
+    worker_count(w, PROC_COUNTER_PROXY_REFUSED,
+                 (int64_t)(now.front.n_proxy_refused - old->front.n_proxy_refused));
+    worker_count(w, PROC_COUNTER_TURNED_AWAY,
+                 (int64_t)(now.front.n_turned_away - old->front.n_turned_away));
+    worker_count(w, PROC_COUNTER_DISPLACED,
+                 (int64_t)(now.front.n_displaced - old->front.n_displaced));
     worker_count(w, PROC_COUNTER_UPSTREAM_CALLS, (int64_t)(now.pool.n_calls - old->pool.n_calls));
     worker_count(w, PROC_COUNTER_UPSTREAM_REUSED,
                  (int64_t)(now.pool.n_reused - old->pool.n_reused));

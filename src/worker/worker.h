@@ -50,6 +50,7 @@ struct worker_published {
     uint64_t n_accepted;
     uint32_t n_connections;
     size_t n_body_bytes;
+    struct server_front_counts front;
     struct upstream_pool_view pool;
 };
 

@@ -15,17 +15,20 @@ const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pra
 
 const axe = await readFile(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 
-// members: of the configuration's `console`, as ", public_url: ..."; prepare: before the tests.
-export function startConsole({ members = () => "", prepare = () => {} } = {}) {
+// members: of the configuration's `console`, as ", public_url: ..."; isSecure: it speaks TLS;
+// prepare: before the tests.
+export function startConsole({ members = () => "", isSecure = false, prepare = () => {} } = {}) {
     const here = { url: "", gatewayUrl: "", key: "", ctl: null };
     let child, lines;
 
     before(async () => {
-        child = spawn(process.env.RELAYOS_LAUNCHER, [await members()],
+        child = spawn(process.env.RELAYOS_LAUNCHER,
+            [await members(), ...(isSecure ? ["localhost"] : [])],
             { stdio: ["pipe", "pipe", "inherit"] });
         lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
         const start = JSON.parse((await lines.next()).value);
-        here.url = `http://127.0.0.1:${start.console_port}`;
+        here.url = isSecure ? `https://localhost:${start.console_port}` :
+            `http://127.0.0.1:${start.console_port}`;
         here.gatewayUrl = `http://127.0.0.1:${start.port}`;
         here.mockUrl = `http://127.0.0.1:${start.mock_port}`;
         here.key = start.key;

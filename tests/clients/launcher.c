@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: ISC
  *
- * launcher [CONSOLE] - a gateway for the client and browser tests: starts one, prints where it is
- * as a line of JSON, and ends it when stdin ends. Each line on stdin is a relayosctl command; its
- * JSON comes back as one line. With CONSOLE it has a console, with these further ", member: value"s
- * of its configuration.
+ * launcher [CONSOLE [NAMES]] - a gateway for the client and browser tests: starts one, prints where
+ * it is as a line of JSON, and ends it when stdin ends. Each line on stdin is a relayosctl command;
+ * its JSON comes back as one line. With CONSOLE it has a console, with these further ", member:
+ * value"s of its configuration; with NAMES that speaks TLS, with a certificate of its own for them.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "certificate.h"
 #include "gateway.h"
 #include "routes.h"
 
@@ -32,9 +34,40 @@ static const char models[] =
                 NATIVE_MODEL("openai", "gpt-4.1-mini", "native-chat")
                     NATIVE_MODEL("openai", "gpt-5-mini", "native-responses");
 
+/* What its listener is given, in a directory of its own. */
+static void
+make_certificate(const char *names, char *way, size_t size)
+{
+    char dir[] = "/tmp/relayos-launcher-XXXXXX";
+    struct certificate certificate =
+        certificate_new(&(struct certificate_wish){.names = names, .days = 20});
+
+    if (mkdtemp(dir) == NULL)
+        abort();
+    certificate_write(&certificate, dir, "console");
+    certificate_free(&certificate);
+    snprintf(way, size, ", certificates: [{cert: %s/console.pem, key: %s/console.key}]", dir, dir);
+}
+
+static void
+remove_certificate(const char *way)
+{
+    const char *dir = strstr(way, "/tmp/");
+    char path[64];
+
+    for (size_t i = 0; dir != NULL && i < 3; i++) {
+        snprintf(path, sizeof path, "%.*s%s", (int)(strcspn(dir + 5, "/") + 5), dir,
+                 (const char *[]){"/console.pem", "/console.key", ""}[i]);
+        (void)!remove(path);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
+    char way[256] = "";
+    if (argc > 2)
+        make_certificate(argv[2], way, sizeof way);
     const struct gateway_options options = {
         .settings =
             "upstream_defaults: {first_byte_timeout: 1s}\n" ROUTES_NO_BREAKER ROUTES_NO_AFFINITY
@@ -42,6 +75,7 @@ main(int argc, char **argv)
         .upstreams = upstreams,
         .models = models,
         .has_console = argc > 1,
+        .console_way = way,
         .console = argc > 1 ? argv[1] : NULL};
     struct gateway *gateway = gateway_start(&options);
     char *key = gateway_key(gateway, ""), line[1024];
@@ -60,5 +94,6 @@ main(int argc, char **argv)
         cJSON_Delete(reply);
     }
     free(key);
+    remove_certificate(way);
     return gateway_stop(&gateway);
 }

@@ -170,6 +170,7 @@ Test(backup, that_cannot_be_made_says_why_and_leaves_nothing, .timeout = 60)
     cr_expect_eq(gateway_ctl_raw(gateway, words, out, sizeof out), 5);
     snprintf(words, sizeof words, "backup /proc/relayos.db");
     cr_expect_eq(gateway_ctl_raw(gateway, words, out, sizeof out), 1, "%s", out);
+    cr_expect_not_null(strstr(out, "below data_dir and backup_dir"), "%s", out);
     cJSON *made = gateway_ctl(gateway, "backup %s/good.db", gateway->dir);
 
     cr_expect_eq(json_int(made, "rows"), 0);

@@ -121,6 +121,39 @@ Test(console_api, a_key_is_made_shown_changed_and_ended)
     cr_expect_eq(gateway_stop(&gateway), 0);
 }
 
+/* More than a double can count: 9,007,199.254740993 dollars. */
+Test(console_api, a_large_quota_is_kept_to_the_nano_dollar_and_a_network_as_it_is)
+{
+    struct gateway *gateway = gateway_start(&options);
+    struct browser admin = browser_set_up(gateway);
+    char line[64];
+    int id =
+        make_key(&admin,
+                 "{\"name\":\"big\",\"allow_from\":[\"10.0.0.0/8\",\"192.0.2.7\"],\"quotas\":[{"
+                 "\"unit\":\"usd\",\"period\":\"month\",\"amount\":9007199254740993}]}",
+                 NULL);
+
+    snprintf(line, sizeof line, "GET /keys/%d", id);
+    struct http_reply *reply = browser_send(&admin, line, NULL, NULL);
+    cr_expect(strstr(reply->body, "\"limit\":9007199254740993,") != NULL, "%s", reply->body);
+    cr_expect(strstr(reply->body, "\"allow_from\":[\"10.0.0.0/8\",\"192.0.2.7/32\"]") != NULL, "%s",
+              reply->body);
+    http_reply_free(&reply);
+    snprintf(line, sizeof line, "PATCH /keys/%d", id);
+    cr_expect_eq(browser_status(&admin, line, "{\"allow_from\":[\"10.1.0.0/8\"]}"), 422);
+    cJSON *answer =
+        browser_call(&admin, "GET /explain?key=big&model=flat&address=198.51.100.1", NULL, NULL);
+    cr_expect_str_eq(json_text(answer, "verdict.category"), "address_not_allowed");
+    cr_expect_str_eq(json_text(answer, "key.allow_from.1"), "192.0.2.7/32");
+    cJSON_Delete(answer);
+    answer = browser_call(&admin, "GET /explain?key=big&model=flat&address=10.9.8.7", NULL, NULL);
+    cr_expect(json_is_true(answer, "verdict.admitted"));
+    cr_expect(json_is_true(answer, "key.lets_in"));
+    cJSON_Delete(answer);
+    cr_expect_eq(browser_status(&admin, "GET /explain?key=big&model=flat&address=x", NULL), 422);
+    cr_expect_eq(gateway_stop(&gateway), 0);
+}
+
 Test(console_api, keys_come_in_pages_and_by_filter)
 {
     struct gateway *gateway = gateway_start(&options);
@@ -237,6 +270,7 @@ Test(console_api, a_member_ends_a_key_and_names_it_but_gives_it_nothing)
         "{\"requests_per_minute\":0}",
         "{\"expires_us\":0}",
         "{\"strict\":false}",
+        "{\"allow_from\":[]}",
         "{\"quotas\":[{\"unit\":\"usd\",\"period\":\"month\",\"amount\":0}]}"};
     struct gateway *gateway = gateway_start(&options);
     struct browser admin = browser_set_up(gateway);

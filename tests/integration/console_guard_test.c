@@ -14,6 +14,7 @@
 #include "books.h"
 #include "browser.h"
 #include "json.h"
+#include "memory.h"
 
 static const struct gateway_options plain = {.has_console = true, .workers = 1};
 static const struct gateway_options behind_proxy = {
@@ -404,48 +405,6 @@ Test(console_guard, every_answer_has_its_guards_what_was_sent_be_what_it_may)
 
 /* ---- who takes the process over ---- */
 
-/* How often a word stands in the memory that a process can read; -1: we may not look. */
-static int
-count_in_memory(pid_t pid, const char *word)
-{
-#ifdef __SANITIZE_ADDRESS__ /* which keeps what was freed, in a memory of terabytes */
-    return -1;
-#endif
-    char path[64], line[256];
-    size_t room = 1 << 20, len = strlen(word);
-    char *bytes = malloc(room);
-    int n = 0;
-
-    snprintf(path, sizeof path, "/proc/%d/mem", pid);
-    int fd = open(path, O_RDONLY);
-    snprintf(path, sizeof path, "/proc/%d/maps", pid);
-    FILE *maps = fopen(path, "r");
-    while (fd >= 0 && maps != NULL && fgets(line, sizeof line, maps) != NULL) {
-        unsigned long start, end;
-
-        if (sscanf(line, "%lx-%lx r", &start, &end) != 2)
-            continue;
-        for (unsigned long at = start; at < end; at += room) {
-            ssize_t got = pread(fd, bytes, end - at < room ? end - at : room, (off_t)at);
-
-            for (char *from = bytes; got >= (ssize_t)len;) {
-                char *hit = memmem(from, (size_t)(bytes + got - from), word, len);
-                if (hit == NULL)
-                    break;
-                n++;
-                from = hit + 1;
-            }
-        }
-    }
-    if (maps != NULL)
-        fclose(maps);
-    bool can_look = fd >= 0;
-    if (can_look)
-        close(fd);
-    free(bytes);
-    return can_look ? n : -1;
-}
-
 Test(console_guard, no_credential_of_an_upstream_is_in_reach_of_the_console)
 {
     struct gateway *gateway = gateway_start(&plain);
@@ -454,10 +413,10 @@ Test(console_guard, no_credential_of_an_upstream_is_in_reach_of_the_console)
 
     cr_assert_eq(gateway_pids(gateway, "worker", &worker, 1), 1);
     cr_assert_eq(gateway_pids(gateway, "console", &console, 1), 1);
-    int n = count_in_memory(worker, GATEWAY_CREDENTIAL);
+    int n = memory_count(worker, GATEWAY_CREDENTIAL);
     if (n >= 0) { /* not dumpable: root alone may look */
         cr_assert_gt(n, 0, "it is found where it must be");
-        cr_assert_eq(count_in_memory(console, GATEWAY_CREDENTIAL), 0);
+        cr_assert_eq(memory_count(console, GATEWAY_CREDENTIAL), 0);
     }
     cr_assert_eq(browser_status(&admin, "GET /prices", NULL), 200);
     cr_assert_eq(browser_status(&admin, "GET /models", NULL), 200);

@@ -47,27 +47,32 @@ struct scene {
     char key[16], request[64], route[64], user[16], admin_key[16];
 };
 
+static void expect_one(const char *name, const struct tree *value, const char *shape);
+
 static void
-expect_shape(const char *name, const cJSON *value, const char *shape)
+expect_shape(const char *name, const char *text, const char *shape)
 {
     struct shape_type type = shape_type_of(shape);
-    const cJSON *data = cJSON_GetObjectItemCaseSensitive(value, "data"), *item;
+    struct tree *answer = tree_parse(slice_str(text));
+    const struct tree *data = tree_find(answer, "data"), *item;
+
+    if (strcmp(type.base, "any") != 0 && !type.is_list)
+        expect_one(name, answer, type.base);
+    if (strcmp(type.base, "any") != 0 && type.is_list) {
+        cr_expect(tree_is(data, TREE_ARRAY), "%s", name);
+        cr_expect_not_null(tree_find(answer, "next"), "%s has no next", name);
+        tree_each(item, data) expect_one(name, item, type.base);
+    }
+    tree_free(&answer);
+}
+
+static void
+expect_one(const char *name, const struct tree *value, const char *shape)
+{
     struct shape_fault fault;
 
-    if (strcmp(type.base, "any") == 0)
-        return;
-    if (!type.is_list) {
-        cr_expect(shape_check(type.base, value, SHAPE_ANSWER, &fault), "%s: %s %s (%d)", name,
-                  fault.member, fault.field, fault.error);
-        return;
-    }
-    cr_expect(cJSON_IsArray(data), "%s", name);
-    cr_expect_not_null(cJSON_GetObjectItemCaseSensitive(value, "next"), "%s has no next", name);
-    cJSON_ArrayForEach(item, data)
-    {
-        cr_expect(shape_check(type.base, item, SHAPE_ANSWER, &fault), "%s: %s %s (%d)", name,
-                  fault.member, fault.field, fault.error);
-    }
+    cr_expect(shape_check(shape, value, SHAPE_ANSWER, &fault), "%s: %s %s (%d)", name, fault.member,
+              fault.field, fault.error);
 }
 
 static const struct answer *
@@ -126,9 +131,11 @@ call(struct scene *scene, const char *method, const char *path, const char *body
     char line[256];
 
     line_of(scene, row, line, sizeof line);
-    cJSON *answer = browser_call(&scene->admin, line, NULL, body);
-    cr_assert_eq(scene->admin.status, answer_of(row)->status, "%s: %d", line, scene->admin.status);
-    expect_shape(line, answer, answer_of(row)->shape);
+    struct http_reply *reply = browser_send(&scene->admin, line, NULL, body);
+    cr_assert_eq(reply->status, answer_of(row)->status, "%s: %d", line, reply->status);
+    expect_shape(line, reply->body, answer_of(row)->shape);
+    cJSON *answer = cJSON_Parse(reply->body);
+    http_reply_free(&reply);
     return answer;
 }
 
@@ -182,7 +189,7 @@ Test(console_shape, whatever_is_read_has_the_members_that_are_said)
         const struct answer *answer = answer_of(&rows[n]);
 
         if (strcmp(rows[n].method, "GET") == 0 && answer->status == 200 &&
-            strcmp(answer->shape, "csv") != 0)
+            strcmp(answer->shape, "csv") != 0 && strcmp(answer->shape, "text") != 0)
             cJSON_Delete(call(&scene, "GET", rows[n].path, NULL));
     }
     for (size_t n = 0; n < 6; n++) {
@@ -190,10 +197,12 @@ Test(console_shape, whatever_is_read_has_the_members_that_are_said)
         char line[64];
 
         snprintf(line, sizeof line, "GET /usage?by=%s", by[n]);
-        cJSON *usage = browser_call(&scene.admin, line, NULL, NULL);
+        struct http_reply *reply = browser_send(&scene.admin, line, NULL, NULL);
+        cJSON *usage = cJSON_Parse(reply->body);
         cr_expect_eq(cJSON_GetArraySize(json_at(usage, "data")), 1, "%s", line);
-        expect_shape(line, usage, "[usage]");
+        expect_shape(line, reply->body, "[usage]");
         cJSON_Delete(usage);
+        http_reply_free(&reply);
     }
     cr_expect_eq(gateway_stop(&scene.gateway), 0);
 }

@@ -54,6 +54,16 @@ start(struct default_run *run)
     }
 }
 
+/* From its first line to its last, with no line of a log between. */
+static bool
+is_whole(const char *output)
+{
+    const char *first = strstr(output, "RelayOS is ready.");
+    const char *last = first == NULL ? NULL : strstr(first, "good once, for 24 hours\n");
+
+    return last != NULL && memmem(first, (size_t)(last - first), "Z info ", 7) == NULL;
+}
+
 /* The first command of the quickstart that begins with curl, continuation lines joined. */
 static void
 run_its_curl(const struct default_run *run, char *out, size_t size)
@@ -126,6 +136,7 @@ Test(default_run, its_quickstart_works_as_printed, .timeout = 100)
     fclose(file);
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         cr_expect(strstr(output, expected[i]) != NULL, "no %s in: %s", expected[i], output);
+    cr_expect(is_whole(output), "%s", output);
     run_its_curl(&run, answer, sizeof answer);
     cr_expect(strstr(answer, "You said") != NULL, "the curl line answers: %s\n%s", answer, output);
     ask_each_model_over_each_protocol(output);

@@ -152,7 +152,7 @@ Test(overload, a_key_that_floods_is_alone_with_it, .timeout = 100)
     free(other);
 }
 
-/* Without a limit of its own too: it takes no more than half of what there is. */
+/* Without a limit of its own too: it takes no more than half of what there is, while others ask. */
 Test(overload, there_is_always_room_for_another_key, .timeout = 100)
 {
     static const struct gateway_options options = {.workers = 1,

@@ -67,6 +67,34 @@ Test(reload, models_and_prices_follow_the_file, .timeout = 100)
     free(key);
 }
 
+/* Of an edit that was never loaded, of a change that was, and of the undoing itself. */
+Test(reload, a_rollback_takes_back_what_was_done_last, .timeout = 100)
+{
+    static const struct gateway_options with_extra = {
+        .models = "  extra:\n    price: free\n    routes: [{upstream: canary-openai}]\n"};
+    struct gateway *gateway = gateway_start(NULL);
+    char *key = gateway_key(gateway, ""), command[600], out[1024];
+
+    cr_expect_eq(gateway_ctl_raw(gateway, "config rollback", out, sizeof out), 4, "%s", out);
+    cr_expect_eq(gateway_ctl_raw(gateway, "config diff", out, sizeof out), 0);
+    cr_expect_not_null(strstr(out, "would change nothing"), "%s", out);
+    gateway_reconfigure(gateway, &with_extra);
+    cr_expect(gateway_wait(gateway, has_status, &(struct wanted){key, "extra", 200}));
+
+    snprintf(command, sizeof command, "echo 'nonsense: 1' >> %s", gateway->config);
+    cr_assert_eq(system(command), 0);
+    cr_expect_eq(gateway_ctl_raw(gateway, "config rollback", out, sizeof out), 0, "%s", out);
+    cr_expect_not_null(strstr(out, "is what holds again"), "%s", out);
+    cr_expect_eq(status_of(gateway, key, "extra"), 200);
+
+    cr_expect_eq(gateway_ctl_raw(gateway, "config rollback", out, sizeof out), 0, "%s", out);
+    cr_expect_eq(status_of(gateway, key, "extra"), 404);
+    cr_expect_eq(gateway_ctl_raw(gateway, "config rollback", out, sizeof out), 0, "%s", out);
+    cr_expect_eq(status_of(gateway, key, "extra"), 200);
+    cr_expect_eq(gateway_stop(&gateway), 0);
+    free(key);
+}
+
 Test(reload, a_running_stream_is_charged_at_the_price_it_began_with, .timeout = 100)
 {
     static const struct gateway_options before = {
@@ -106,6 +134,9 @@ Test(reload, a_broken_file_changes_nothing_and_says_where, .timeout = 100)
     cr_expect_neq(gateway_ctl_raw(gateway, "reload", out, sizeof out), 0);
     cr_expect(strstr(out, "relayos.yaml:") != NULL && strstr(out, "workers") != NULL, "%s", out);
     cr_expect_eq(status_of(gateway, key, "flat"), 200);
+    cJSON *status = gateway_ctl(gateway, "status");
+    cr_expect(json_is_true(status, "last_reload.is_refused"));
+    cJSON_Delete(status);
     snprintf(command, sizeof command, "grep -q wrokers %s", gateway->log);
     cr_expect_eq(system(command), 0, "the log says nothing of it");
     gateway_program("relayosctl", program, sizeof program);

@@ -3,9 +3,7 @@
  * The master is killed and relayosd is started again: nobody who has connected, or connects
  * meanwhile, notices; every answer is charged once.
  */
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,101 +12,10 @@
 #include <criterion/criterion.h>
 
 #include "books.h"
-#include "calls.h"
+#include "crowd.h"
 #include "gateway.h"
 #include "http.h"
 #include "json.h"
-
-#define N_STREAMS 12
-
-/* Callers who come one after the other, each on a connection of his own, until told to stop. */
-struct crowd {
-    pthread_t thread;
-    const struct gateway *gateway;
-    const char *key;
-    atomic_bool is_over;
-    int64_t n_ok, n_unanswered, n_refused, n_other;
-};
-
-static void *
-crowd_run(void *data)
-{
-    struct crowd *crowd = data;
-    const struct call *call = call_of(OPERATION_CHAT);
-    char *body = call_body(call, NULL, false, "hi !mock:slow=10");
-
-    while (!atomic_load(&crowd->is_over)) {
-        int fd = http_connect(crowd->gateway->port);
-
-        if (fd < 0) {
-            crowd->n_refused++;
-            continue;
-        }
-        struct http_reply *reply = NULL;
-
-        if (http_request(fd, call->path, crowd->key, NULL, body))
-            reply = http_read(fd);
-        if (reply == NULL || reply->status == 0)
-            crowd->n_unanswered++;
-        else if (reply->status == 200)
-            crowd->n_ok++;
-        else
-            crowd->n_other++;
-        if (reply != NULL)
-            http_reply_free(&reply);
-        http_close(fd, false);
-    }
-    free(body);
-    return NULL;
-}
-
-static void
-crowd_start(struct crowd *crowd, const struct gateway *gateway, const char *key)
-{
-    *crowd = (struct crowd){.gateway = gateway, .key = key};
-    cr_assert_eq(pthread_create(&crowd->thread, NULL, crowd_run, crowd), 0);
-}
-
-static void
-crowd_stop(struct crowd *crowd)
-{
-    atomic_store(&crowd->is_over, true);
-    pthread_join(crowd->thread, NULL);
-    cr_expect_eq(crowd->n_refused, 0, "%d connects were refused", (int)crowd->n_refused);
-    cr_expect_eq(crowd->n_unanswered, 0, "%d calls got no answer", (int)crowd->n_unanswered);
-    cr_expect_eq(crowd->n_other, 0, "%d calls got an error", (int)crowd->n_other);
-    cr_expect_gt(crowd->n_ok, 0);
-}
-
-static void
-open_streams(const struct gateway *gateway, const char *key, const char *text, int *fds)
-{
-    for (int i = 0; i < N_STREAMS; i++) {
-        fds[i] = call_begin(gateway, call_of(i % 2 == 0 ? OPERATION_CHAT : OPERATION_MESSAGE), key,
-                            true, text);
-        struct http_reply *reply = http_read_until(fds[i], "data: ");
-
-        cr_assert_eq(reply->status, 200);
-        http_reply_free(&reply);
-    }
-}
-
-/* How many of them come to the end that their protocol has. */
-static int
-finish_streams(int *fds)
-{
-    int n_whole = 0;
-
-    for (int i = 0; i < N_STREAMS; i++) {
-        const char *end = i % 2 == 0 ? "[DONE]" : "message_stop";
-        char *rest = http_drain(fds[i], end);
-
-        n_whole += strstr(rest, end) != NULL && strstr(rest, "\"error\"") == NULL;
-        free(rest);
-        http_close(fds[i], false);
-    }
-    return n_whole;
-}
 
 /* Worker processes in any state. */
 static bool
@@ -145,19 +52,19 @@ Test(takeover, a_master_killed_and_replaced_costs_no_stream_no_call_and_no_charg
     struct gateway *gateway = gateway_start(NULL);
     char *key = gateway_key(gateway, "--quota 100000usd");
     struct crowd crowd;
-    int fds[N_STREAMS];
+    int fds[CROWD_STREAMS];
 
-    open_streams(gateway, key, "hi !mock:chunks=40,pace=100", fds);
+    crowd_open_streams(gateway, key, "hi !mock:chunks=40,pace=100", fds);
     crowd_start(&crowd, gateway, key);
     cr_assert_eq(gateway_end(gateway, SIGKILL), 128 + SIGKILL);
     gateway_restart(gateway);
     cr_expect(gateway_wait(gateway, was_logged, "takeover.drain"));
-    cr_expect_eq(finish_streams(fds), N_STREAMS, "a stream of the old workers was cut");
+    cr_expect_eq(crowd_finish_streams(fds), CROWD_STREAMS, "a stream of the old workers was cut");
     cr_expect(gateway_wait(gateway, are_two_workers, NULL), "the old workers do not end");
     crowd_stop(&crowd);
 
     books_check(gateway);
-    int64_t n_answers = crowd.n_ok + N_STREAMS;
+    int64_t n_answers = crowd.n_ok + CROWD_STREAMS;
 
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM ledger WHERE status = 200"), n_answers);
     cr_expect_eq(gateway_mock_count(gateway, "usage_answers"), n_answers);
@@ -172,26 +79,27 @@ Test(takeover, a_third_generation_ends_the_oldest_and_leaves_the_second_alone, .
 {
     struct gateway *gateway = gateway_start(NULL);
     char *key = gateway_key(gateway, "--quota 100000usd");
-    int oldest[N_STREAMS], middle[N_STREAMS];
+    int oldest[CROWD_STREAMS], middle[CROWD_STREAMS];
 
-    open_streams(gateway, key, "hi !mock:chunks=300,pace=100", oldest);
+    crowd_open_streams(gateway, key, "hi !mock:chunks=300,pace=100", oldest);
     cr_assert_eq(gateway_end(gateway, SIGKILL), 128 + SIGKILL);
     gateway_restart(gateway);
     cr_expect(gateway_wait(gateway, was_logged, "takeover.drain"));
-    open_streams(gateway, key, "hi !mock:chunks=100,pace=100", middle);
+    crowd_open_streams(gateway, key, "hi !mock:chunks=100,pace=100", middle);
     cr_assert_eq(gateway_end(gateway, SIGKILL), 128 + SIGKILL);
     gateway_restart(gateway);
     cr_expect(gateway_wait(gateway, was_logged, "takeover.no_slot"));
-    for (int i = 0; i < N_STREAMS; i++) {
+    for (int i = 0; i < CROWD_STREAMS; i++) {
         char *rest = http_drain(oldest[i], "\"error\"");
 
         cr_expect_not_null(strstr(rest, "\"error\""), "no error event: %s", rest);
         free(rest);
         http_close(oldest[i], false);
     }
-    cr_expect_eq(finish_streams(middle), N_STREAMS, "a stream of the second generation was cut");
+    cr_expect_eq(crowd_finish_streams(middle), CROWD_STREAMS,
+                 "a stream of the second generation was cut");
     books_check(gateway);
-    cr_expect_eq(books_query(gateway, "SELECT count(*) FROM ledger"), 2 * N_STREAMS);
+    cr_expect_eq(books_query(gateway, "SELECT count(*) FROM ledger"), 2 * CROWD_STREAMS);
     cr_expect_eq(gateway_stop(&gateway), 0);
     free(key);
 }
@@ -227,19 +135,19 @@ Test(takeover, workers_that_are_stopped_are_ended, .timeout = 100)
     struct gateway *gateway = gateway_start(&options);
     char *key = gateway_key(gateway, "--quota 100000usd");
     pid_t pids[8];
-    int fds[N_STREAMS];
+    int fds[CROWD_STREAMS];
 
-    open_streams(gateway, key, "hi !mock:stall=4", fds);
+    crowd_open_streams(gateway, key, "hi !mock:stall=4", fds);
     cr_assert_eq(gateway_pids(gateway, "worker", pids, 8), 2);
     for (int i = 0; i < 2; i++)
         kill(pids[i], SIGSTOP);
     cr_assert_eq(gateway_end(gateway, SIGKILL), 128 + SIGKILL);
     gateway_restart(gateway);
     cr_expect(was_logged(gateway, "takeover.listener"));
-    for (int i = 0; i < N_STREAMS; i++)
+    for (int i = 0; i < CROWD_STREAMS; i++)
         http_close(fds[i], false);
     books_check(gateway);
-    cr_expect_eq(books_query(gateway, "SELECT count(*) FROM ledger"), N_STREAMS);
+    cr_expect_eq(books_query(gateway, "SELECT count(*) FROM ledger"), CROWD_STREAMS);
     cr_expect_eq(gateway_stop(&gateway), 0);
     free(key);
 }
@@ -256,7 +164,8 @@ Test(takeover, a_start_that_is_refused_leaves_the_gateway_whole, .timeout = 100)
     cr_assert_eq(gateway_end(gateway, SIGKILL), 128 + SIGKILL);
     gateway_program("relayosd", program, sizeof program);
     snprintf(command, sizeof command,
-             "sed 's/^listen: .*/allow_plain_listen: true\\nlisten: 192.0.2.1:80/' %s > "
+             "sed 's/^listen:/allow_plain_listen: true\\nlisten:/; "
+             "s/^  - 127.0.0.1:.*/  - 192.0.2.1:80/' %s > "
              "%s/bad.yaml; GATEWAY_CREDENTIAL=%s"
              " %s -c %s/bad.yaml > %s/bad.log 2>&1",
              gateway->config, gateway->dir, GATEWAY_CREDENTIAL, program, gateway->dir,
@@ -279,21 +188,21 @@ Test(takeover, a_stop_ends_adopted_workers_too, .timeout = 100)
     static const struct gateway_options options = {.settings = "stop_timeout: 1s\n"};
     struct gateway *gateway = gateway_start(&options);
     char *key = gateway_key(gateway, "--quota 100000usd");
-    int fds[N_STREAMS];
+    int fds[CROWD_STREAMS];
 
-    open_streams(gateway, key, "hi !mock:chunks=300,pace=100", fds);
+    crowd_open_streams(gateway, key, "hi !mock:chunks=300,pace=100", fds);
     cr_assert_eq(gateway_end(gateway, SIGKILL), 128 + SIGKILL);
     gateway_restart(gateway);
     cr_expect(gateway_wait(gateway, was_logged, "takeover.drain"));
     cr_expect_eq(gateway_end(gateway, SIGTERM), 0, "it did not end with an empty outbox");
-    for (int i = 0; i < N_STREAMS; i++) {
+    for (int i = 0; i < CROWD_STREAMS; i++) {
         char *rest = http_drain(fds[i], "\"error\"");
 
         cr_expect_not_null(strstr(rest, "\"error\""), "no error event: %s", rest);
         free(rest);
         http_close(fds[i], false);
     }
-    cr_expect_eq(books_query(gateway, "SELECT count(*) FROM ledger"), N_STREAMS);
+    cr_expect_eq(books_query(gateway, "SELECT count(*) FROM ledger"), CROWD_STREAMS);
     gateway_restart(gateway);
     books_check(gateway);
     cr_expect_eq(gateway_stop(&gateway), 0);

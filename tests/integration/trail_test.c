@@ -31,6 +31,7 @@ static const struct {
     {"route.enable", "route enable pair/left", "route pair/left"},
     {"route.disable", "route disable pair/left", "route pair/left"},
     {"reload", "reload", "configuration"},
+    {"upgrade", "upgrade", "relayosd"},
 };
 
 /* relayosctl with this on stdin; its exit status, what it said in out. */
@@ -110,8 +111,8 @@ Test(trail, each_change_of_the_masters_own_has_a_row_too, .timeout = 100)
         cr_expect(gateway_wait(gateway, is_newest, &awaited), "%s", commands[n].name);
     }
     cr_expect_eq(ctl(gateway, "route drain pair/nobody"), 4);
-    struct awaited reload = {"reload", "configuration"};
-    cr_expect(gateway_wait(gateway, is_newest, &reload), "what was refused has none");
+    struct awaited upgrade = {"upgrade", "relayosd"};
+    cr_expect(gateway_wait(gateway, is_newest, &upgrade), "what was refused has none");
     cr_expect_eq(ctl(gateway, "audit verify"), 0);
     cr_expect_eq(gateway_stop(&gateway), 0);
 }

@@ -29,7 +29,6 @@
 
 static void gateway_bury(void);
 static void gateway_write_config(struct gateway *gateway, const struct gateway_options *options);
-static int gateway_free_port(void);
 static void gateway_unlink_segment(const struct gateway *gateway);
 static void gateway_start_mock(struct gateway *gateway, int n);
 static void gateway_write_upstreams(const struct gateway *gateway, FILE *file, const char *text);
@@ -88,6 +87,19 @@ gateway_bury(void)
 }
 
 static void
+gateway_write_console(const struct gateway *gateway, const struct gateway_options *options,
+                      FILE *file)
+{
+    fprintf(file, "console: {listen: {address: ");
+    if (options->console_socket == NULL)
+        fprintf(file, "127.0.0.1:%d", gateway->console_port);
+    else
+        fprintf(file, "\"unix:%s\"", options->console_socket);
+    fprintf(file, "%s}%s}\n", options->console_way == NULL ? "" : options->console_way,
+            options->console == NULL ? "" : options->console);
+}
+
+static void
 gateway_write_config(struct gateway *gateway, const struct gateway_options *options)
 {
     FILE *file = fopen(gateway->config, "w");
@@ -97,14 +109,13 @@ gateway_write_config(struct gateway *gateway, const struct gateway_options *opti
            (gateway->console_port == 0 || gateway->console_port == gateway->port))
         gateway->console_port = gateway_free_port();
     if (options->has_console)
-        fprintf(file, "console: {listen: 127.0.0.1:%d%s}\n", gateway->console_port,
-                options->console == NULL ? "" : options->console);
+        gateway_write_console(gateway, options, file);
     else
         fprintf(file, "console: {listen: off}\n");
     gateway->n_workers = options->workers == 0 ? 2 : options->workers;
     fprintf(file,
-            "listen: 127.0.0.1:%d\n"
-            "run_dir: %s/run\ndata_dir: %s/data\ninstance: test-%d\nworkers: %d\n"
+            "listen:\n  - 127.0.0.1:%d\n%s"
+            "run_dir: %s/run\ndata_dir: %s/data\nbackup_dir: %s\ninstance: test-%d\nworkers: %d\n"
             "capacity: {keys: 1024, flights: 1024, quota_cells: 4096, refusals: 1024, recall: %s}\n"
             "%s"
             "upstreams:\n"
@@ -116,7 +127,8 @@ gateway_write_config(struct gateway *gateway, const struct gateway_options *opti
             "    url: http://127.0.0.1:%d/anthropic/v1\n"
             "    protocols: anthropic_messages\n"
             "    key_env: GATEWAY_CREDENTIAL\n    probe: none\n",
-            gateway->port, gateway->dir, gateway->dir, gateway->port, gateway->n_workers,
+            gateway->port, options->listeners == NULL ? "" : options->listeners, gateway->dir,
+            gateway->dir, gateway->dir, gateway->port, gateway->n_workers,
             options->recall == NULL ? "4MiB" : options->recall,
             options->settings == NULL ? "" : options->settings, gateway->mock_port,
             gateway->mock_port);
@@ -154,7 +166,7 @@ gateway_write_upstreams(const struct gateway *gateway, FILE *file, const char *t
 
 /* The port is free now; relayosd takes it a moment later. It is none that the kernel would give to
  * somebody's connection meanwhile. */
-static int
+int
 gateway_free_port(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -319,7 +331,8 @@ gateway_stop(struct gateway **gateway)
     char command[256];
     int status = gateway_end(*gateway, SIGTERM);
 
-    snprintf(command, sizeof command, "grep -E 'runtime error:|Sanitizer|Assertion' %s >&2",
+    snprintf(command, sizeof command,
+             "grep -E 'runtime error:|Sanitizer|Assertion|sandbox.killed .* call=[0-9]' %s >&2",
              (*gateway)->log);
     cr_expect_neq(system(command), 0, "a process complained or aborted");
     gateway_bury();

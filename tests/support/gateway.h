@@ -29,15 +29,18 @@
 #define GATEWAY_CREDENTIAL "sk-canary-credential-0123456789abcdef"
 
 struct gateway_options {
-    int workers;           /* 0 = 2 */
-    const char *settings;  /* further YAML lines at the top level, or NULL */
-    const char *upstreams; /* further lines below "upstreams:"; %d is the mock's port, %1 .. %3
-                              those of the further ones */
-    const char *models;    /* further lines below "models:" */
-    const char *recall;    /* capacity.recall; NULL = 4MiB */
-    int n_mocks;           /* further mock providers */
-    bool has_console;      /* at console_port */
-    const char *console;   /* ", member: value" of it, or NULL */
+    int workers;                /* 0 = 2 */
+    const char *settings;       /* further YAML lines at the top level, or NULL */
+    const char *listeners;      /* further items of `listen`, as "  - ..." lines, or NULL */
+    const char *upstreams;      /* further lines below "upstreams:"; %d is the mock's port, %1 .. %3
+                                   those of the further ones */
+    const char *models;         /* further lines below "models:" */
+    const char *recall;         /* capacity.recall; NULL = 4MiB */
+    int n_mocks;                /* further mock providers */
+    const char *console_socket; /* where it listens instead, or NULL */
+    bool has_console;           /* at console_port */
+    const char *console_way;    /* ", member: value" of its listener, or NULL */
+    const char *console;        /* ", member: value" of it, or NULL */
 };
 #define GATEWAY_MAX_MOCKS 3
 
@@ -68,6 +71,9 @@ int gateway_ctl_raw(const struct gateway *gateway, const char *words, char *out,
 /* A new key with these options of `key create` ("" = none), the owner "tester" unless they name
  * one; the secret. Free it. */
 char *gateway_key(struct gateway *gateway, const char *options);
+
+/* A port that nobody has now. */
+int gateway_free_port(void);
 
 /* Path of a built program, whatever the build directory is. */
 void gateway_program(const char *name, char *out, size_t size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * memory - what a process holds resident.
+ * memory - how much a process holds resident, and what is in it.
  */
 #ifndef SUPPORT_MEMORY_H
 #define SUPPORT_MEMORY_H
@@ -21,5 +21,8 @@
 /* Bytes now, and the most there ever were; -1 if the process is gone. */
 int64_t memory_resident(pid_t pid);
 int64_t memory_peak(pid_t pid);
+
+/* How often a word stands in what the process can read; -1: we may not look. */
+int memory_count(pid_t pid, const char *word);
 
 #endif

@@ -131,6 +131,7 @@ data_dir: {self.path('data')}
 instance: bench{self.port}
 workers: {self.workers}
 log: {{file: {self.path('relayosd.log')}, level: info, access: {str(self.access_log).lower()}, access_file: {self.path('access.log')}}}
+limits: {{connection_requests: 0, connection_age: 0, client_strangers: 0}}
 capacity: {{keys: {max(1024, self.n_keys + 16)}, flights: 32768, quota_cells: {max(65536, 3 * self.n_keys)}}}
 {f"keys_file: {self.path('keys.yaml')}" if self.n_keys > 1 else ""}
 upstreams:

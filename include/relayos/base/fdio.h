@@ -16,6 +16,9 @@
 int fdio_write_all(int fd, const void *bytes, size_t len) MUST_CHECK;
 /* Whole file into buf (up to its cap); 0, ERR_IO or ERR_TOO_LARGE, with the reason in *why. */
 int fdio_read_file(const char *path, struct buf *out, struct errmsg *why) MUST_CHECK;
+/* ERR_UNSAFE: whoever is on this machine may write it, with the chmod to run in *why. What is not
+ * there, or not for us to see, is no matter of this. */
+int fdio_check_not_for_all(const char *path, struct errmsg *why) MUST_CHECK;
 /* Write path.tmp with mode, fsync, rename over path; 0 or ERR_IO. */
 int fdio_replace_file(const char *path, struct slice contents, mode_t mode,
                       struct errmsg *why) MUST_CHECK;

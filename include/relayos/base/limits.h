@@ -21,8 +21,10 @@
 #define LIMIT_ATTEMPTS      4    /* upstream attempts of one request */
 #define LIMIT_WORKERS       64
 #define LIMIT_LISTENERS     8
+#define LIMIT_CERTIFICATES  8 /* of one listener */
 #define LIMIT_HANDED        9 /* sockets that one master leaves the next: those and the console's */
 #define LIMIT_NETWORKS      32 /* ranges of addresses in one list */
+#define LIMIT_KEY_NETWORKS  4  /* that a key may be used from */
 #define LIMIT_FETCHES       16 /* files by URL of one request */
 #define LIMIT_JSON_DEPTH    64
 #define LIMIT_HEAD_BYTES    32768 /* a caller's request head */

@@ -14,7 +14,7 @@
 #include "relayos/base/errmsg.h"
 #include "relayos/base/slice.h"
 
-#define SECRET_MAX_SIZE 4096
+#define SECRET_MAX_SIZE 16384 /* a private key in PEM */
 
 struct secret; /* own pages: MADV_DONTDUMP, MADV_DOFORK; size on the first line */
 

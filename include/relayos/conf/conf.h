@@ -9,7 +9,8 @@
  * Process:   master, relayosctl and tests. Children see the parsed struct through fork.
  * Errors:    FILE:LINE:COLUMN: what is wrong; the nearest known key; what to do. A config with any
  *            error yields nothing. Aliases, tags, tabs, duplicate and unknown keys are refused.
- * Secrets:   only from the environment (key_env) or files 0600 (key_file); never in the YAML.
+ * Secrets:   from the environment (key_env) or files 0600 (key_file); in the YAML only sealed under
+ * a master key that is not (key_sealed).
  */
 #ifndef RELAYOS_CONF_CONF_H
 #define RELAYOS_CONF_CONF_H
@@ -18,60 +19,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "relayos/base/address.h"
 #include "relayos/base/buf.h"
 #include "relayos/base/err.h"
 #include "relayos/base/errmsg.h"
 #include "relayos/base/period.h"
 #include "relayos/base/secret.h"
+#include "relayos/conf/conf_listener.h"
+#include "relayos/conf/conf_oidc.h"
+#include "relayos/conf/conf_receiver.h"
+#include "relayos/conf/conf_upstream.h"
 #include "relayos/model/capability.h"
 #include "relayos/model/catalog.h"
 #include "relayos/model/key.h"
-
-#define CONF_PATH_SIZE 256
-
-struct conf_listener {
-    char text[CONF_PATH_SIZE]; /* as written: "127.0.0.1:8080", "[::1]:8080" */
-    char host[LIMIT_HOST];
-    uint16_t port;
-};
-
-struct conf_credential {
-    struct credential_record record;
-    struct secret *secret; /* NULL where the upstream wants none */
-    char env[LIMIT_NAME];  /* as written */
-    char file[CONF_PATH_SIZE];
-};
-
-struct conf_upstream {
-    struct upstream_record record;
-    uint32_t n_credentials; /* 1 at least */
-    struct conf_credential credentials[LIMIT_CREDENTIALS];
-    /* As written, for conf_show() and conf_diff(); the record holds what follows from them. */
-    char url[LIMIT_HOST + LIMIT_PATH + 32];
-    char auth[8]; /* "key", "bearer", "none", "mock" */
-    char key_env[LIMIT_NAME];
-    char key_file[CONF_PATH_SIZE];
-    char family[LIMIT_NAME]; /* "" = the upstream's own name */
-    bool allow_plain;        /* http:// to another host */
-};
-
-struct conf_networks {
-    uint32_t n;
-    struct address_range ranges[LIMIT_NETWORKS];
-};
-
-/* Who says who somebody is; issuer "" = nobody but us. */
-struct conf_oidc {
-    char issuer[CONF_PATH_SIZE], client_id[CONF_PATH_SIZE];
-    struct secret *secret;                                    /* NULL: the client has none */
-    char secret_env[LIMIT_NAME], secret_file[CONF_PATH_SIZE]; /* as written */
-    char name[LIMIT_NAME];
-    char scopes[CONF_PATH_SIZE];
-    char claim[24]; /* "email", "preferred_username", "sub" */
-    char create[8]; /* "off", "member" */
-    char ca_file[LIMIT_PATH];
-};
 
 struct conf_model {
     struct model_record record;  /* neither id nor fallbacks are set here */
@@ -82,6 +41,8 @@ struct conf_model {
 struct conf {
     char file[CONF_PATH_SIZE]; /* "" = the built-in default */
     char text_sha256[65];      /* hex of the file's bytes: shown by status */
+    char *text;                /* those bytes: what the file may not hold any more */
+    size_t text_len;
 
     /* Identity and places. */
     char public_url[CONF_PATH_SIZE]; /* what quickstarts print; derived from listen when "" */
@@ -91,13 +52,18 @@ struct conf {
     struct conf_listener console;     /* host "" = there is none */
     char console_url[CONF_PATH_SIZE]; /* as browsers see it; "" = by its listener */
     struct conf_networks console_proxies;
+    struct conf_networks metrics_from;    /* without an admin key */
+    struct conf_networks trusted_proxies; /* of the listeners */
+    bool allow_plain_listen;              /* HTTP without TLS beyond loopback */
+    char run_dir[CONF_PATH_SIZE];         /* pid file, control socket */
+    char data_dir[CONF_PATH_SIZE];        /* relayos.db, pepper */
+    char pid_file[CONF_PATH_SIZE];        /* default run_dir/relayosd.pid */
+    char user[LIMIT_NAME];                /* "" = stay who we are */
+    char sandbox[8];                      /* "enforce", "log", "off", "require" */
+    char backup_dir[CONF_PATH_SIZE];
+    char instance[32]; /* names the segment: relayos.<instance>; "" = by data_dir */
+    char master_key_file[CONF_PATH_SIZE];
     struct conf_oidc oidc;
-    bool allow_plain_listen;        /* HTTP without TLS beyond loopback */
-    char run_dir[CONF_PATH_SIZE];   /* pid file, control socket */
-    char data_dir[CONF_PATH_SIZE];  /* relayos.db, pepper */
-    char pid_file[CONF_PATH_SIZE];  /* default run_dir/relayosd.pid */
-    char user[LIMIT_NAME];          /* "" = stay who we are */
-    char instance[32];              /* names the segment: relayos.<instance>; "" = by data_dir */
     char keys_file[CONF_PATH_SIZE]; /* declared keys, "" = none */
     char quota_zone[PERIOD_ZONE_MAX];
 
@@ -106,6 +72,7 @@ struct conf {
     char log_level[8];
     bool log_access;                  /* one line a request */
     char access_file[CONF_PATH_SIZE]; /* "" = with the log */
+    char access_format[8];            /* "logfmt", "json" */
 
     /* The master's schedule and the ledger. */
     int64_t settle_interval_us, checkpoint_interval_us, probe_interval_us;
@@ -121,11 +88,15 @@ struct conf {
         capacity_quota_cells, capacity_refusals, capacity_idempotency, capacity_recall;
 
     /* Limits of the front. */
-    int64_t max_connections; /* per worker */
-    int64_t max_requests;    /* that ask a model, per worker; 0 = as capacity.flights allows */
-    int64_t shed_delay_us;   /* of the loop: later than this, new requests are refused; 0 = off */
+    int64_t max_connections;                                /* per worker */
+    int64_t max_client_connections, max_client_strangers;   /* of those, of one address */
+    int64_t max_connection_requests, max_connection_age_us; /* of one connection */
+    int64_t body_rate, write_rate;                          /* bytes a second */
+    int64_t max_requests;  /* that ask a model, per worker; 0 = as capacity.flights allows */
+    int64_t shed_delay_us; /* of the loop: later than this, new requests are refused; 0 = off */
     int64_t max_body_bytes;
     int64_t max_body_memory; /* of all bodies of a worker */
+    int64_t handshake_timeout_us;
     int64_t header_timeout_us, body_timeout_us, keepalive_timeout_us, write_stall_timeout_us;
     int64_t heartbeat_interval_us; /* SSE comment while waiting; 0 = off */
     int64_t stream_buffer_bytes;   /* unsent bytes of one stream before the upstream is paused */
@@ -150,6 +121,13 @@ struct conf {
     int64_t fetch_timeout_us;
     char fetch_ca_file[LIMIT_PATH];
 
+    /* Alerts and traces that are sent elsewhere. */
+    struct conf_receiver alerts;           /* its secret signs them */
+    uint32_t alert_kinds;                  /* a bit for each enum alert_kind of the prober */
+    struct conf_receiver otlp;             /* its secret: conf_header_next() */
+    int64_t otlp_interval_us, otlp_sample; /* per cent */
+    bool otlp_upstreams;                   /* names of upstreams and of their models, too */
+
     /* Estimates. */
     int64_t default_max_output_tokens; /* reserved where request and model say nothing */
 
@@ -165,6 +143,9 @@ struct conf {
 
 /* Where conf_load finds the environment (tests give their own); NULL = getenv. */
 typedef const char *conf_getenv(const char *name);
+/* For who wants to know the places that a configuration names and has not its secrets: every
+ * variable is set, and nothing sealed is opened. */
+const char *conf_any_env(const char *name);
 
 /*
  * Parse and check a file (and its keys_file). On success *out is a new conf.
@@ -175,8 +156,8 @@ int conf_load(const char *path, conf_getenv *env, struct conf **out, struct errm
 int conf_parse(const char *name, struct slice text, conf_getenv *env, struct conf **out,
                struct errmsg *why) MUST_CHECK;
 void conf_free(struct conf **conf);
-/* Those of upstreams, and the environment that they came from: in a child that has no use for them.
- */
+/* Those of upstreams, the environment that they came from, and the keys of certificates: in a child
+ * that has no use for them. */
 void conf_forget_credentials(struct conf *conf);
 
 /*

@@ -15,6 +15,7 @@
 #include "relayos/conf/conf.h"
 #include "relayos/heritage.h"
 #include "relayos/master/mock_provider.h"
+#include "relayos/master/succession.h"
 
 typedef int master_role_main(const struct heritage *heritage);
 
@@ -22,6 +23,9 @@ struct master_options {
     const char *config_file;          /* NULL = the built-in default, which cannot be reloaded */
     struct conf *conf;                /* checked; taken over */
     const struct mock_provider *mock; /* running beside us, or NULL */
+    const char *program;          /* where this executable lies: an upgrade runs what does then */
+    char *const *argv;            /* as we were started; good for the run */
+    struct succession succession; /* from who was in this process before us */
     bool prints_quickstart;
     bool is_repair;  /* the first ledger repairs what can be repaired */
     int launcher_fd; /* daemon: gets the launcher's exit status as one byte; else -1 */

@@ -138,6 +138,7 @@ struct flight_record {
     char client_address[48];
     char client_request_id[64]; /* the caller's own X-Request-Id, only stored */
     char user_agent[64];
+    char traceparent[56]; /* the caller's own trace (base/traceparent.h), "" = none */
 
     struct flight_attempt attempts[LIMIT_ATTEMPTS]; /* [0 .. n_attempts) */
 

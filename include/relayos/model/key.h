@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "relayos/base/address.h"
 #include "relayos/base/limits.h"
 
 #define KEY_DIGEST_SIZE 32
@@ -66,7 +67,9 @@ struct key_record {
     uint8_t source;         /* enum key_source */
     uint8_t n_limits;
     uint8_t policy; /* enum route_policy + 1; 0 = as each model says */
-    uint32_t flags; /* enum key_flag */
+    uint8_t n_networks;
+    struct address_range networks[LIMIT_KEY_NETWORKS]; /* it may be used from; none = anywhere */
+    uint32_t flags;                                    /* enum key_flag */
     uint32_t n_models;
     char (*models)[LIMIT_MODEL_NAME]; /* names, n_models of them; owned by the record */
     struct key_limit limits[LIMIT_KEY_LIMITS];

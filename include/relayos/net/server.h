@@ -23,39 +23,20 @@
 #include "relayos/base/err.h"
 #include "relayos/base/errmsg.h"
 #include "relayos/base/slice.h"
+#include "relayos/net/http_request.h"
 #include "relayos/net/loop.h"
+#include "relayos/net/server_way.h"
+#include "relayos/net/tls_vault.h"
 
 struct server;
 struct exchange;
-
-struct http_header {
-    struct slice name; /* lower case */
-    struct slice value;
-};
-
-#define SERVER_MEMO_SIZE 128
-/* A request as it came, framing proven. */
-struct http_request {
-    struct slice method;
-    struct slice target; /* as sent: path and query */
-    struct slice path;   /* up to '?', not normalised, not decoded */
-    struct slice query;  /* after '?', or "" */
-    struct slice body;
-    const struct http_header *headers;
-    size_t n_headers;
-    char client_address[48]; /* numeric, without port */
-    int64_t accepted_us;     /* clock_mono_us when its last byte was read */
-    void *memo; /* SERVER_MEMO_SIZE bytes that the handler keeps from one request of the connection
-                   to the next: zero at first, wiped when it closes; or NULL */
-    bool is_tls;
-    bool is_body_withheld; /* a body that was not read; the connection ends with the answer */
-};
 
 struct server_handler {
     void *ctx;
     /*
      * A head announces a body that did not come whole with it: is it worth reading? false: the
-     * request is handed to on_request at once, its body withheld. NULL: every body is.
+     * request is handed to on_request at once, its body withheld. true vouches for who sends it, as
+     * exchange_vouch(). NULL: every body is, of anybody.
      */
     bool (*on_head)(void *ctx, const struct http_request *head);
     /* A request is whole, or its body withheld. The handler must answer it, now or later. */
@@ -80,10 +61,24 @@ struct server_conf {
      * withheld. Bodies of up to 64 KiB count but are never withheld. 0: no limit.
      */
     size_t max_body_memory;
-    uint32_t max_connections; /* above: the listener is not read until some close */
+    /* Above: one that waits for a request makes room, or the listener is not read until one does.
+     */
+    uint32_t max_connections;
+    /* Of one address (of IPv6: a /64), and of those on which no good key was shown yet
+     * (exchange_vouch()); 0: no limit. trusted_proxies and UNIX sockets have none. */
+    uint32_t max_client_connections, max_client_strangers;
+    uint32_t max_connection_requests; /* then it is closed; 0: no limit */
+    int64_t max_connection_age_us;    /* after the next request it is closed; 0: no limit */
     int64_t header_timeout_us, body_timeout_us, keepalive_timeout_us, write_stall_timeout_us;
+    /* Bytes a second: of a body, in each window; of an answer, in each write_stall_timeout. */
+    size_t body_rate, write_rate;
+    int64_t body_window_us;
+    int64_t handshake_timeout_us; /* for a PROXY header and a TLS handshake together */
     const int *listener_fds; /* listening, non-blocking; the server closes them (drain, free) */
+    const struct server_way *ways; /* of each; NULL: all are plain */
     size_t n_listeners;
+    const struct tls_vault *vault;          /* may be NULL if no listener is_tls */
+    struct server_networks trusted_proxies; /* whose X-Forwarded-For says who the client is */
 };
 
 struct exchange_events { /* of one exchange, set by the handler with exchange_bind() */
@@ -103,6 +98,7 @@ void server_drain(struct server *server);
 /* Connections still open; 0 after a drain means done. */
 uint32_t server_n_connections(const struct server *server);
 uint64_t server_n_accepted(const struct server *server);
+const struct server_front_counts *server_front_counts(const struct server *server);
 /* Bytes of bodies in memory now. */
 size_t server_n_body_bytes(const struct server *server);
 
@@ -116,6 +112,8 @@ http_header_find(const struct http_request *request, const char *name)
 size_t http_header_count(const struct http_request *request, const char *name);
 
 void exchange_bind(struct exchange *exchange, const struct exchange_events *events, void *data);
+/* The request has shown a good key: its connection is not among those that go first any more. */
+void exchange_vouch(struct exchange *exchange);
 /*
  * The request's bytes are no longer needed: its slices, body included, are void from now on. A held
  * stream that calls this keeps no input buffer (8 KiB at least, the whole body at most). Not before

@@ -35,4 +35,7 @@ struct auth_memo {
 int auth_check(const struct segment *segment, struct hash_hmac *pepper, struct auth_memo *memo,
                struct slice token, int64_t now_real_us, struct key_view *out) MUST_CHECK;
 
+/* May the key be used from there ("192.0.2.7", "2001:db8::1"; what is no address is nowhere)? */
+bool auth_lets_in(const struct key_view *key, const char *client_address);
+
 #endif

@@ -18,6 +18,9 @@ int report_key_write_members(const struct report *report, const struct key_recor
 /* "active", "disabled", "expired", "revoked" */
 const char *report_key_state(const struct key_record *key, int64_t now_us);
 
+/* Member "allow_from". */
+void report_key_write_networks(const struct key_record *key, struct frame_out *out);
+
 /* May the viewer see it? */
 bool report_key_is_seen(const struct report *report, const struct key_record *key);
 bool report_key_owns(const struct report *report, uint64_t id);

@@ -42,10 +42,13 @@ struct key_view {
     int64_t requests_per_minute, tokens_per_minute; /* 0 = none */
     uint8_t tool, n_limits;
     uint8_t policy; /* enum route_policy + 1; 0 = as each model says */
-    uint8_t pad[5];
+    uint8_t n_networks;
+    uint8_t pad[4];
     uint64_t scope[LIMIT_MODELS / 64]; /* bitmap of model ids; see KEY_ALL_MODELS */
     /* Copies have the first n_limits of them. */
     struct key_limit_cells limits[LIMIT_KEY_LIMITS + 1]; /* + concurrency */
+    /* It may be used from these; none = from anywhere. Copies have the first n_networks of them. */
+    struct address_range networks[LIMIT_KEY_NETWORKS];
 };
 
 /* Worker: copy of the row whose digest this is, or ERR_INVALID_KEY, for the same work. */

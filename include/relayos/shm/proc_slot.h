@@ -42,6 +42,11 @@ enum proc_state {
     COUNTER(connections_open, CONNECTIONS_OPEN) /* gauge */                                        \
     COUNTER(body_bytes, BODY_BYTES)             /* in memory, gauge */                             \
     COUNTER(bad_framing, BAD_FRAMING)           /* refused by the guard */                         \
+    COUNTER(tls_handshakes, TLS_HANDSHAKES)                                                        \
+    COUNTER(tls_failed, TLS_FAILED)       /* handshakes that failed */                             \
+    COUNTER(proxy_refused, PROXY_REFUSED) /* no good PROXY header, or not from a proxy */          \
+    COUNTER(turned_away, TURNED_AWAY) /* connections: too many of one address, no descriptor */    \
+    COUNTER(displaced, DISPLACED)     /* connections that waited, for others to come in */         \
     COUNTER(upstream_calls, UPSTREAM_CALLS)                                                        \
     COUNTER(upstream_reused, UPSTREAM_REUSED)                                                      \
     COUNTER(upstream_redials, UPSTREAM_REDIALS)                                                    \

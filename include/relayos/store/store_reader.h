@@ -12,6 +12,8 @@
 #ifndef RELAYOS_STORE_STORE_READER_H
 #define RELAYOS_STORE_STORE_READER_H
 
+#include <stdbool.h>
+
 #include "relayos/base/err.h"
 #include "relayos/store/store.h"
 
@@ -23,6 +25,9 @@ enum store_reader_kind {
 /* ERR_IO: cannot be opened. ERR_STORE: not ours, or of another version than this program. */
 int store_reader_open(const char *path, enum store_reader_kind kind, struct store **out,
                       struct errmsg *why) MUST_CHECK;
+/* Whether this program can take the database over, and would have to migrate it for that.
+ * ERR_STORE: not ours, or of a newer version; ERR_IO. */
+int store_reader_look(const char *path, bool *out_migrates, struct errmsg *why) MUST_CHECK;
 /* What is read from now on takes so much of this thread's CPU time, and ten times as long, at most:
  * then all reading answers ERR_BUSY. On a busy machine an answer is late rather than none. 0 = no
  * limit. */

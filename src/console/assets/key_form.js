@@ -6,6 +6,7 @@ import { button, field, h, newId, parseCount, parseUsd, usdPlain } from "./dom.j
 import { PERIODS, TOOLS } from "./key_parts.js";
 
 const QUOTAS_MAX = 7;
+const NETWORKS_MAX = 4;
 const POLICIES = [["model", "As each model has it"], ["balanced", "Balanced"],
     ["fastest", "Fastest"],
     ["cheapest", "Cheapest"], ["ordered", "In order"], ["weighted", "By weight"]];
@@ -30,6 +31,9 @@ export function keyFields({ ctx, models, key, tool = "other" }) {
         modelsField(models, own("all_models", true), own("models", [])),
         quotasField(own("limits", []), models),
         expiryField(own("expires_us", 0)),
+        field({ label: "May be used from", name: "allow_from", autocomplete: "off",
+            value: own("allow_from", []).join(", "), placeholder: "Anywhere", read: readNetworks,
+            hint: "Addresses and networks: 192.0.2.7, 10.0.0.0/8. Empty: anywhere." }),
         details("Rates, strictness and routing", [
             group("pair",
                 rate("requests_per_minute", "Requests a minute"),
@@ -206,6 +210,14 @@ function readTime(text, before) {
 function localText(us) {
     const time = new Date(us / 1000);
     return new Date(time.getTime() - time.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+}
+
+// What they are is the gateway's to judge.
+function readNetworks(text) {
+    const networks = text.split(/[\s,]+/).filter((one) => one !== "");
+    if (networks.length > NETWORKS_MAX)
+        throw new Error(`At most ${NETWORKS_MAX} networks.`);
+    return networks;
 }
 
 function readRate(text) {

@@ -102,7 +102,7 @@ function key(id, name, tool, owner, more) {
     const last4 = (id * 7919 + 1000000).toString(36).slice(-4);
     return { id, name, tool, owner, last4, display: `sk-prod-...${last4}`, source: "store",
         state: "active", all_models: true, models: [], limits: [], strict: false, policy: "model",
-        requests_per_minute: 0, tokens_per_minute: 0, max_concurrent: 0,
+        requests_per_minute: 0, tokens_per_minute: 0, max_concurrent: 0, allow_from: [],
         created_us: NOW_US - 90 * DAY_US, updated_us: NOW_US - 20 * DAY_US, expires_us: 0,
         last_used_us: 0, revoked_us: 0, rotated_from: 0, rotated_to: 0, ...more };
 }

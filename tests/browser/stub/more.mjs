@@ -57,6 +57,7 @@ export function moreRoutes(db, { Refusal, paged, keysOf }) {
         "GET /usage": ["member", ({ query, user }) =>
             ({ data: usage(db, query, user), next: null })],
         "GET /usage.csv": ["member", ({ query, user }) => csv(usage(db, query, user))],
+        "GET /metrics": ["operator", () => csv([])],
         "GET /routes": ["operator", () => ({ data: routes, next: null })],
         "GET /routes/{id}": ["operator", ({ params }) => routeOf(params.id)],
         "POST /routes/{id}/drain": ["operator", switchTo("drained", "drained")],
@@ -325,6 +326,10 @@ function status(db, startUs) {
     return { version: "0.6.0", pid: 4099, config_file: "/etc/relayos/relayos.yaml",
         config_sha256: "9f".repeat(32),
         public_url: "https://ai.example.com", listeners: ["127.0.0.1:8080"],
+        certificates: [{ listener: "0.0.0.0:8443", file: "/etc/relayos/tls.pem",
+            names: "ai.example.com", expires_us: NOW_US + 20 * 86400e6, warns: true }],
+        is_ready: true, upgrade: { from: "0.9.0", error: null },
+        last_reload: { at_us: NOW_US - 3600e6, is_refused: true },
             data_dir: "/var/lib/relayos",
         environment: "production", models: MODELS, started_us: startUs - 93000 * US,
         segment: { name: "/relayos-1f2e", bytes: 268435456 },
@@ -367,7 +372,8 @@ function explanation({ key, model }, routes, Refusal) {
     const usable = own.filter((route) => route.state === "up");
     if (own.length === 0)
         throw new Refusal(404, "not_found", "There is no such thing.");
-    return { key: { id: 3, name: key, state: "active", may_use_model: true }, model,
+    return { key: { id: 3, name: key, state: "active", may_use_model: true,
+        allow_from: [], lets_in: null }, model,
         policy: "balanced", policy_of: "model",
         estimate: { prompt_tokens: 1000, output_tokens: 4096, charge_nusd: 68e6,
             reserved_tokens: 6000, reserved_nusd: 72e6 },

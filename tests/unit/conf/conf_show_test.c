@@ -39,36 +39,38 @@ parse(const char *text)
     "      keys: [{name: one, env: KEY}, {name: two, env: OTHER}], family: a, probe: connect,\n"   \
     "      total_timeout: 2s}\n"
 
-static const char before[] =
-    UPSTREAMS "environment: dev\n"
-              "console: {listen: off, oidc: {issuer: \"https://id.example/\", client_id: a b,\n"
-              "    secret_env: KEY, scopes: openid groups}, public_url: \"https://c.example\"}\n"
-              "capabilities: [{models: \"odd:\", like: gpt-5, adds: [stop, images]},\n"
-              "    {models: x, thinking: budget, accepts: [], max_output_tokens: 9}]\n"
-              "failover: {uncertain: false, retry_min: 3}\n"
-              "fetch: {allow: [10.0.0.0/8, \"fd00::/8\"], deny: 10.1.2.3}\n"
-              "health: {breaker_failures: 0, open_time: 1s}\n"
-              "hedge: {percent: 5}\n"
-              "listen: [127.0.0.1:1, \"[::1]:2\"]\n"
-              "workers: 2\n"
-              "models:\n"
-              "  \"odd:name/#1\":\n"
-              "    display_name: \"Odd: \\\"quoted\\\" \\\\ name \"\n"
-              "    price: {input: 3.00, output: 15.00, cache_read: 0.075}\n"
-              "    policy: ordered\n"
-              "    fallback: [tiered, free-one]\n"
-              "    fallback_on: [refusal, outage]\n"
-              "    hedge: false\n"
-              "    routes: [{upstream: a, cost: {input: 1, output: 2}},\n"
-              "             {upstream: b, model: x, disabled: true, max_concurrent: 9}]\n"
-              "  free-one: {price: free, routes: [{upstream: b}]}\n"
-              "  tiered:\n"
-              "    price: {input: 1, output: 2, reasoning: 3, factors: {flex: 0.125},\n"
-              "            tiers: [{above: 10, input: 2, output: 3, reasoning: 0.5}]}\n"
-              "    prices: [{from: 2027-01-01T12:00:00Z, input: 4, output: 5, tiers: "
-              "[{above: 1, input: 5, output: 6}]}, {from: 2028-01-01, input: 0, output: 0}]\n"
-              "    routes: [{upstream: a}, {upstream: b, costs: [{from: 2027-01-01, input: 1, "
-              "output: 1, factors: {batch: 1, priority: 2.5}}]}]\n";
+static const char before[] = UPSTREAMS
+    "environment: dev\n"
+    "console: {listen: off, oidc: {issuer: \"https://id.example/\", client_id: a b,\n"
+    "    secret_env: KEY, scopes: openid groups}, public_url: \"https://c.example\"}\n"
+    "capabilities: [{models: \"odd:\", like: gpt-5, adds: [stop, images]},\n"
+    "    {models: x, thinking: budget, accepts: [], max_output_tokens: 9}]\n"
+    "alerts: {url: \"https://a.example/x\", secret_env: KEY, kinds: [disk_low, model_down]}\n"
+    "otlp: {endpoint: \"http://127.0.0.1:4318\", sample: 5, upstreams: true}\n"
+    "failover: {uncertain: false, retry_min: 3}\n"
+    "fetch: {allow: [10.0.0.0/8, \"fd00::/8\"], deny: 10.1.2.3}\n"
+    "health: {breaker_failures: 0, open_time: 1s}\n"
+    "hedge: {percent: 5}\n"
+    "listen: [127.0.0.1:1, \"[::1]:2\"]\n"
+    "workers: 2\n"
+    "models:\n"
+    "  \"odd:name/#1\":\n"
+    "    display_name: \"Odd: \\\"quoted\\\" \\\\ name \"\n"
+    "    price: {input: 3.00, output: 15.00, cache_read: 0.075}\n"
+    "    policy: ordered\n"
+    "    fallback: [tiered, free-one]\n"
+    "    fallback_on: [refusal, outage]\n"
+    "    hedge: false\n"
+    "    routes: [{upstream: a, cost: {input: 1, output: 2}},\n"
+    "             {upstream: b, model: x, disabled: true, max_concurrent: 9}]\n"
+    "  free-one: {price: free, routes: [{upstream: b}]}\n"
+    "  tiered:\n"
+    "    price: {input: 1, output: 2, reasoning: 3, factors: {flex: 0.125},\n"
+    "            tiers: [{above: 10, input: 2, output: 3, reasoning: 0.5}]}\n"
+    "    prices: [{from: 2027-01-01T12:00:00Z, input: 4, output: 5, tiers: "
+    "[{above: 1, input: 5, output: 6}]}, {from: 2028-01-01, input: 0, output: 0}]\n"
+    "    routes: [{upstream: a}, {upstream: b, costs: [{from: 2027-01-01, input: 1, "
+    "output: 1, factors: {batch: 1, priority: 2.5}}]}]\n";
 
 static const char after[] =
     "upstreams:\n"
@@ -80,6 +82,8 @@ static const char after[] =
     "environment: dev\n"
     "console: {listen: off, oidc: {issuer: \"https://id.example/\", client_id: a b,\n"
     "    secret_env: KEY, scopes: openid groups}, public_url: \"https://c.example\"}\n"
+    "alerts: {url: \"https://a.example/x\", secret_env: KEY, kinds: [disk_low, model_down]}\n"
+    "otlp: {endpoint: \"http://127.0.0.1:4318\", sample: 5, upstreams: true}\n"
     "failover: {uncertain: false, retry_min: 3}\n"
     "fetch: {allow: [10.0.0.0/8, \"fd00::/8\"], deny: 10.1.2.3}\n"
     "health: {breaker_failures: 7, open_time: 1s}\n"
@@ -233,6 +237,68 @@ Test(conf_diff, the_same_has_no_difference)
 
     cr_assert_str_eq(diff_of(a, b, &n, &n_restart), "");
     cr_assert_eq(n + n_restart, 0);
+    conf_free(&a);
+    conf_free(&b);
+}
+
+Test(conf_show, listeners_of_every_kind_read_back_the_same)
+{
+    static const char listeners[] =
+        "listen:\n"
+        "  - 127.0.0.1:1\n"
+        "  - {address: \"unix:/run/a b.sock\", mode: 0600, owner: root, proxy_protocol: local}\n"
+        "  - {address: \"127.0.0.1:2\", proxy_protocol: [10.0.0.0/8, 127.0.0.1]}\n"
+        "console: {public_url: \"https://c.example\", listen: {address: \"unix:/run/c d.sock\",\n"
+        "          mode: 0600, owner: root, proxy_protocol: local}}\n"
+        "trusted_proxies: [local, 10.0.0.0/8]\n" UPSTREAMS
+        "models: {m: {price: free, routes: [{upstream: a}]}}\n";
+    struct conf *conf = parse(listeners), *again;
+    struct buf shown;
+    size_t n, n_restart;
+
+    buf_init(&shown, 1 << 16);
+    conf_show(conf, &shown);
+    buf_append_byte(&shown, '\0');
+    again = parse(shown.ptr);
+
+    const char *diff = diff_of(conf, again, &n, &n_restart);
+
+    cr_assert_eq(n, 0, "%s", diff);
+    cr_assert_eq(again->n_listeners, 3);
+    cr_expect_str_eq(again->listeners[1].host, "/run/a b.sock");
+    cr_expect_eq(again->listeners[1].mode, 0600);
+    cr_expect(again->listeners[1].proxies.has_local && again->trusted_proxies.has_local);
+    cr_expect_eq(again->listeners[2].proxies.n, 2);
+    cr_expect_str_eq(again->console.host, "/run/c d.sock");
+    cr_expect(again->console.mode == 0600 && again->console.proxies.has_local);
+    conf_free(&conf);
+    conf_free(&again);
+    buf_fini(&shown);
+}
+
+Test(conf_diff, another_address_needs_a_restart_and_what_a_listener_keeps_is_named)
+{
+    static const char rest[] = UPSTREAMS "models: {m: {price: free, routes: [{upstream: a}]}}\n";
+    char first[4096], second[sizeof(first)];
+    size_t n, n_restart;
+
+    snprintf(first, sizeof(first),
+             "listen: [127.0.0.1:1, 127.0.0.1:2]\nconsole: {listen: 127.0.0.1:9}\n%s", rest);
+    snprintf(second, sizeof(second),
+             "listen: [{address: \"127.0.0.1:1\", proxy_protocol: 10.0.0.1}, 127.0.0.1:3]\n"
+             "console: {listen: {address: \"127.0.0.1:9\", proxy_protocol: 10.0.0.1}}\n%s",
+             rest);
+
+    struct conf *a = parse(first), *b = parse(second);
+    const char *diff = diff_of(a, b, &n, &n_restart);
+
+    cr_expect(strstr(diff, "listen: [\"127.0.0.1:1\", \"127.0.0.1:2\"] -> ") != NULL ||
+                  strstr(diff, "listen: [127.0.0.1:1, 127.0.0.1:2] -> ") != NULL,
+              "%s", diff);
+    cr_expect(strstr(diff, "listen.127.0.0.1:1.proxy_protocol: (unset) -> ") != NULL, "%s", diff);
+    cr_expect(strstr(diff, "console.listen.proxy_protocol: (unset) -> ") != NULL, "%s", diff);
+    cr_expect_eq(n, 3);
+    cr_expect_eq(n_restart, 3);
     conf_free(&a);
     conf_free(&b);
 }

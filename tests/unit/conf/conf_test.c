@@ -189,6 +189,14 @@ Test(conf, the_console_listens_unless_it_is_off)
     cr_assert_str_eq(conf->console.host, "");
     cr_assert_str_eq(conf->console.text, "off");
     conf_free(&conf);
+    conf = parse(
+        "console: {listen: {address: \"unix:/run/c.sock\", mode: 0600},\n"
+        "          public_url: \"https://c.example\", trusted_proxies: local}\n" BROKEN_PROLOGUE,
+        test_env);
+    cr_assert_str_eq(conf->console.host, "/run/c.sock");
+    cr_assert_eq(conf->console.mode, 0600);
+    cr_assert(conf->console_proxies.has_local);
+    conf_free(&conf);
     conf = parse("console: {listen: \"[::1]:9\"}\n" BROKEN_PROLOGUE, test_env);
     conf_console_url(&conf->console, 9, url, sizeof(url));
     cr_assert_str_eq(url, "http://[::1]:9");

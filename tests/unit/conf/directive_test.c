@@ -95,6 +95,8 @@ Test(directive, the_shipped_config_names_each_directive_at_its_default)
 
         cr_expect_not_null(node, "%s is not in etc/relayos.yaml", rows[i].path);
         /* What a model or a key says is an example; what stands at the top is the default. */
+        while (node != NULL && node->first != NULL) /* the first of a list */
+            node = node->first;
         if (node != NULL && has_default && strchr(rows[i].path, '*') == NULL)
             cr_expect_str_eq(node->text, rows[i].initial, "%s", rows[i].path);
     }

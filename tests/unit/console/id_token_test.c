@@ -55,7 +55,7 @@ append_number(struct buf *out, const EVP_PKEY *key, const char *param, const cha
 }
 
 /* The provider's keys: this one, with further members. */
-static cJSON *
+static struct tree *
 publish(const EVP_PKEY *key, bool is_rsa, const char *members)
 {
     struct buf out;
@@ -72,7 +72,7 @@ publish(const EVP_PKEY *key, bool is_rsa, const char *members)
         append_number(&out, key, OSSL_PKEY_PARAM_EC_PUB_Y, "y");
     }
     buf_append_str(&out, "}]}");
-    cJSON *jwks = cJSON_ParseWithLength(out.ptr, out.len);
+    struct tree *jwks = tree_parse(buf_slice(&out));
     cr_assert_not_null(jwks);
     buf_fini(&out);
     return jwks;
@@ -119,7 +119,7 @@ static int
 verdict(const char *members, bool is_rsa, const char *header, const char *claims)
 {
     EVP_PKEY *key = make_key(is_rsa, 2048);
-    cJSON *jwks = publish(key, is_rsa, members);
+    struct tree *jwks = publish(key, is_rsa, members);
     struct id_token token = {.subject = ""};
     char usual[64];
 
@@ -129,7 +129,7 @@ verdict(const char *members, bool is_rsa, const char *header, const char *claims
     int rc = id_token_verify(buf_slice(&text), jwks, &wants, &token, NULL);
     cr_assert((rc == 0) == (strcmp(token.subject, "u-1") == 0));
     buf_fini(&text);
-    cJSON_Delete(jwks);
+    tree_free(&jwks);
     EVP_PKEY_free(key);
     return rc;
 }
@@ -208,7 +208,7 @@ Test(id_token, one_claim_that_is_wrong_is_enough)
 Test(id_token, what_was_altered_is_not_what_was_signed)
 {
     EVP_PKEY *key = make_key(false, 0), *weak = make_key(true, 1024);
-    cJSON *jwks = publish(key, false, ",\"kid\":\"k1\"");
+    struct tree *jwks = publish(key, false, ",\"kid\":\"k1\"");
     struct buf text = sign(key, false, "{\"alg\":\"ES256\",\"kid\":\"k1\"}", CLAIMS);
     struct id_token token;
 
@@ -223,13 +223,13 @@ Test(id_token, what_was_altered_is_not_what_was_signed)
     }
     cr_expect_neq(id_token_verify(slice_of("", 0), jwks, &wants, &token, NULL), 0);
     cr_expect_eq(id_token_verify(buf_slice(&text), NULL, &wants, &token, NULL), ERR_MISSING);
-    cJSON_Delete(jwks);
+    tree_free(&jwks);
     buf_fini(&text);
 
     jwks = publish(weak, true, ",\"kid\":\"k1\"");
     text = sign(weak, true, "{\"alg\":\"RS256\",\"kid\":\"k1\"}", CLAIMS);
     cr_expect_eq(id_token_verify(buf_slice(&text), jwks, &wants, &token, NULL), ERR_DENIED);
-    cJSON_Delete(jwks);
+    tree_free(&jwks);
     buf_fini(&text);
     EVP_PKEY_free(weak);
     EVP_PKEY_free(key);
@@ -240,7 +240,7 @@ static int
 read_claims(const char *more, const char *access_token, const char *claim, struct id_token *out)
 {
     EVP_PKEY *key = make_key(false, 0);
-    cJSON *jwks = publish(key, false, ",\"kid\":\"k1\"");
+    struct tree *jwks = publish(key, false, ",\"kid\":\"k1\"");
     struct id_token_wants with = wants;
     char claims[1024];
 
@@ -251,7 +251,7 @@ read_claims(const char *more, const char *access_token, const char *claim, struc
     *out = (struct id_token){.subject = ""};
     int rc = id_token_verify(buf_slice(&text), jwks, &with, out, NULL);
     buf_fini(&text);
-    cJSON_Delete(jwks);
+    tree_free(&jwks);
     EVP_PKEY_free(key);
     return rc;
 }

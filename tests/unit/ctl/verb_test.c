@@ -152,14 +152,14 @@ Test(verb, every_public_command_of_the_daemon_can_be_given)
 {
     /* Of commands that are more than one request; status has the ledger's. */
     static const unsigned of_local[] = {
-        COMMAND_TOP,           COMMAND_LEDGER_STATUS,  COMMAND_LEDGER_ROWS, COMMAND_LEDGER_CELLS,
-        COMMAND_BACKUP_BEGIN,  COMMAND_BACKUP_NEXT,    COMMAND_BACKUP_END,  COMMAND_USER_CREATE,
-        COMMAND_USER_PASSWORD, COMMAND_USER_SETUP_LINK};
+        COMMAND_TOP,           COMMAND_LEDGER_STATUS,   COMMAND_LEDGER_ROWS, COMMAND_LEDGER_CELLS,
+        COMMAND_BACKUP_BEGIN,  COMMAND_BACKUP_NEXT,     COMMAND_BACKUP_END,  COMMAND_USER_CREATE,
+        COMMAND_USER_PASSWORD, COMMAND_USER_SETUP_LINK, COMMAND_CONFIG_TEXT, COMMAND_UPGRADE};
 
     /* What the console alone does. */
-    static const unsigned of_console[] = {
-        COMMAND_CONFIG_CHECK,  COMMAND_USER_SETUP,    COMMAND_USER_CLAIM,     COMMAND_SESSION_OPEN,
-        COMMAND_SESSION_TOUCH, COMMAND_SESSION_CLOSE, COMMAND_SESSION_REFUSED};
+    static const unsigned of_console[] = {COMMAND_USER_SETUP,    COMMAND_USER_CLAIM,
+                                          COMMAND_SESSION_OPEN,  COMMAND_SESSION_TOUCH,
+                                          COMMAND_SESSION_CLOSE, COMMAND_SESSION_REFUSED};
 
     for (unsigned i = 0; i < COMMAND_N; i++) {
         const struct command_info *info = command_info((enum command)i);

@@ -310,3 +310,51 @@ Test(key_admin, a_keys_policy_is_what_workers_read_and_goes_back_to_the_models_o
     cr_expect_eq(view.policy, 0);
     fixture_fini(&fixture);
 }
+
+static void
+allow_from(struct fixture *fixture, const char *one, const char *two)
+{
+    struct frame_out *args = fixture_command(fixture, "key.update");
+
+    frame_cstr(args, "key", "ci");
+    frame_array(args, "allow_from");
+    if (one != NULL)
+        frame_cstr(args, NULL, one);
+    if (two != NULL)
+        frame_cstr(args, NULL, two);
+    frame_end(args);
+}
+
+Test(key_admin, where_a_key_may_be_used_is_what_workers_read_and_survives_the_ledger)
+{
+    struct fixture fixture;
+    char secret[KEY_SECRET_MAX];
+    struct key_view view;
+
+    fixture_init(&fixture);
+    (void)fixture_key(&fixture, "ci", 0, secret);
+    allow_from(&fixture, "10.0.0.0/8", "192.0.2.7");
+    const struct frame_value *networks =
+        frame_get(frame_get(fixture_result(&fixture), "key"), "allow_from");
+    cr_assert_eq(frame_length(networks), 2);
+    cr_expect(slice_eq_str(frame_as_str(frame_at(networks, 1)), "192.0.2.7/32"));
+    fixture_restart_ledger(&fixture);
+    cr_assert_eq(check(&fixture, secret, &view), 0);
+    cr_expect_eq(view.n_networks, 2);
+    cr_expect(auth_lets_in(&view, "10.2.3.4") && !auth_lets_in(&view, "192.0.2.8"));
+
+    struct frame_out *args = fixture_command(&fixture, "key.update"); /* of something else */
+    frame_cstr(args, "key", "ci");
+    frame_int(args, "requests_per_minute", 5);
+    (void)fixture_result(&fixture);
+    cr_assert_eq(check(&fixture, secret, &view), 0);
+    cr_expect_eq(view.n_networks, 2);
+
+    allow_from(&fixture, "10.1.0.0/8", NULL);
+    fixture_failure(&fixture, "allow_from: \"10.1.0.0/8\"");
+    allow_from(&fixture, NULL, NULL);
+    (void)fixture_result(&fixture);
+    cr_assert_eq(check(&fixture, secret, &view), 0);
+    cr_expect_eq(view.n_networks, 0);
+    fixture_fini(&fixture);
+}

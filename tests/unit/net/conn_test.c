@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: ISC */
+#include <poll.h>
+
 #include "fixture.h"
 
 static void
@@ -100,6 +102,101 @@ Test(conn, a_late_body_gets_408)
     struct server_conf conf = patient();
     conf.body_timeout_us = 300000;
     expect_cut(conf, B("POST / HTTP/1.1\r\n" H "Content-Length: 9\r\n\r\nab"), "HTTP/1.1 408");
+}
+
+/* A byte every 50 ms, until the server has had enough of it. */
+static void
+expect_drip_cut(struct server_conf conf, const char *head, const char *drop)
+{
+    struct fixture fixture = fixture_start(conf, 0);
+    int64_t limit_us = clock_mono_us() + 20000000;
+    int fd = peer_connect(fixture.port);
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    char answer[1024] = "";
+
+    peer_send(fd, head, strlen(head));
+    while (poll(&poll_fd, 1, 50) == 0 && clock_mono_us() < limit_us)
+        (void)!send(fd, drop, strlen(drop), MSG_NOSIGNAL);
+    (void)!recv(fd, answer, sizeof answer - 1, 0);
+    cr_expect(strncmp(answer, "HTTP/1.1 408", 12) == 0, "%s", answer);
+    close(fd);
+    fixture_stop(&fixture);
+}
+
+Test(conn, a_head_that_drips_in_gets_408)
+{
+    struct server_conf conf = patient();
+    conf.header_timeout_us = 500000;
+    expect_drip_cut(conf, "GET / HTTP/1.1\r\n" H, "X-A: b\r\n");
+}
+
+Test(conn, a_body_that_drips_in_gets_408)
+{
+    struct server_conf conf = patient();
+    conf.body_window_us = 500000;
+    conf.body_rate = 1000;
+    expect_drip_cut(conf, "POST / HTTP/1.1\r\n" H "Content-Length: 90000\r\n\r\n", "abcd");
+}
+
+Test(conn, a_body_that_drips_in_by_chunks_gets_408)
+{
+    struct server_conf conf = patient();
+    conf.body_window_us = 500000;
+    conf.body_rate = 1000;
+    expect_drip_cut(conf, "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n",
+                    "1\r\na\r\n");
+}
+
+/* Fast enough, but without an end. */
+Test(conn, a_body_that_takes_too_long_gets_408)
+{
+    struct server_conf conf = patient();
+    conf.body_window_us = 500000;
+    conf.body_rate = 1;
+    conf.body_timeout_us = 2000000;
+    expect_drip_cut(conf, "POST / HTTP/1.1\r\n" H "Content-Length: 90000\r\n\r\n", "abcd");
+}
+
+/* Answers until the connection is closed; the last of them says so. */
+static int
+count_answers(struct server_conf conf, int most)
+{
+    struct fixture fixture = fixture_start(conf, 0);
+    int fd = peer_connect(fixture.port), n = 0;
+    char answer[1024];
+    ssize_t len = 1;
+
+    while (n < most && len > 0) {
+        peer_send(fd, B("GET / HTTP/1.1\r\n" H "\r\n"));
+        len = recv(fd, answer, sizeof answer - 1, 0);
+        answer[len > 0 ? len : 0] = '\0';
+        n += len > 0;
+        if (strcasestr(answer, "connection: close") != NULL)
+            break;
+    }
+    if (n < most)
+        cr_expect_leq(recv(fd, answer, sizeof answer, 0), 0);
+    close(fd);
+    fixture_stop(&fixture);
+    return n;
+}
+
+Test(conn, has_so_many_requests_and_is_closed_behind_the_last)
+{
+    struct server_conf conf = patient();
+    conf.max_connection_requests = 5;
+    cr_expect_eq(count_answers(conf, 20), 5);
+    conf.max_connection_requests = 0;
+    cr_expect_eq(count_answers(conf, 20), 20);
+}
+
+Test(conn, is_closed_behind_a_request_when_it_is_old)
+{
+    struct server_conf conf = patient();
+    conf.max_connection_age_us = 1;
+    cr_expect_leq(count_answers(conf, 20), 2);
+    conf.max_connection_age_us = 60000000;
+    cr_expect_eq(count_answers(conf, 20), 20);
 }
 
 Test(conn, a_silent_connection_is_closed_in_silence)

@@ -97,6 +97,8 @@ on_request(void *ctx, struct exchange *exchange, const struct http_request *requ
     tally->body_size = request->body.len;
     tally->n_withheld += request->is_body_withheld;
     tally->n_requests++;
+    if (slice_eq_str(http_header_find(request, "x-key"), "good"))
+        exchange_vouch(exchange);
     if (slice_eq_str(request->path, "/smuggled"))
         tally->n_smuggled++;
     if (slice_eq_str(request->path, "/hold"))
@@ -190,6 +192,7 @@ patient(void)
                                 .max_connections = 1000,
                                 .header_timeout_us = 60000000,
                                 .body_timeout_us = 60000000,
+                                .body_window_us = 15000000,
                                 .keepalive_timeout_us = 60000000,
                                 .write_stall_timeout_us = 60000000};
 }

@@ -126,3 +126,25 @@ Test(auth, the_token_is_taken_from_the_first_header_that_has_one)
     cr_assert_eq(auth_token(SLICE_LIT("Bearer "), none, none).len, 0);
     cr_assert_eq(auth_token(none, none, none).len, 0);
 }
+
+Test(auth, a_key_may_be_used_from_its_networks_alone)
+{
+    static const struct {
+        const char *from;
+        bool is_let_in;
+    } cases[] = {{"10.1.2.3", true},     {"11.0.0.1", false}, {"2001:db8::1", true},
+                 {"2001:db9::1", false}, {"192.0.2.7", true}, {"192.0.2.8", false},
+                 {"local", false},       {"", false},         {"10.1.2.3/8", false}};
+    struct key_view view = {.key_id = 7, .n_networks = 3}, found;
+
+    cr_assert_eq(address_range_parse(SLICE_LIT("10.0.0.0/8"), &view.networks[0]), 0);
+    cr_assert_eq(address_range_parse(SLICE_LIT("2001:db8::/32"), &view.networks[1]), 0);
+    cr_assert_eq(address_range_parse(SLICE_LIT("192.0.2.7"), &view.networks[2]), 0);
+    cr_assert_eq(key_table_publish(segment, digest, &view), 0);
+    memset(&found, 0xff, sizeof(found));
+    cr_assert_eq(auth_check(segment, hmac, NULL, slice_str(key), NOW, &found), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        cr_expect_eq(auth_lets_in(&found, cases[i].from), cases[i].is_let_in, "%s", cases[i].from);
+    cr_assert_eq(check(0, 0, &found), 0);
+    cr_expect(auth_lets_in(&found, "11.0.0.1") && auth_lets_in(&found, "local"));
+}

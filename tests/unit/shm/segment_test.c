@@ -211,7 +211,7 @@ Test(segment, default_capacities_fit_the_shm_of_a_container)
                                             .upstreams = 128,
                                             .quota_cells = 65536,
                                             .refusals_per_worker = 8192 / n_slots,
-                                            .idempotency = 512};
+                                            .idempotency = 384};
 
         cr_expect_lt(segment_size(&capacity), (size_t)64 << 20, "%u slots: %zu", n_slots,
                      segment_size(&capacity));

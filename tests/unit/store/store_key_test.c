@@ -257,3 +257,37 @@ Test(store_key, a_policy_has_the_name_that_it_has_everywhere_else_and_can_be_cha
     store_key_fini(&got);
     fixture_fini(&fixture);
 }
+
+Test(store_key, networks_are_kept_in_their_order_and_what_cannot_be_read_lets_nobody_in)
+{
+    struct fixture fixture;
+    struct key_record key, got;
+
+    fixture_init(&fixture);
+    make_key(&key, "ci", 1);
+    key.n_networks = LIMIT_KEY_NETWORKS;
+    for (int i = 0; i < LIMIT_KEY_NETWORKS; i++)
+        cr_assert_eq(address_range_parse(i % 2 == 0
+                                             ? SLICE_LIT("10.0.0.0/8")
+                                             : SLICE_LIT("2001:db8:1111:2222:3333:4444:5555:6666"),
+                                         &key.networks[i]),
+                     0);
+    cr_assert_eq(insert(&fixture, &key), 0);
+    cr_assert_eq(store_key_get(fixture.store, key.id, &got), 0);
+    cr_expect_eq(got.n_networks, LIMIT_KEY_NETWORKS);
+    cr_expect_eq(memcmp(got.networks, key.networks, sizeof(key.networks)), 0);
+    store_key_fini(&got);
+
+    key.n_networks = 1;
+    cr_assert_eq(update(&fixture, &key), 0);
+    cr_assert_eq(store_key_get(fixture.store, key.id, &got), 0);
+    cr_expect_eq(got.n_networks, 1);
+    store_key_fini(&got);
+
+    fixture_change(&fixture, "UPDATE keys SET allow_from = 'anywhere'");
+    cr_assert_eq(store_key_get(fixture.store, key.id, &got), 0);
+    cr_expect_eq(got.n_networks, 1);
+    cr_expect_eq(got.networks[0].n_bits, 32);
+    store_key_fini(&got);
+    fixture_fini(&fixture);
+}

@@ -1,6 +1,8 @@
 #include <criterion/criterion.h>
 
+#include <cjson/cJSON.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -83,6 +85,73 @@ Test(access_log, the_longest_line_fits_behind_a_full_block)
     line.category = "context_length_exceeded";
     line.provenance = "indeterminate";
     cr_assert_lt(strlen(format(&line)), 1024);
+}
+
+static cJSON *
+parse_json(const struct access_line *line, size_t *out_len)
+{
+    struct buf out;
+
+    buf_init(&out, 4096);
+    access_log_format_json(&out, line);
+    cr_assert_not(out.overflow);
+    cr_assert_eq(memchr(out.ptr, '\n', out.len), out.ptr + out.len - 1, "one line");
+    *out_len = out.len;
+    cJSON *json = cJSON_ParseWithLength(out.ptr, out.len);
+    cr_assert_not_null(json, "%.*s", (int)out.len, out.ptr);
+    buf_fini(&out);
+    return json;
+}
+
+/* Each name=value of the one is a member of the other, and no more. */
+Test(access_log, json_says_what_logfmt_says)
+{
+    struct access_line line = plain;
+    char *save = NULL, text[2048];
+    size_t len;
+    int n = 0;
+
+    line.is_over_quota = true;
+    snprintf(text, sizeof text, "%s", format(&line));
+    text[strcspn(text, "\n")] = '\0';
+    cJSON *json = parse_json(&line, &len);
+    for (char *pair = strtok_r(text, " ", &save); pair != NULL; pair = strtok_r(NULL, " ", &save)) {
+        char *value = strchr(pair, '=') + 1;
+        value[-1] = '\0';
+        const cJSON *member = cJSON_GetObjectItem(json, pair);
+        cr_assert_not_null(member, "%s", pair);
+        if (cJSON_IsNumber(member)) {
+            cr_expect_eq(member->valuedouble, strtod(value, NULL), "%s", pair);
+        } else {
+            value += *value == '"';
+            value[strcspn(value, "\"")] = '\0';
+            cr_expect_str_eq(member->valuestring, value);
+        }
+        n++;
+    }
+    cr_expect_eq(cJSON_GetArraySize(json), n);
+    cJSON_Delete(json);
+}
+
+Test(access_log, in_json_foreign_text_stays_in_its_string_and_the_line_fits)
+{
+    struct access_line line = plain;
+    char longest[4096];
+    size_t len;
+
+    memset(longest, 1, sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    line.model = "x\",\"status\":500}\n{";
+    cJSON *json = parse_json(&line, &len);
+    cr_expect_str_eq(cJSON_GetObjectItem(json, "model")->valuestring, line.model);
+    cr_expect_eq(cJSON_GetObjectItem(json, "status")->valueint, 200);
+    cJSON_Delete(json);
+    line.model = line.user_agent = longest;
+    line.bytes_in = line.bytes_out = line.first_token_us = line.total_us = INT64_MIN;
+    line.input_tokens = line.output_tokens = line.charge_nusd = INT64_MIN;
+    line.client_address = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255";
+    cJSON_Delete(parse_json(&line, &len));
+    cr_expect_lt(len, 2048);
 }
 
 Test(access_log, lines_are_written_together_and_late)

@@ -34,7 +34,7 @@ Test(shed, a_worker_with_all_that_it_may_have_refuses)
     struct worker w = {.magic = WORKER_MAGIC};
     uint32_t n;
 
-    share_init(&w.share, 1);
+    share_init(&w.share, 1, 1);
     cr_assert_not(shed_refuses(&w));
     cr_assert_eq(share_take(&w.share, 1, &n), 0);
     cr_assert(shed_refuses(&w));
@@ -52,7 +52,7 @@ Test(shed, measures_how_long_what_is_ready_waits)
     struct worker *w = &s->worker;
 
     s->conf.shed_delay_us = 250 * MS;
-    share_init(&w->share, 4);
+    share_init(&w->share, 4, 1);
     cr_assert(shed_open(w));
     for (int i = 0; i < 4; i++) {
         shed_turn(w); /* sends */

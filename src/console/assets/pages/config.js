@@ -58,7 +58,8 @@ export const page = {
             const config = await api.get("/config", { signal: ctx.signal });
             const hasFile = Boolean(config.file);
             ctx.head({ title: page.title, about: hasFile ?
-                "It is changed in its file; secrets are never shown." :
+                "It is changed in its file; secrets are never shown. What the last reload has " +
+                "changed, relayosctl config rollback takes back." :
                 "There is no file: relayosd runs on its built-in default. Start it with -c FILE " +
                 "to change what is below.", actions: hasFile ? [checker, reloader] : [] });
             put(yaml, section("In force", facts([

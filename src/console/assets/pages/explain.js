@@ -22,7 +22,7 @@ export const page = {
         const bar = filters(ctx, fieldsOf(ctx.query, names), load);
         let turn = null;
 
-        async function load({ key, model, prompt_tokens: prompt }) {
+        async function load({ key, model, prompt_tokens: prompt, address }) {
             turn?.abort();
             turn = new AbortController();
             const signal = AbortSignal.any([turn.signal, ctx.signal]);
@@ -31,7 +31,8 @@ export const page = {
             put(body, waiting());
             try {
                 put(body, ...view(await api.get("/explain", { signal,
-                    query: { key, model, prompt_tokens: parseCount(prompt) ?? PROMPT } })));
+                    query: { key, model, prompt_tokens: parseCount(prompt) ?? PROMPT,
+                        ...(address !== "" && { address }) } })));
                 fresh.ok();
             } catch (error) {
                 if (!isAbort(error))
@@ -55,6 +56,7 @@ function fieldsOf(query, names) {
         text("Model", "model", { list: names.models }),
         text("Prompt tokens", "prompt_tokens",
             { placeholder: count(PROMPT), inputmode: "numeric" }),
+        text("Comes from", "address", { placeholder: "any address" }),
     ];
 }
 
@@ -67,6 +69,8 @@ function view(answer) {
             h("div", { class: "grid" }, limits)),
         section("Routes, as they would be tried", routesTable(answer.routes)),
         section("Taken for this", facts([
+            ["The key may be used from", answer.key.allow_from.length === 0 ? "anywhere" :
+                lines(...answer.key.allow_from)],
             ["Choice of routes", `${answer.policy}, of the ${answer.policy_of}`],
             ["Tokens", `${count(answer.estimate.prompt_tokens)} in, at most ` +
                 `${count(answer.estimate.output_tokens)} out`],

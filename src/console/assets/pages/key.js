@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 import { api, idempotency } from "../api.js";
 import { badge, button, confirm, count, date, dateTime, facts, field, formDialog, freshness, h,
-    link, notice, pagedTable, poll, put, refresh, section, toast, when } from "../dom.js";
+    lines, link, notice, pagedTable, poll, put, refresh, section, toast, when } from "../dom.js";
 import { detailText } from "../detail.js";
 import { keyChanges, keyFields } from "../key_form.js";
 import { isUsedUp, keyLink, limitBar, modelNames, renewal, showSecret, stateBadge, toolName }
@@ -82,6 +82,7 @@ function mainFacts(ctx, key) {
         ["Requests a minute", rate(key.requests_per_minute, "")],
         ["Tokens a minute", rate(key.tokens_per_minute, "")],
         ["At the same time", rate(key.max_concurrent, "")],
+        ["May be used from", key.allow_from.length === 0 ? "anywhere" : lines(...key.allow_from)],
         ["Quotas are", key.strict ? badge("strict", "info") : "estimated"],
         ctx.can("operator") && key.policy ? ["Choice of routes",
             key.policy === "model" ? "as each model has it" : key.policy] : null,

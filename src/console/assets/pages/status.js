@@ -3,8 +3,8 @@
 // The gateway itself: its processes, its memory segment, its ledger and its disk.
 
 import { api } from "../api.js";
-import { badge, bar, button, bytes, count, dateTime, duration, facts, freshness, h, link, notice,
-    plural, poll, put, refresh, section, span, table, when } from "../dom.js";
+import { badge, bar, button, bytes, count, dateTime, duration, facts, freshness, h, lines, link,
+    notice, plural, poll, put, refresh, section, span, table, when } from "../dom.js";
 import { words } from "../trace.js";
 
 const EVERY_MS = 3000;
@@ -34,6 +34,8 @@ function view(status) {
     return [
         warnings(status).map((text) => notice("warn", h("p", {}, text))),
         section("Gateway", gateway(status)),
+        status.certificates?.length > 0 &&
+            section("Certificates", certificates(status.certificates)),
         section("Processes", processes(status.processes)),
         section("Ledger", status.ledger ? ledger(status) :
             notice("bad", h("p", {}, "The ledger does not answer."))),
@@ -64,6 +66,10 @@ function warnings(status) {
         one.heartbeat_age_us > SILENT_US);
     return [
         status.admission === false && "Admission is closed: no new request is taken.",
+        status.upgrade?.tried && `The upgrade to ${status.upgrade.tried} failed, and this ` +
+            `version went on: ${status.upgrade.error}`,
+        status.last_reload?.is_refused && "The last reload was refused: what was in force " +
+            "before it still is. Config, Check the file says why.",
         status.uses_mock && "The mock provider is in use: answers are made up.",
         silent.length > 0 &&
             `No sign of life from ${silent.map(nameOf).join(", ")} for more than ` +
@@ -81,16 +87,35 @@ function gateway(status) {
     return facts([
         ["Version", status.version],
         ["Up for", h("span", { title: dateTime(status.started_us) }, span(upUs))],
+        status.upgrade?.from ? ["Upgraded", `from ${status.upgrade.from}, without a restart`] :
+            null,
+        ["Last reload", status.last_reload ? h("span", {}, when(status.last_reload.at_us), " ",
+            status.last_reload.is_refused && badge("refused", "bad")) : "none since its start"],
         ["Requests", status.admission === false ? badge("refused", "bad") :
             badge("admitted", "good")],
         ["Public URL", status.public_url],
-        ["Listeners", (status.listeners ?? []).join(", ")],
+        ["Listeners", lines(...(status.listeners ?? []))],
+        ["Console", status.console_url],
         ["Environment", status.environment],
         ["Models", count(status.models?.length)],
         ["Segment", `${status.segment.name}, ${bytes(status.segment.bytes)}`],
         ["Data", status.data_dir],
         ["Configuration", status.config_file ?? "none"],
     ]);
+}
+
+function certificates(all) {
+    return table({ caption: "Certificates of TLS listeners", rows: all, columns: [
+        { label: "Names", class: "named", cell: (one) => one.names },
+        { label: "Good", cell: (one) => {
+            const leftUs = one.expires_us - Date.now() * 1000;
+            return leftUs <= 0 ? badge("expired", "bad") :
+                badge(`${span(leftUs)} more`, one.warns ? "warn" : "good");
+        } },
+        { label: "Until", cell: (one) => dateTime(one.expires_us) },
+        { label: "Listener", hide: "phone", cell: (one) => one.listener },
+        { label: "File", hide: "phone", cell: (one) => h("code", {}, one.file) },
+    ] }).root;
 }
 
 function processes(all) {
