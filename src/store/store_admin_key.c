@@ -54,9 +54,7 @@ take_key(struct db_cursor *cursor, struct admin_key_record *out)
     out->revoked_us = db_read_int(cursor);
     db_read_text(cursor, out->created_by, sizeof(out->created_by));
     db_finish(cursor);
-    uint8_t value;
-    bool is_role = store_name_find(STORE_NAME_ROLE, slice_str(role), &value) == 0;
-    out->role = is_role ? (enum user_role)value : USER_NOBODY;
+    out->role = store_name_role(role);
     return 0;
 }
 

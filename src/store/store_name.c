@@ -85,3 +85,12 @@ store_name_value(enum store_name_kind kind, const char *name)
 
     return store_name_find(kind, slice_str(name), &value) == 0 ? value : UNKNOWN;
 }
+
+enum user_role
+store_name_role(const char *name)
+{
+    uint8_t value;
+
+    return store_name_find(STORE_NAME_ROLE, slice_str(name), &value) == 0 ? (enum user_role)value
+                                                                          : USER_NOBODY;
+}

@@ -66,9 +66,7 @@ take_user(struct db_cursor *cursor, struct user_record *out)
     out->updated_us = db_read_int(cursor);
     out->seen_us = db_read_int(cursor);
     db_finish(cursor);
-    uint8_t value;
-    bool is_role = store_name_find(STORE_NAME_ROLE, slice_str(role), &value) == 0;
-    out->role = is_role ? (enum user_role)value : USER_NOBODY;
+    out->role = store_name_role(role);
     return 0;
 }
 

@@ -123,9 +123,7 @@ compare(const void *a, const void *b)
 
     if (one->key_id != other->key_id)
         return one->key_id < other->key_id ? -1 : 1;
-    if (one->day != other->day)
-        return one->day < other->day ? -1 : 1;
-    return strcmp(one->model, other->model);
+    return compare_models(a, b);
 }
 
 static int

@@ -12,6 +12,7 @@
 
 #include "relayos/base/err.h"
 #include "relayos/base/slice.h"
+#include "relayos/model/user.h"
 
 enum store_name_kind {
     STORE_NAME_TOOL,       /* enum key_tool: "claude-code" */
@@ -34,5 +35,7 @@ const char *store_name(enum store_name_kind kind, uint8_t value);
 int store_name_find(enum store_name_kind kind, struct slice name, uint8_t *out) MUST_CHECK;
 /* Value of a name; 255 (whose name is "unknown") if there is none. */
 uint8_t store_name_value(enum store_name_kind kind, const char *name);
+/* Of a role as a row has it; USER_NOBODY, who may do nothing, where it is none. */
+enum user_role store_name_role(const char *name);
 
 #endif
