@@ -29,3 +29,11 @@ backoff_after_crash(struct backoff *backoff, int64_t now_us, bool *out_is_loop)
         wait_us *= 2;
     return wait_us < BACKOFF_MAX_US ? wait_us : BACKOFF_MAX_US;
 }
+
+bool
+crash_spell_note(struct crash_spell *spell, int64_t now_us)
+{
+    spell->crashes_us[spell->n++ % CRASH_SPELL_N] = now_us;
+    return spell->n >= CRASH_SPELL_N &&
+           now_us - spell->crashes_us[spell->n % CRASH_SPELL_N] <= CRASH_SPELL_US;
+}

@@ -23,4 +23,15 @@ struct backoff {
 /* Note a crash; returns the time to wait, and whether it is a loop. */
 int64_t backoff_after_crash(struct backoff *backoff, int64_t now_us, bool *out_is_loop);
 
+#define CRASH_SPELL_N  3                 /* so many crashes, of whichever children ... */
+#define CRASH_SPELL_US INT64_C(60000000) /* ... within this time are worth an alert */
+
+struct crash_spell {
+    int64_t crashes_us[CRASH_SPELL_N]; /* the last ones, a ring */
+    uint32_t n;                        /* ever */
+};
+
+/* Note a crash; is it the last of so many? */
+bool crash_spell_note(struct crash_spell *spell, int64_t now_us);
+
 #endif

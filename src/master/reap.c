@@ -175,6 +175,8 @@ schedule_next(struct master *master, struct child *child, int64_t now_us)
         return;
     }
     tally_add(master->segment, TALLY_CHILD_CRASHES, 1);
+    if (crash_spell_note(&master->crash_spell, now_us))
+        tally_set(master->segment, TALLY_CRASH_SPELL_US, now_us);
     int64_t wait_us = backoff_after_crash(&child->backoff, now_us, &is_loop);
     child->due_us = now_us + wait_us;
     if (is_loop)

@@ -93,6 +93,7 @@ struct master {
     int64_t undertaker_due_us[LIMIT_WORKERS];
     bool is_suspect[LIMIT_WORKERS]; /* by process slot: who died there may have written anywhere */
 
+    struct crash_spell crash_spell;
     struct adoption adoption;
     struct vigil vigils[LIMIT_WORKERS + PROC_N_ROLES]; /* by process slot */
 

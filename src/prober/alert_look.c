@@ -18,7 +18,7 @@
 #define DAY_US (86400 * INT64_C(1000000))
 
 struct view {
-    struct alert_look *look;
+    const struct alert_look *look;
     struct alert_book *book;
     int64_t now_us, real_us;
 };
@@ -40,7 +40,8 @@ static void look_at_disk(const struct view *view);
 static void look_at_crashes(const struct view *view);
 
 void
-alert_look_all(struct alert_look *look, struct alert_book *book, int64_t now_us, int64_t real_us)
+alert_look_all(const struct alert_look *look, struct alert_book *book, int64_t now_us,
+               int64_t real_us)
 {
     const struct view view = {look, book, now_us, real_us};
 
@@ -285,24 +286,14 @@ alert_look_disk_is_low(int64_t free_bytes, int64_t all_bytes)
            (free_bytes < ALERT_DISK_ENOUGH && free_bytes / ALERT_DISK_PERCENT < all_bytes / 100);
 }
 
-/* Each crash that was counted since the last look is noted as of now; the book forgets the alert
- * when the oldest of the last few is a while ago. */
 static void
 look_at_crashes(const struct view *view)
 {
-    struct alert_look *look = view->look;
-    int64_t n = tally_get(look->segment, TALLY_CHILD_CRASHES);
-    int64_t n_new = look->n_crashes < 0 ? 0 : n - look->n_crashes;
+    int64_t spell_us = tally_get(view->look->segment, TALLY_CRASH_SPELL_US);
 
-    for (int64_t i = 0; i < n_new && i < ALERT_CRASHES; i++)
-        look->crashes_us[(look->n_crashes + i) % ALERT_CRASHES] = view->now_us;
-    look->n_crashes = n;
-    for (int i = 0; i < ALERT_CRASHES; i++) {
-        if (look->crashes_us[i] == 0 || view->now_us - look->crashes_us[i] > ALERT_CRASH_US)
-            return;
-    }
+    if (spell_us == 0 || view->now_us - spell_us > ALERT_CRASH_US)
+        return;
     see(view, ALERT_CRASH_LOOP, "processes",
-        "%d processes or more have ended unasked in a minute; they are started again. Look at the "
-        "log for child.killed and child.ended, and report it with what stands there",
-        ALERT_CRASHES);
+        "three processes or more have ended unasked in a minute; they are started again. Look at "
+        "the log for child.killed and child.ended, and report it with what stands there");
 }

@@ -14,8 +14,7 @@
 #include "relayos/shm/catalog.h"
 #include "relayos/shm/segment.h"
 
-#define ALERT_CRASHES        3                 /* so many children that crash ... */
-#define ALERT_CRASH_US       INT64_C(60000000) /* ... within this time are a loop */
+#define ALERT_CRASH_US       INT64_C(60000000) /* a spell of crashes is over after so long */
 #define ALERT_BEHIND_US      INT64_C(30000000) /* the ledger is, when a request waits so long */
 #define ALERT_CERTIFICATE_US (14 * 86400 * INT64_C(1000000)) /* left to it */
 #define ALERT_DISK_BYTES     (INT64_C(256) << 20)            /* free at least, and ... */
@@ -28,12 +27,10 @@ struct alert_look {
     /* Name of a key ("" if it is not known). */
     void (*key_name)(void *ctx, uint64_t key_id, char out[LIMIT_NAME]);
     void *ctx;
-    int64_t crashes_us[ALERT_CRASHES]; /* when the last of them were seen, a ring */
-    int64_t n_crashes;                 /* as counted by then; -1 = not looked yet */
 };
 
 /* All that holds, between alert_book_begin() and _end(). */
-void alert_look_all(struct alert_look *look, struct alert_book *book, int64_t now_us,
+void alert_look_all(const struct alert_look *look, struct alert_book *book, int64_t now_us,
                     int64_t real_us);
 
 /* Is that too little room? */

@@ -34,12 +34,10 @@ alerts_new(struct prober *prober)
     struct alerts *alerts = mem_zalloc(sizeof(*alerts));
 
     alerts->prober = prober;
-    alerts->look =
-        (struct alert_look){.segment = prober->segment,
-                            .catalog = prober->catalog,
-                            .key_name = name_key,
-                            .ctx = prober,
-                            .n_crashes = tally_get(prober->segment, TALLY_CHILD_CRASHES)};
+    alerts->look = (struct alert_look){.segment = prober->segment,
+                                       .catalog = prober->catalog,
+                                       .key_name = name_key,
+                                       .ctx = prober};
     alert_book_init(&alerts->book, conf->alert_kinds);
     alert_post_init(&alerts->post, prober->segment, prober->loop, prober->pool, &conf->alerts);
     timer_set(prober->loop, &alerts->timer, clock_mono_us() + ALERTS_INTERVAL_US, on_timer);

@@ -60,7 +60,7 @@
 #include "relayos/shm/tally.h"
 
 #define SHM_MAGIC          UINT64_C(0x31534f59414c4552) /* "RELAYOS1" */
-#define SHM_LAYOUT_VERSION 8
+#define SHM_LAYOUT_VERSION 9
 #define SHM_LINE           64
 
 static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_LONG_LOCK_FREE == 2 &&

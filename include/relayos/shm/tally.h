@@ -61,6 +61,7 @@ void tally_model(const struct segment *segment, uint32_t model_id, struct tally_
 /* FIGURE(name, NAME): 0 = not known yet, or none */
 #define TALLY_FIGURES(FIGURE)                                                                      \
     FIGURE(child_crashes, CHILD_CRASHES)           /* master: children that ended unasked */       \
+    FIGURE(crash_spell_us, CRASH_SPELL_US)         /* master: when one was the last of many */     \
     FIGURE(reloads, RELOADS)                       /* master: that took effect */                  \
     FIGURE(reloads_refused, RELOADS_REFUSED)       /* master */                                    \
     FIGURE(last_reload_us, LAST_RELOAD_US)         /* master: real time, either way */             \

@@ -66,3 +66,18 @@ Test(backoff, a_quiet_minute_makes_the_next_crash_a_first_one)
     cr_assert_eq(backoff_after_crash(&backoff, now_us, &is_loop), 0);
     cr_assert_eq(backoff_after_crash(&backoff, now_us, &is_loop), BACKOFF_FIRST_US);
 }
+
+Test(backoff, three_crashes_within_a_minute_are_a_spell)
+{
+    struct crash_spell spell = {.n = 0};
+    int64_t now_us = 1; /* a machine that has just started */
+
+    cr_expect_not(crash_spell_note(&spell, now_us));
+    cr_expect_not(crash_spell_note(&spell, now_us));
+    cr_expect(crash_spell_note(&spell, now_us), "all at once");
+    cr_expect(crash_spell_note(&spell, now_us + CRASH_SPELL_US), "the two of before are near");
+    for (int i = 0; i < 10; i++) {
+        now_us += 40 * SECOND;
+        cr_expect_not(crash_spell_note(&spell, now_us + CRASH_SPELL_US), "one in 40 s");
+    }
+}

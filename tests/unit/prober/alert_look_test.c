@@ -27,10 +27,8 @@ setup(void)
 {
     segment_fixture_init(&fixture);
     segment_set_admission(fixture.segment, true);
-    look = (struct alert_look){.segment = fixture.segment,
-                               .catalog = fixture.catalog,
-                               .key_name = name_key,
-                               .n_crashes = -1};
+    look = (struct alert_look){
+        .segment = fixture.segment, .catalog = fixture.catalog, .key_name = name_key};
     alert_book_init(&book, UINT32_MAX);
     now_us = 1000 * SECOND;
 }
@@ -187,24 +185,15 @@ Test(alert_look, a_disk_is_low_by_share_and_by_size)
     cr_expect_not(alert_look_disk_is_low(INT64_C(1) << 30, INT64_C(10) << 30));
 }
 
-Test(alert_look, crashes_in_a_row_are_a_loop_and_those_of_before_are_not, .init = setup)
+Test(alert_look, a_spell_of_crashes_is_told_of_for_a_while, .init = setup)
 {
     tally_set(fixture.segment, TALLY_CHILD_CRASHES, 50);
-    cr_expect_null(seen(ALERT_CRASH_LOOP), "before our time");
-    for (int n = 0; n < 10; n++) {
-        tally_add(fixture.segment, TALLY_CHILD_CRASHES, 1);
-        now_us += 40 * SECOND;
-        cr_expect_null(seen(ALERT_CRASH_LOOP), "one in 40 s");
-    }
-    for (int n = 0; n < 3; n++) {
-        tally_add(fixture.segment, TALLY_CHILD_CRASHES, 1);
-        now_us += 10 * SECOND;
-        look_now();
-    }
+    cr_expect_null(seen(ALERT_CRASH_LOOP), "one now and then");
+    tally_set(fixture.segment, TALLY_CRASH_SPELL_US, now_us);
     cr_expect_not_null(seen(ALERT_CRASH_LOOP));
-    now_us += 61 * SECOND;
+    now_us += 59 * SECOND;
+    cr_expect_not_null(seen(ALERT_CRASH_LOOP));
+    now_us += 2 * SECOND;
     cr_expect_null(seen(ALERT_CRASH_LOOP));
-    tally_add(fixture.segment, TALLY_CHILD_CRASHES, 7);
-    cr_expect_not_null(seen(ALERT_CRASH_LOOP), "all at once");
     alert_book_end(&book, now_us, nothing, NULL);
 }
