@@ -67,7 +67,7 @@ ars_of  = $(patsubst %,$(BUILD)/lib%.a,$(1) $(USES_$(1)))
 
 .PHONY: all run check check-build check-unit check-integration check-clients check-cli check-browser check-asan chaos chaos-points chaos-faults chaos-mutants crash-build traffic wire mutated \
         sim heal slow slow-short fronts soak soak-short check-valgrind prove prove-short lint lint-light fuzz \
-        fuzz-build bench bench-settle bench-pick bench-translate bench-syscalls bench-console install uninstall deb check-deb check-systemd check-reproducible clean format deps deps-deb deps-check-deb deps-test deps-browser deps-prove deps-deep
+        fuzz-build bench bench-settle bench-pick bench-translate bench-syscalls bench-console bench-start install uninstall deb check-deb check-systemd check-reproducible clean format deps deps-deb deps-check-deb deps-test deps-browser deps-prove deps-deep
 .SECONDARY:
 all: $(BUILD)/relayosd $(BUILD)/relayosctl $(BUILD)/mockprovider
 
@@ -348,6 +348,8 @@ bench-translate: all deps-deep $(BUILD)/loadgen $(BUILD)/bench_translate
 ROWS ?= 5000000
 bench-console: all deps-prove $(BUILD)/loadgen
 	@tools/bench/console/run $(BUILD) --rows $(ROWS)
+bench-start: all
+	@tools/bench/start/run $(BUILD)
 bench-syscalls: all deps-deep $(BUILD)/loadgen
 	@tools/bench/syscalls $(BUILD)
 

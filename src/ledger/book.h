@@ -50,6 +50,7 @@ struct book {
     uint32_t n_published;
     uint32_t *unwanted; /* quota cells to be closed */
     uint32_t n_unwanted, unwanted_capacity;
+    uint32_t n_names;                   /* model names there were when scopes were last seen to */
     uint32_t day;                       /* of the calendar: never goes backwards */
     struct period now[PERIOD_N_KINDS];  /* those that hold the day: cells [0] of keys */
     struct period next[PERIOD_N_KINDS]; /* and [1] */

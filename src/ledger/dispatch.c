@@ -302,9 +302,13 @@ static int
 on_registry(struct ledger *ledger, const struct frame_value *args, struct frame_out *out,
             struct errmsg *why)
 {
+    uint32_t n_names = catalog_n_names(ledger->catalog);
+
     (void)args, (void)out, (void)why;
-    book_walk_begin(&ledger->book);
-    return ledger->store == NULL ? 0 : book_walk(ledger, 200000); /* the rest at the next turns */
+    if (n_names != ledger->book.n_names)
+        book_walk_begin(&ledger->book);
+    ledger->book.n_names = n_names;
+    return 0;
 }
 
 static int

@@ -161,6 +161,7 @@ adopt(struct ledger *ledger, struct errmsg *why)
     }
     if ((rc = audit_start(ledger, why)) != 0)
         return rc;
+    ledger->book.n_names = catalog_n_names(ledger->catalog);
     book_walk_begin(&ledger->book);
     if ((rc = book_walk(ledger, INT64_MAX)) != 0) {
         errmsg_set(why, "keys: %s", store_error(ledger->store));

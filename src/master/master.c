@@ -35,7 +35,10 @@
 #define TICK_MS        1000 /* at most: time-outs of clients and calls are looked at this often */
 #define LEDGER_STOP_US INT64_C(30000000)
 #define HELPER_STOP_US INT64_C(1000000) /* of prober and console, once all others have ended */
-#define MAX_FDS        (2 * LIMIT_WORKERS + CONTROL_SERVER_CLIENTS + 13)
+/* A new version has so long for each step of its start: nothing is settled meanwhile, and workers
+ * refuse what they have no more slots for. */
+#define TRIAL_US INT64_C(10000000)
+#define MAX_FDS  (2 * LIMIT_WORKERS + CONTROL_SERVER_CLIENTS + 13)
 
 enum fd_kind {
     FD_SIGNAL,
@@ -63,6 +66,7 @@ static void wait_for_events(struct master *master);
 static void collect_fds(const struct master *master, struct fd_set_of *set);
 static void add_fd(struct fd_set_of *set, int fd, short events, enum fd_kind kind, size_t n);
 static int timeout_ms(const struct master *master);
+static int64_t trial_ends_us(const struct master *master, int64_t now_us);
 static void dispatch(struct master *master, enum fd_kind kind, size_t n, short events);
 static void take_signals(struct master *master);
 static void on_signal(struct master *master, int signo, int64_t now_us);
@@ -116,6 +120,7 @@ master_run(const struct master_options *options)
 static void
 serve(struct master *master)
 {
+    master->deadline_us = trial_ends_us(master, clock_mono_us());
     while (master->phase != MASTER_IS_OVER) {
         int64_t now_us = clock_mono_us();
 
@@ -162,8 +167,8 @@ collect_fds(const struct master *master, struct fd_set_of *set)
     const struct control_server *control = &master->control;
 
     add_fd(set, master->signal_fd, POLLIN, FD_SIGNAL, 0);
-    add_fd(set, master->reload.checker_fd, POLLIN, FD_CHECKER, 0);
-    add_fd(set, master->upgrade.asked_fd, POLLIN, FD_ASKED, 0);
+    add_fd(set, master->reload.checker.fd, POLLIN, FD_CHECKER, 0);
+    add_fd(set, master->upgrade.asked.fd, POLLIN, FD_ASKED, 0);
     for (uint32_t n = 0; n < master_n_children(master); n++) {
         const struct child *child = &master->children[n];
 
@@ -233,10 +238,10 @@ dispatch(struct master *master, enum fd_kind kind, size_t n, short events)
         rebuild_if_damaged(master, now_us); /* how it ended we cannot know: it is not our child */
         break;
     case FD_CHECKER:
-        reload_on_readable(&master->reload);
+        asked_on_readable(&master->reload.checker);
         break;
     case FD_ASKED:
-        upgrade_on_readable(&master->upgrade);
+        asked_on_readable(&master->upgrade.asked);
         break;
     case FD_CONTROL:
         control_server_on_connect(&master->control, now_us);
@@ -328,7 +333,7 @@ master_move(struct master *master, enum master_phase phase, int64_t now_us)
 {
     assert(phase > master->phase);
     master->phase = phase;
-    master->deadline_us = INT64_MAX;
+    master->deadline_us = phase < MASTER_SERVES ? trial_ends_us(master, now_us) : INT64_MAX;
     switch (phase) {
     case MASTER_LEDGER_STARTS:
         break;
@@ -355,6 +360,16 @@ master_move(struct master *master, enum master_phase phase, int64_t now_us)
     }
 }
 
+/* Only where an old version could take its place again. One that brings the database to its schema
+ * has as long as it takes: ended in the middle of it, it would never come to an end. */
+static int64_t
+trial_ends_us(const struct master *master, int64_t now_us)
+{
+    const struct succession *from = &master->options.succession;
+
+    return from->old_fd >= 0 && !from->migrates ? now_us + TRIAL_US : INT64_MAX;
+}
+
 /* The first time: now those who wait for us may come. */
 static void
 announce(struct master *master, int64_t now_us)
@@ -378,7 +393,7 @@ master_start_again(struct master *master)
 {
     /* Who crashed waits as after any other crash. */
     master->phase = MASTER_LEDGER_STARTS;
-    master->deadline_us = INT64_MAX;
+    master->deadline_us = trial_ends_us(master, clock_mono_us());
 }
 
 void
@@ -432,10 +447,17 @@ look_at_helpers(struct master *master, int64_t now_us)
         master->deadline_us = now_us + HELPER_STOP_US;
 }
 
-/* Patience ends twice: with the workers, then with the undertaker or the ledger itself. */
+/* Patience ends once while a new version starts, and twice while it stops: with the workers, then
+ * with the undertaker or the ledger itself. */
 static void
 on_deadline(struct master *master, int64_t now_us)
 {
+    if (master->phase < MASTER_SERVES) {
+        master_fail_start(master, "it does not come to serve", now_us);
+        if (master->ledger.pid != 0 && !master->ledger.is_ready)
+            kill(master->ledger.pid, SIGKILL); /* it takes no commands */
+        return;
+    }
     master->deadline_us = now_us + LEDGER_STOP_US;
     if (master->phase == MASTER_WORKERS_DRAIN && !workers_are_gone(master)) {
         log_warn("stop.deadline", "action=\"workers that still have requests are ended\"");

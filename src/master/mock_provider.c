@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "relayos/master/mock_provider.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -12,13 +11,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "relayos/base/proc.h"
+#include "asked.h"
 
 #define START_TIMEOUT_MS 10000
 #define PATH_SIZE        4096
 
 static int find_beside(const char *program, char out[PATH_SIZE], struct errmsg *why);
-static _Noreturn void run(const char *path, int out_fd);
+static void run(const void *path, int out_fd);
 static int read_port(int fd, unsigned *out_port);
 
 int
@@ -26,33 +25,25 @@ mock_provider_start(const char *program, struct mock_provider *out, struct errms
 {
     char path[PATH_SIZE];
     unsigned port = 0;
-    int fds[2];
+    pid_t pid;
+    int fd;
     int rc = find_beside(program, path, why);
 
     if (rc != 0)
         return rc;
-    if (pipe2(fds, O_CLOEXEC) != 0) {
-        errmsg_set(why, "pipe: %s", strerror(errno));
-        return ERR_IO;
-    }
-    assert(proc_n_threads() == 1);
-    (void)fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0)
-        run(path, fds[1]);
-    close(fds[1]);
-    rc = pid < 0 ? ERR_IO : read_port(fds[0], &port);
-    close(fds[0]);
+    rc = asked_fork(run, path, &pid, &fd, why);
+    if (rc != 0)
+        return rc;
+    rc = read_port(fd, &port);
+    close(fd);
     if (rc == 0) {
         out->pid = pid;
         snprintf(out->url, sizeof(out->url), "http://127.0.0.1:%u", port);
         return 0;
     }
     errmsg_set(why, "%s: did not start", path);
-    if (pid > 0) {
-        kill(pid, SIGKILL);
-        (void)waitpid(pid, NULL, 0);
-    }
+    kill(pid, SIGKILL);
+    (void)waitpid(pid, NULL, 0);
     return ERR_IO;
 }
 
@@ -76,8 +67,8 @@ find_beside(const char *program, char out[PATH_SIZE], struct errmsg *why)
     return ERR_IO;
 }
 
-static _Noreturn void
-run(const char *path, int out_fd)
+static void
+run(const void *path, int out_fd)
 {
     sigset_t none;
 

@@ -66,7 +66,7 @@ bury_strangers(struct master *master)
 static bool
 is_known(const struct master *master, pid_t pid)
 {
-    if (pid == master->reload.checker_pid || pid == master->upgrade.asked_pid)
+    if (pid == master->reload.checker.pid || pid == master->upgrade.asked.pid)
         return true;
     for (uint32_t n = 0; n < master_n_children(master); n++) {
         if (master->children[n].pid == pid)

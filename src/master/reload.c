@@ -29,8 +29,7 @@
 static bool enqueue(struct master *master, struct child_tag client, bool is_check);
 static bool may_begin(const struct master *master);
 static void begin(struct master *master, int64_t now_us);
-static int start_checker(struct reload *reload, const char *path, struct errmsg *why);
-static _Noreturn void check(const char *path, struct slice text, int fd);
+static void check(const void *ctx, int fd);
 static void on_checker_end(struct master *master, int status, int64_t now_us);
 static int tell_changes(struct master *master, struct errmsg *why);
 static int prepare(struct master *master, int64_t now_us, struct errmsg *why);
@@ -49,10 +48,10 @@ static void reset(struct reload *reload);
 void
 reload_init(struct reload *reload)
 {
-    *reload = (struct reload){.checker_fd = -1};
+    *reload = (struct reload){.step = RELOAD_IDLE};
     buf_init(&reload->text, FILE_SIZE);
     buf_init(&reload->previous, FILE_SIZE);
-    buf_init(&reload->checker_says, sizeof(struct errmsg));
+    asked_init(&reload->checker, sizeof(struct errmsg));
 }
 
 void
@@ -61,7 +60,7 @@ reload_fini(struct reload *reload)
     reset(reload);
     buf_fini(&reload->text);
     buf_fini(&reload->previous);
-    buf_fini(&reload->checker_says);
+    asked_fini(&reload->checker);
 }
 
 void
@@ -113,11 +112,7 @@ reload_work(struct master *master, int64_t now_us)
         reload->has_next_client = false;
         begin(master, now_us);
     }
-    if (reload->step != RELOAD_CHECKING)
-        return;
-    if (now_us > reload->deadline_us)
-        kill(reload->checker_pid, SIGKILL);
-    if (waitpid(reload->checker_pid, &status, WNOHANG) == reload->checker_pid)
+    if (reload->step == RELOAD_CHECKING && asked_has_ended(&reload->checker, now_us, &status))
         on_checker_end(master, status, now_us);
 }
 
@@ -125,7 +120,7 @@ int64_t
 reload_wake_us(const struct master *master)
 {
     if (master->reload.step == RELOAD_CHECKING)
-        return master->reload.deadline_us;
+        return master->reload.checker.deadline_us;
     return may_begin(master) ? 0 : INT64_MAX;
 }
 
@@ -154,51 +149,27 @@ begin(struct master *master, int64_t now_us)
     } else {
         rc = fdio_read_file(path, &reload->text, &why);
         if (rc == 0)
-            rc = start_checker(reload, path, &why);
+            rc = asked_start(&reload->checker, check, master, now_us + CHECK_TIMEOUT_US, &why);
     }
     if (rc != 0) {
         refuse(master, rc, &why);
         return;
     }
     reload->step = RELOAD_CHECKING;
-    reload->deadline_us = now_us + CHECK_TIMEOUT_US;
-}
-
-static int
-start_checker(struct reload *reload, const char *path, struct errmsg *why)
-{
-    int fds[2];
-
-    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) {
-        errmsg_set(why, "pipe: %s", strerror(errno));
-        return ERR_IO;
-    }
-    assert(proc_n_threads() == 1);
-    (void)fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0)
-        check(path, buf_slice(&reload->text), fds[1]);
-    close(fds[1]);
-    if (pid < 0) {
-        errmsg_set(why, "fork: %s", strerror(errno));
-        close(fds[0]);
-        return ERR_IO;
-    }
-    reload->checker_pid = pid;
-    reload->checker_fd = fds[0];
-    return 0;
 }
 
 /* In the child: the verdict is the exit status, its reason goes through the pipe (which holds it).
  */
-static _Noreturn void
-check(const char *path, struct slice text, int fd)
+static void
+check(const void *ctx, int fd)
 {
+    const struct master *master = ctx;
     struct conf *conf = NULL;
     struct errmsg why = {.text = ""};
 
     proc_set_title("config check");
-    int rc = conf_parse(path, text, NULL, &conf, &why);
+    int rc =
+        conf_parse(master->options.config_file, buf_slice(&master->reload.text), NULL, &conf, &why);
     if (rc == 0)
         rc = certificates_check(conf, &why);
     if (rc != 0)
@@ -206,34 +177,19 @@ check(const char *path, struct slice text, int fd)
     _exit(rc == 0 ? 0 : 1);
 }
 
-void
-reload_on_readable(struct reload *reload)
-{
-    char *room = buf_reserve(&reload->checker_says, 1);
-    size_t size = room == NULL ? 0 : reload->checker_says.capacity - reload->checker_says.len;
-    ssize_t n = size == 0 ? 0 : read(reload->checker_fd, room, size);
-
-    if (n > 0)
-        buf_commit(&reload->checker_says, (size_t)n);
-    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-        fdio_close(&reload->checker_fd); /* its end comes as SIGCHLD */
-}
-
 static void
 on_checker_end(struct master *master, int status, int64_t now_us)
 {
     struct reload *reload = &master->reload;
+    const struct buf *says = &reload->checker.says;
     struct errmsg why;
     int rc = ERR_CONFIG;
 
-    reload->checker_pid = 0;
-    while (reload->checker_fd >= 0)
-        reload_on_readable(reload);
     if (WIFSIGNALED(status)) {
         errmsg_set(&why, "%s: checking it ended with SIG%s; nothing was changed",
                    master->options.config_file, sigabbrev_np(WTERMSIG(status)));
     } else if (WEXITSTATUS(status) != 0) {
-        errmsg_set(&why, "%.*s", (int)reload->checker_says.len, reload->checker_says.ptr);
+        errmsg_set(&why, "%.*s", (int)says->len, says->ptr);
     } else {
         rc = reload->is_check ? tell_changes(master, &why) : prepare(master, now_us, &why);
     }
@@ -439,8 +395,7 @@ reset(struct reload *reload)
 {
     reload->step = RELOAD_IDLE;
     reload->has_client = false;
-    fdio_close(&reload->checker_fd);
-    buf_clear(&reload->checker_says);
+    asked_clear(&reload->checker);
     buf_clear(&reload->text);
     buf_shrink(&reload->text);
     conf_free(&reload->conf);

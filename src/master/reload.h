@@ -15,8 +15,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
+#include "asked.h"
 #include "child_link.h"
 #include "relayos/conf/conf.h"
 #include "witness.h"
@@ -32,10 +32,7 @@ struct reload {
     struct child_tag next_client; /* who asked meanwhile: the file may have changed again */
     char who[WITNESS_WHO_SIZE], next_who[WITNESS_WHO_SIZE]; /* for the audit trail */
     struct buf text;                                        /* the file's bytes */
-    pid_t checker_pid;
-    int checker_fd; /* what it has to say; end of file when it is done */
-    struct buf checker_says;
-    int64_t deadline_us;
+    struct asked checker;
     struct conf *conf; /* the candidate */
     bool has_previous;
     struct buf previous; /* bytes of the file that held before the last change */
@@ -48,8 +45,6 @@ void reload_fini(struct reload *reload);
 void reload_request(struct master *master, struct child_tag client, const struct frame_value *args);
 /* The same, but for the change. */
 void reload_check(struct master *master, struct child_tag client);
-/* The checker's pipe has something (or its end). */
-void reload_on_readable(struct reload *reload);
 /* The work list's entry: start what SIGHUP asked for, take the checker's verdict, keep its time. */
 void reload_work(struct master *master, int64_t now_us);
 /* When it has something to do without an event. */

@@ -300,10 +300,10 @@ drop_inherited(struct master *master)
     fdio_close(&master->console_link.fd);
     fdio_close(&master->signal_fd);
     fdio_close(&master->lock_fd);
-    fdio_close(&master->reload.checker_fd);
+    fdio_close(&master->reload.checker.fd);
     fdio_close(&master->options.launcher_fd);
     notify_fini(&master->notify);
-    fdio_close(&master->upgrade.asked_fd);
+    fdio_close(&master->upgrade.asked.fd);
     succession_drop(&master->options.succession);
     for (uint32_t n = 0; n < master_n_children(master); n++)
         fdio_close(&master->children[n].ready_fd);

@@ -26,8 +26,7 @@
 
 static void begin(struct master *master, int64_t now_us);
 static int may_begin(const struct master *master, struct errmsg *why);
-static int ask(struct master *master, struct errmsg *why);
-static _Noreturn void run_new(const struct master *master, int fd);
+static void run_new(const void *ctx, int fd);
 static void on_asked_end(struct master *master, int status, int64_t now_us);
 static void explain(const struct upgrade *upgrade, int status, struct errmsg *why);
 static bool is_quiet(const struct master *master);
@@ -40,15 +39,14 @@ static void reset(struct upgrade *upgrade);
 void
 upgrade_init(struct upgrade *upgrade)
 {
-    *upgrade = (struct upgrade){.asked_fd = -1};
-    buf_init(&upgrade->says, SAYS_SIZE);
+    *upgrade = (struct upgrade){.step = UPGRADE_IDLE};
+    asked_init(&upgrade->asked, SAYS_SIZE);
 }
 
 void
 upgrade_fini(struct upgrade *upgrade)
 {
-    fdio_close(&upgrade->asked_fd);
-    buf_fini(&upgrade->says);
+    asked_fini(&upgrade->asked);
 }
 
 void
@@ -76,12 +74,8 @@ upgrade_work(struct master *master, int64_t now_us)
 
     if (upgrade->is_wanted && upgrade->step == UPGRADE_IDLE)
         begin(master, now_us);
-    if (upgrade->step == UPGRADE_ASKING) {
-        if (now_us > upgrade->deadline_us)
-            kill(upgrade->asked_pid, SIGKILL);
-        if (waitpid(upgrade->asked_pid, &status, WNOHANG) == upgrade->asked_pid)
-            on_asked_end(master, status, now_us);
-    }
+    if (upgrade->step == UPGRADE_ASKING && asked_has_ended(&upgrade->asked, now_us, &status))
+        on_asked_end(master, status, now_us);
     if (upgrade->step == UPGRADE_WAITING &&
         (master->phase != MASTER_SERVES || master->is_rebuilding)) {
         errmsg_set(&why, "relayosd was told to stop meanwhile, or mends its shared memory");
@@ -98,7 +92,7 @@ upgrade_wake_us(const struct master *master)
 
     if (upgrade->step == UPGRADE_IDLE)
         return upgrade->is_wanted ? 0 : INT64_MAX;
-    return upgrade->deadline_us;
+    return upgrade->step == UPGRADE_ASKING ? upgrade->asked.deadline_us : upgrade->deadline_us;
 }
 
 static void
@@ -112,13 +106,12 @@ begin(struct master *master, int64_t now_us)
         snprintf(upgrade->who, sizeof(upgrade->who), "signal USR2");
     int rc = may_begin(master, &why);
     if (rc == 0)
-        rc = ask(master, &why);
+        rc = asked_start(&upgrade->asked, run_new, master, now_us + ASK_TIMEOUT_US, &why);
     if (rc != 0) {
         refuse(master, rc, &why);
         return;
     }
     upgrade->step = UPGRADE_ASKING;
-    upgrade->deadline_us = now_us + ASK_TIMEOUT_US;
 }
 
 static int
@@ -148,37 +141,11 @@ may_begin(const struct master *master, struct errmsg *why)
     return 0;
 }
 
-static int
-ask(struct master *master, struct errmsg *why)
-{
-    struct upgrade *upgrade = &master->upgrade;
-    int fds[2];
-
-    if (pipe2(fds, O_CLOEXEC) != 0) {
-        errmsg_set(why, "pipe: %s", strerror(errno));
-        return ERR_IO;
-    }
-    assert(proc_n_threads() == 1);
-    (void)fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0)
-        run_new(master, fds[1]);
-    close(fds[1]);
-    if (pid < 0) {
-        errmsg_set(why, "fork: %s", strerror(errno));
-        close(fds[0]);
-        return ERR_IO;
-    }
-    (void)fcntl(fds[0], F_SETFL, O_NONBLOCK);
-    upgrade->asked_pid = pid;
-    upgrade->asked_fd = fds[0];
-    return 0;
-}
-
 /* In the child, and then in the new binary: the same configuration, read by it. */
-static _Noreturn void
-run_new(const struct master *master, int fd)
+static void
+run_new(const void *ctx, int fd)
 {
+    const struct master *master = ctx;
     const char *program = master->options.program, *file = master->options.config_file;
     const char *argv[] = {program, "-t", "--fits", master->segment_name, file == NULL ? NULL : "-c",
                           file,    NULL};
@@ -193,32 +160,16 @@ run_new(const struct master *master, int fd)
     _exit(MASTER_EXIT_START);
 }
 
-void
-upgrade_on_readable(struct upgrade *upgrade)
-{
-    char *room = buf_reserve(&upgrade->says, 1);
-    size_t size = room == NULL ? 0 : upgrade->says.capacity - upgrade->says.len;
-    ssize_t n = size == 0 ? 0 : read(upgrade->asked_fd, room, size);
-
-    if (n > 0)
-        buf_commit(&upgrade->says, (size_t)n);
-    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-        fdio_close(&upgrade->asked_fd); /* its end comes as SIGCHLD */
-}
-
 static void
 on_asked_end(struct master *master, int status, int64_t now_us)
 {
     struct upgrade *upgrade = &master->upgrade;
+    const struct buf *says = &upgrade->asked.says;
     char text[SAYS_SIZE];
     struct errmsg why;
     int migrates = 0;
 
-    upgrade->asked_pid = 0;
-    if (upgrade->asked_fd >= 0)
-        upgrade_on_readable(upgrade);
-    fdio_close(&upgrade->asked_fd);
-    snprintf(text, sizeof(text), "%.*s", (int)upgrade->says.len, upgrade->says.ptr);
+    snprintf(text, sizeof(text), "%.*s", (int)says->len, says->ptr);
     const char *line = strstr(text, "relayosd ");
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && line != NULL &&
         sscanf(line, SUCCESSION_FITS_FORMAT, upgrade->version, &migrates) == 2) {
@@ -234,7 +185,7 @@ on_asked_end(struct master *master, int status, int64_t now_us)
 static void
 explain(const struct upgrade *upgrade, int status, struct errmsg *why)
 {
-    struct slice says = slice_trim(buf_slice(&upgrade->says));
+    struct slice says = slice_trim(buf_slice(&upgrade->asked.says));
 
     if (WIFSIGNALED(status))
         errmsg_set(why, "the new relayosd ended with SIG%s when it was asked whether it fits",
@@ -330,8 +281,7 @@ reset(struct upgrade *upgrade)
 {
     upgrade->step = UPGRADE_IDLE;
     upgrade->has_client = false;
-    fdio_close(&upgrade->asked_fd);
-    buf_clear(&upgrade->says);
+    asked_clear(&upgrade->asked);
 }
 
 void

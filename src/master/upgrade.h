@@ -16,8 +16,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
+#include "asked.h"
 #include "child_link.h"
 #include "witness.h"
 
@@ -33,10 +33,8 @@ struct upgrade {
     bool has_client;
     struct child_tag client; /* gets the answer when it begins, or why it does not */
     char who[WITNESS_WHO_SIZE];
-    pid_t asked_pid;
-    int asked_fd; /* what it has to say */
-    struct buf says;
-    int64_t deadline_us;
+    struct asked asked;  /* the new binary */
+    int64_t deadline_us; /* of the waiting */
     char version[32];
     bool migrates;
 };
@@ -46,8 +44,6 @@ void upgrade_fini(struct upgrade *upgrade);
 /* Asked for on the control socket: {from, to} when it begins. */
 void upgrade_request(struct master *master, struct child_tag client,
                      const struct frame_value *args);
-/* The asked one's pipe has something (or its end). */
-void upgrade_on_readable(struct upgrade *upgrade);
 /* The work list's entry. */
 void upgrade_work(struct master *master, int64_t now_us);
 int64_t upgrade_wake_us(const struct master *master);

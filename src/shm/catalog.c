@@ -169,13 +169,16 @@ registry_find(const struct shm_registry *registry, struct slice name, uint32_t *
     return ERR_MISSING;
 }
 
+uint32_t
+catalog_n_names(const struct catalog *catalog)
+{
+    return atomic_load_explicit(&catalog->segment->registry->n_names, memory_order_acquire);
+}
+
 const char *
 catalog_model_name(const struct catalog *catalog, uint32_t id)
 {
-    const struct shm_registry *registry = catalog->segment->registry;
-
-    return id < atomic_load_explicit(&registry->n_names, memory_order_acquire) ? registry->names[id]
-                                                                               : "";
+    return id < catalog_n_names(catalog) ? catalog->segment->registry->names[id] : "";
 }
 
 /* ---- a new snapshot: the master ---- */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC
  *
  * fault_shim - for LD_PRELOAD: writes and syncs of the ledger's database that fail when a test says
- * so. Only the ledger has files named relayos.db, relayos.db-wal and so on.
+ * so. Only the ledger writes files named relayos.db, relayos.db-wal and so on.
  *
- * RELAYOS_FAULT_FILE names a file of six 32-bit numbers that all processes share (faults.py):
+ * RELAYOS_FAULT_FILE names a file of seven 32-bit numbers that all processes share (faults.py):
  * the write from now that fails with ENOSPC, the sync that fails with EIO (1 = the next, 0 = none),
- * whether the disk is full (every write fails), and the failures, writes and syncs so far.
+ * whether the disk is full (every write fails), the failures, writes and syncs so far, and the
+ * process from now that never comes back from its first write.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -27,12 +28,14 @@ struct shim_control {
     _Atomic int n_failed;
     _Atomic int n_writes;
     _Atomic int n_syncs;
+    _Atomic int hang_in;
 };
 
 typedef ssize_t shim_pwrite_fn(int fd, const void *bytes, size_t len, off64_t at);
 typedef int shim_sync_fn(int fd);
 
 static struct shim_control *control; /* NULL: nobody wants faults */
+static _Atomic int n_own_writes;     /* of this process, to the database */
 static shim_pwrite_fn *next_pwrite;
 static shim_sync_fn *next_fdatasync, *next_fsync;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -48,6 +51,10 @@ pwrite64(int fd, const void *bytes, size_t len, off64_t at)
 {
     pthread_once(&once, set_up);
     if (control != NULL && is_database(fd)) {
+        if (atomic_fetch_add(&n_own_writes, 1) == 0 && is_due(&control->hang_in)) {
+            for (;;)
+                (void)pause();
+        }
         atomic_fetch_add(&control->n_writes, 1);
         if (is_due(&control->write_in) || atomic_load(&control->is_full) != 0) {
             atomic_fetch_add(&control->n_failed, 1);

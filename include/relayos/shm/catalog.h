@@ -38,6 +38,8 @@ void catalog_forget_secrets(struct catalog *catalog);
 int catalog_intern(struct catalog *catalog, struct slice name, uint32_t *out_id) MUST_CHECK;
 /* Registry id of a name, or ERR_MISSING. Any process. */
 int catalog_model_id(const struct catalog *catalog, struct slice name, uint32_t *out_id) MUST_CHECK;
+/* How many names there are; none is ever taken away. Any process. */
+uint32_t catalog_n_names(const struct catalog *catalog);
 /* Name by registry id ("" if there is none); stays good for the life of the segment. */
 const char *catalog_model_name(const struct catalog *catalog, uint32_t id);
 
