@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC
  *
- * heritage - everything a child inherits from the master through fork, and nothing else.
+ * heritage - everything a child inherits from the master through fork, and nothing else; and how
+ * each of them begins with it.
  */
 #ifndef RELAYOS_HERITAGE_H
 #define RELAYOS_HERITAGE_H
 
 #include <stdint.h>
 
+#include "relayos/base/errmsg.h"
 #include "relayos/base/secret.h"
 #include "relayos/conf/conf.h"
 #include "relayos/net/server_way.h"
@@ -29,6 +31,8 @@ struct heritage {
     uint32_t generation;            /* ... with this generation (shm/proc_slot.h) */
     int ready_fd;                   /* write one byte when ready to serve, then close */
     int control_fd;                 /* all but workers: stream socket to the master (frame.h) */
+    int kept_fd;                    /* prober: a file without a name, for what the next one is to go
+                                       on with; else -1 */
     int nudge_fd;                   /* eventfd: a worker writes when its outbox is a quarter full,
                                        the ledger reads; shared by all */
     bool is_repair;      /* ledger: make the usage sums anew from the rows before anything else */
@@ -55,6 +59,21 @@ heritage_way(const struct conf_listener *listener)
 }
 
 /*
+ * What every child does. First the claim: whoever lost the slot (ERR_CONFLICT) touches nothing of
+ * it and ends.
+ */
+int heritage_claim(const struct heritage *heritage, struct errmsg *why) MUST_CHECK;
+/* A descriptor, not blocking, that tells of TERM, QUIT and USR1; -1: there is none. */
+int heritage_watch_signals(struct errmsg *why) MUST_CHECK;
+/* The next that has come, or 0. */
+int heritage_next_signal(int fd);
+/* To the master, and in the slot. */
+void heritage_tell_ready(const struct heritage *heritage);
+/* A sign of life; false: we were stopped for so long that another has our place. */
+bool heritage_beat(const struct heritage *heritage, int64_t now_us);
+void heritage_reopen_log(const struct heritage *heritage);
+
+/*
  * Child entries; they do not return but to end the process with that exit status.
  *
  * They begin in their own process group, rights dropped, log_init() and log_open() done, the
@@ -64,6 +83,7 @@ heritage_way(const struct conf_listener *listener)
  *   worker  TERM, QUIT  stop accepting, finish what runs within stop_timeout (TERM) or
  *                       drain_timeout (QUIT), exit 0; the master kills what does not
  *   prober, console  TERM  exit 0 at once
+ *   prober  QUIT        exit 0 once what it is telling others is told: the next one tells the rest
  *   all     USR1        reopen logs
  * A master that takes over the workers of a dead one sends them QUIT once its own serve.
  * The ledger ends by the `stop` command; TERM asks the same of it when there is no master. INT and

@@ -39,14 +39,15 @@ enum file_right {
 };
 #define FILE_RIGHTS_1 (REFER - 1)
 #define READ          (READ_FILE | READ_DIR)
-#define ADD           (READ | WRITE_FILE | MAKE_REG | TRUNCATE)
+#define LEAVE         (WRITE_FILE | MAKE_REG | TRUNCATE)
+#define ADD           (READ | LEAVE)
 #define OWN           (ADD | REMOVE_FILE | REFER)
 /* What can be said of something that is no directory. */
 #define OF_FILES (WRITE_FILE | READ_FILE | TRUNCATE)
 
 /* Nobody needs EXECUTE, devices, sockets, links: they stay forbidden everywhere. */
 static const uint64_t rights_of[] = {
-    [SANDBOX_READS] = READ, [SANDBOX_ADDS] = ADD, [SANDBOX_OWNS] = OWN};
+    [SANDBOX_READS] = READ, [SANDBOX_ADDS] = ADD, [SANDBOX_OWNS] = OWN, [SANDBOX_LEAVES] = LEAVE};
 
 enum tcp_right { BIND_TCP = 1 << 0, CONNECT_TCP = 1 << 1 };     /* 4 */
 enum scope { ABSTRACT_SOCKETS = 1 << 0, SIGNALS_OUT = 1 << 1 }; /* 6 */

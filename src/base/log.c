@@ -32,15 +32,15 @@ struct event_count {
 };
 
 static struct {
-    int fd, access_fd; /* access_fd -1: with the log */
+    int fd;
     enum log_level level;
     const char *role;
     struct event_count events[N_EVENTS];
-} sink = {.fd = STDERR_FILENO, .access_fd = -1, .level = LOG_INFO, .role = "main"};
+} sink = {.fd = STDERR_FILENO, .level = LOG_INFO, .role = "main"};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
-static int open_sink(int *fd, const char *path);
+static int open_file(const char *path);
 static void log_event(enum log_level level, const char *event, const char *format, va_list args);
 static bool event_may_pass(const char *event, enum log_level level);
 static void report_dropped(const char *event, unsigned n, enum log_level level);
@@ -76,26 +76,33 @@ log_level_parse(const char *name)
 int
 log_open(const char *path)
 {
-    return open_sink(&sink.fd, path);
+    int opened = open_file(path);
+
+    if (opened < 0)
+        return opened;
+    if (sink.fd > STDERR_FILENO)
+        fdio_close(&sink.fd);
+    sink.fd = opened;
+    return 0;
 }
 
 int
-log_open_access(const char *path)
+log_make(const char *path)
 {
-    return open_sink(&sink.access_fd, path);
+    int opened = open_file(path);
+
+    if (opened < 0)
+        return opened;
+    fdio_close(&opened);
+    return 0;
 }
 
 static int
-open_sink(int *fd, const char *path)
+open_file(const char *path)
 {
-    int opened = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
 
-    if (opened < 0)
-        return -errno;
-    if (*fd > STDERR_FILENO)
-        fdio_close(fd);
-    *fd = opened;
-    return 0;
+    return fd < 0 ? -errno : fd;
 }
 
 void
@@ -136,18 +143,6 @@ log_debug(const char *event, const char *format, ...)
     va_start(args, format);
     log_event(LOG_DEBUG, event, format, args);
     va_end(args);
-}
-
-void
-log_access(const char *format, ...)
-{
-    char body[BODY_SIZE];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(body, sizeof(body), format, args);
-    va_end(args);
-    write_line(sink.access_fd >= 0 ? sink.access_fd : sink.fd, LOG_INFO, "access", body);
 }
 
 static void

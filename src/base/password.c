@@ -7,32 +7,22 @@
 
 #include <sodium.h>
 
+#include "relayos/base/text.h"
+
 /* libsodium's "interactive" by its numbers, so that another version of it changes nothing here. */
 #define N_PASSES 2
 #define N_BYTES  (64 * 1024 * 1024)
 
 static const char *nobody(void);
-static size_t count_characters(struct slice text);
 
 int
 password_check(struct slice password, struct errmsg *why)
 {
-    if (password.len <= PASSWORD_MAX && count_characters(password) >= PASSWORD_MIN)
+    if (password.len <= PASSWORD_MAX && text_characters(password) >= PASSWORD_MIN)
         return 0;
     errmsg_set(why, "a password has %d characters at least and %d bytes at most", PASSWORD_MIN,
                PASSWORD_MAX);
     return ERR_SYNTAX;
-}
-
-/* Of UTF-8: bytes that do not continue one. */
-static size_t
-count_characters(struct slice text)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < text.len; i++)
-        n += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
-    return n;
 }
 
 int

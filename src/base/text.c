@@ -229,6 +229,16 @@ amount_format(int64_t amount, const struct unit *units, size_t n, char out[32])
     snprintf(out, 32, "%" PRId64 "%s", amount / units->size, units->name);
 }
 
+size_t
+text_characters(struct slice s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.len; i++)
+        n += ((unsigned char)s.ptr[i] & 0xc0) != 0x80;
+    return n;
+}
+
 void
 text_count_format(int64_t n, char out[32])
 {

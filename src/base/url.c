@@ -26,7 +26,7 @@ url_parse(struct slice text, struct url *out)
     struct url url;
     const char *wrong = url_parse_vouched(text, &url);
 
-    if (wrong == NULL && url.is_bare)
+    if (wrong == NULL && !url.is_complete)
         wrong = "has a host that is not complete";
     if (wrong == NULL)
         *out = url;
@@ -74,7 +74,7 @@ split_scheme(struct slice *rest, struct url *out)
     out->is_tls = rest->len >= https.len && slice_eq_nocase(slice_sub(*rest, 0, https.len), https);
     if (!out->is_tls &&
         !(rest->len >= http.len && slice_eq_nocase(slice_sub(*rest, 0, http.len), http)))
-        return "does not begin with https://";
+        return "does not begin with https:// or http://";
     *rest = slice_sub(*rest, out->is_tls ? https.len : http.len, rest->len);
     return NULL;
 }
@@ -123,7 +123,7 @@ read_v6(struct url *out)
 
     if (inet_pton(AF_INET6, out->host, &address) != 1) /* which knows no zones */
         return "has no IPv6 address in its brackets";
-    out->is_literal = out->is_v6 = true;
+    out->is_literal = out->is_v6 = out->is_complete = true;
     return NULL;
 }
 
@@ -132,9 +132,11 @@ static const char *
 read_name(struct url *out)
 {
     struct slice rest = slice_str(out->host), label;
+    bool is_rooted = rest.ptr[rest.len - 1] == '.';
     struct in_addr address;
     size_t n_labels = 0;
 
+    rest.len -= is_rooted;
     do {
         label = slice_sub(rest, 0, span_until(rest, "."));
         if (!is_label(label))
@@ -145,10 +147,10 @@ read_name(struct url *out)
         rest = slice_sub(rest, label.len + 1, rest.len);
     } while (true);
     if (is_number(label)) {
-        out->is_literal = inet_pton(AF_INET, out->host, &address) == 1;
+        out->is_literal = out->is_complete = inet_pton(AF_INET, out->host, &address) == 1;
         return out->is_literal ? NULL : "has a host that is neither a name nor an address";
     }
-    out->is_bare = n_labels == 1;
+    out->is_complete = n_labels > 1 && !is_rooted;
     return NULL;
 }
 
@@ -191,16 +193,29 @@ read_port(struct slice port, struct url *out)
     if (port.len == 0)
         return NULL;
     if (port.ptr[0] != ':' || port.len < 2 || port.len > 6 || port.ptr[1] == '0')
-        return "has a port that is none";
+        return "has a port that is not 1 to 65535";
     for (size_t i = 1; i < port.len; i++) {
         if (!is_digit(port.ptr[i]))
-            return "has a port that is none";
+            return "has a port that is not 1 to 65535";
         value = 10 * value + (unsigned)(port.ptr[i] - '0');
     }
     if (value > UINT16_MAX)
-        return "has a port that is none";
+        return "has a port that is not 1 to 65535";
     out->port = (uint16_t)value;
     return NULL;
+}
+
+bool
+url_is_loopback(const char *host)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == 127;
+    if (inet_pton(AF_INET6, host, &v6) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&v6);
+    return strcmp(host, "localhost") == 0;
 }
 
 /* Length of s before the first of the stops. */

@@ -56,12 +56,6 @@ static void apply(const struct capability_row *row, struct capability *capabilit
 static enum capability_thinking thinking_of(const char *word);
 static struct slice without_vendor(struct slice model);
 
-const struct capability *
-capability_of(struct slice upstream_model)
-{
-    return &find_built_in(upstream_model)->capability;
-}
-
 /* Calls itself, each time with fewer rows. */
 struct capability
 capability_find(const struct capability_row *own, size_t n_own, struct slice upstream_model)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "conf_keys.h"
+#include "conf_keys_file.h"
 #include "conf_listen.h"
 #include "conf_model.h"
 #include "conf_oidc.h"
@@ -21,6 +22,7 @@
 #include "relayos/base/text.h"
 
 static const char *process_env(const char *name);
+static int parse(struct conf_reader *reader, struct slice text, struct conf **out);
 static int read_conf(struct conf_reader *reader, struct slice text);
 static int check_limits(struct conf_reader *reader, const struct conf_node *root);
 static int check_fetch(struct conf_reader *reader, const struct conf_node *fetch);
@@ -49,23 +51,39 @@ int
 conf_parse(const char *name, struct slice text, conf_getenv *env, struct conf **out,
            struct errmsg *why)
 {
+    struct conf_reader reader = {.file = name, .env = env == NULL ? process_env : env, .why = why};
+
+    return parse(&reader, text, out);
+}
+
+int
+conf_parse_after(const struct conf *before, const char *name, struct slice text, struct conf **out,
+                 struct errmsg *why)
+{
+    struct conf_reader reader = {.file = name, .env = process_env, .why = why, .before = before};
+
+    return parse(&reader, text, out);
+}
+
+static int
+parse(struct conf_reader *reader, struct slice text, struct conf **out)
+{
     struct conf *conf = mem_zalloc(sizeof(*conf));
-    struct conf_reader reader = {.file = name[0] == '\0' ? "default" : name,
-                                 .conf = conf,
-                                 .env = env == NULL ? process_env : env,
-                                 .why = why};
 
-    snprintf(conf->file, sizeof(conf->file), "%s", name);
+    snprintf(conf->file, sizeof(conf->file), "%s", reader->file);
+    if (reader->file[0] == '\0')
+        reader->file = "default";
+    reader->conf = conf;
 
-    int err = read_conf(&reader, text);
-    secret_free(&reader.master_key);
+    int err = read_conf(reader, text);
+    secret_free(&reader->master_key);
 
     if (err == 0 && conf->keys_file[0] != '\0')
-        err = conf_keys_load(&reader);
+        err = conf_keys_file_load(reader);
     if (err == 0)
         *out = conf;
     else
-        conf_free(&conf);
+        conf_free_beside(&conf, reader->before);
     return err;
 }
 
@@ -193,16 +211,21 @@ conf_console_url(const struct conf_listener *listener, uint16_t port, char *out,
 void
 conf_free(struct conf **conf)
 {
+    conf_free_beside(conf, NULL);
+}
+
+void
+conf_free_beside(struct conf **conf, const struct conf *other)
+{
     struct conf *old = *conf;
 
     if (old == NULL)
         return;
+    conf_forget_keys(old, other);
     for (size_t i = 0; i < old->n_upstreams; i++)
         conf_upstream_fini(&old->upstreams[i]);
     for (size_t i = 0; i < old->n_models; i++)
         conf_model_fini(&old->models[i]);
-    for (size_t i = 0; i < old->n_keys; i++)
-        conf_keys_fini(&old->keys[i]);
     for (size_t i = 0; i < old->n_listeners; i++)
         conf_listen_fini(&old->listeners[i]);
     conf_listen_fini(&old->console);
@@ -213,9 +236,14 @@ conf_free(struct conf **conf)
     free(old->upstreams);
     free(old->models);
     free(old->capabilities);
-    free(old->keys);
     free(old);
     *conf = NULL;
+}
+
+void
+conf_forget_keys(struct conf *conf, const struct conf *other)
+{
+    conf_keys_forget(conf, other);
 }
 
 void

@@ -14,7 +14,6 @@ static int check_words(struct conf_reader *reader, const struct conf_node *node,
                        const struct capability_row *row);
 static int check_unique(struct conf_reader *reader, const struct conf_node *node,
                         const struct capability_row *row);
-static void write_row(const struct capability_row *row, struct buf *out);
 
 int
 conf_capability_read_list(struct conf_reader *reader, const struct directive *row,
@@ -88,29 +87,9 @@ conf_capability_write_list(const struct directive *row, const void *base, struct
     (void)row;
     for (size_t i = 0; i < conf->n_capabilities; i++) {
         buf_append_str(out, i == 0 ? "[{" : ", {");
-        write_row(&conf->capabilities[i], out);
+        directive_format_set(DIRECTIVE_SET_CAPABILITY, &conf->capabilities[i], out);
         buf_append_byte(out, '}');
     }
     if (conf->n_capabilities > 0)
         buf_append_byte(out, ']');
-}
-
-/* What was said of it. */
-static void
-write_row(const struct capability_row *row, struct buf *out)
-{
-    const char *comma = "";
-
-    for (const struct directive *one = NULL;
-         (one = directive_next(DIRECTIVE_SET_CAPABILITY, one)) != NULL;) {
-        size_t before = out->len;
-
-        buf_printf(out, "%s%s: ", comma, directive_name(one));
-        size_t empty = out->len;
-        directive_format(one, row, out);
-        if (out->len == empty)
-            out->len = before;
-        else
-            comma = ", ";
-    }
 }

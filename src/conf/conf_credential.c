@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "conf_kind.h"
-#include "conf_url.h"
 #include "relayos/base/hash.h"
+#include "relayos/base/url.h"
 #include "relayos/conf/conf_sealed.h"
 #include "relayos/model/flight.h"
 
@@ -248,7 +248,7 @@ read_single(struct conf_reader *reader, const struct conf_node *node,
 static int
 take_mock(struct conf_reader *reader, const struct conf_node *node, struct conf_upstream *upstream)
 {
-    if (!conf_url_is_loopback(upstream->record.host))
+    if (!url_is_loopback(upstream->record.host))
         return directive_fail(reader, conf_yaml_child(node, "auth"),
                               "'auth: mock' is for the bundled mock providers on this machine");
     upstream->record.is_mock = 1;

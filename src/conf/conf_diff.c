@@ -42,7 +42,6 @@ static void diff_routes(struct diff *diff, const struct conf_model *a, const str
                         const struct conf *conf[2]);
 static const struct route_record *find_route(const struct conf_model *model, uint32_t id);
 static void diff_keys(struct diff *diff, const struct conf *a, const struct conf *b);
-static const struct key_record **sort_keys(const struct conf *conf);
 static void diff_key(struct diff *diff, const struct key_record *a, const struct key_record *b);
 
 size_t
@@ -263,45 +262,38 @@ find_route(const struct conf_model *model, uint32_t id)
 }
 
 static int
-compare_keys(const void *a, const void *b)
+compare_names(const void *a, const void *b)
 {
-    const struct key_record *const *x = a, *const *y = b;
+    const struct conf_key *const *x = a, *const *y = b;
 
-    return strcmp((*x)->name, (*y)->name);
+    return strcmp((*x)->record.name, (*y)->record.name);
 }
 
 /* Two sorted lists side by side, as a file may declare a hundred thousand keys. */
 static void
 diff_keys(struct diff *diff, const struct conf *a, const struct conf *b)
 {
-    const struct key_record **old = sort_keys(a), **new = sort_keys(b);
+    struct conf_key_changes changes;
     size_t i = 0, j = 0;
 
-    while (i < a->n_keys || j < b->n_keys) {
-        int order = i == a->n_keys ? 1 : j == b->n_keys ? -1 : strcmp(old[i]->name, new[j]->name);
+    conf_key_changes(a, b, &changes);
+    qsort(changes.old, changes.n_old, sizeof(changes.old[0]), compare_names);
+    qsort(changes.new, changes.n_new, sizeof(changes.new[0]), compare_names);
+    while (i < changes.n_old || j < changes.n_new) {
+        const struct key_record *old = i < changes.n_old ? &changes.old[i]->record : NULL;
+        const struct key_record *new = j < changes.n_new ? &changes.new[j]->record : NULL;
+        int order = old == NULL ? 1 : new == NULL ? -1 : strcmp(old->name, new->name);
 
         if (order < 0)
-            note(diff, "keys.", old[i]->name, "removed");
+            note(diff, "keys.", old->name, "removed");
         else if (order > 0)
-            note(diff, "keys.", new[j]->name, "added");
+            note(diff, "keys.", new->name, "added");
         else
-            diff_key(diff, old[i], new[j]);
+            diff_key(diff, old, new);
         i += order <= 0;
         j += order >= 0;
     }
-    free(old);
-    free(new);
-}
-
-static const struct key_record **
-sort_keys(const struct conf *conf)
-{
-    const struct key_record **keys = mem_array(NULL, conf->n_keys, sizeof(*keys));
-
-    for (size_t i = 0; i < conf->n_keys; i++)
-        keys[i] = &conf->keys[i];
-    qsort(keys, conf->n_keys, sizeof(*keys), compare_keys);
-    return keys;
+    conf_key_changes_free(&changes);
 }
 
 static void

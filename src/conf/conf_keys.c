@@ -11,10 +11,10 @@
 #include "conf_kind.h"
 #include "conf_model.h"
 #include "conf_quota.h"
-#include "relayos/base/fdio.h"
+#include "relayos/base/hash.h"
 #include "relayos/base/mem.h"
 
-#define KEYS_FILE_SIZE (64 * 1024 * 1024)
+#define FIRST_KEYS 64
 
 static const char *const tool_names[KEY_N_TOOLS] = KEY_TOOL_NAMES;
 
@@ -24,8 +24,9 @@ struct place {
     const struct conf_node *node;
 };
 
+static struct key_record *new_key(struct conf *conf, struct slice text);
 static int read_key(struct conf_reader *reader, const struct conf_node *node,
-                    struct key_record *out);
+                    const struct conf_key_draft *initial, struct key_record *out);
 static void take_networks(struct conf_key_draft *draft);
 static int add_quota(struct conf_reader *reader, const struct conf_node *node,
                      struct conf_key_draft *draft);
@@ -34,39 +35,10 @@ static int read_model(struct conf_reader *reader, const struct directive *row,
 static int check_unique(struct conf_reader *reader, const struct conf_node *node);
 
 int
-conf_keys_load(struct conf_reader *reader)
-{
-    struct conf_reader inner = *reader;
-    struct conf_yaml yaml;
-    struct buf text;
-
-    inner.file = reader->conf->keys_file;
-    buf_init(&text, KEYS_FILE_SIZE);
-
-    int err = fdio_check_not_for_all(inner.file, reader->why) == 0
-                  ? fdio_read_file(inner.file, &text, reader->why)
-                  : ERR_CONFIG;
-
-    if (err == 0)
-        err = conf_yaml_parse(inner.file, buf_slice(&text), &yaml, reader->why);
-    buf_fini(&text);
-    if (err != 0)
-        return err;
-    if (yaml.root == NULL) {
-        errmsg_set(reader->why, "%s:1:1: is empty: a keys file without keys says 'keys: []'",
-                   inner.file);
-        err = ERR_CONFIG;
-    } else {
-        err = directive_read(&inner, DIRECTIVE_SET_KEYS, yaml.root, reader->conf);
-    }
-    conf_yaml_free(&yaml);
-    return err;
-}
-
-int
 conf_keys_read_all(struct conf_reader *reader, const struct directive *row,
                    const struct conf_node *node, void *base)
 {
+    struct conf_key_draft initial = {.quota_nusd = -1, .quota_tokens = -1};
     struct conf *conf = base;
 
     (void)row;
@@ -75,21 +47,60 @@ conf_keys_read_all(struct conf_reader *reader, const struct directive *row,
     if (node->n_children > conf->capacity_keys)
         return directive_fail_key(reader, node, "%u keys are more than capacity.keys (%lld)",
                                   node->n_children, (long long)conf->capacity_keys);
-    conf->keys = mem_zalloc(node->n_children * sizeof(*conf->keys));
+    directive_defaults(DIRECTIVE_SET_KEY, &initial);
     for (const struct conf_node *item = node->first; item != NULL; item = item->next) {
-        if (read_key(reader, item, &conf->keys[conf->n_keys++]) != 0)
+        if (read_key(reader, item, &initial, new_key(conf, reader->item)) != 0)
             return ERR_CONFIG;
     }
-    return check_unique(reader, node);
+    return node->n_children < 2 ? 0 : check_unique(reader, node);
+}
+
+static struct key_record *
+new_key(struct conf *conf, struct slice text)
+{
+    struct conf_key *key = mem_zalloc(sizeof(*key) + text.len);
+
+    key->text_len = (uint32_t)text.len;
+    key->text_hash = hash_table64(text);
+    if (text.len > 0)
+        memcpy(key->text, text.ptr, text.len);
+    conf_keys_add(conf, key);
+    return &key->record;
+}
+
+void
+conf_keys_add(struct conf *conf, struct conf_key *key)
+{
+    bool is_full = conf->n_keys == 0 ||
+                   (conf->n_keys >= FIRST_KEYS && (conf->n_keys & (conf->n_keys - 1)) == 0);
+
+    if (is_full)
+        conf->keys = mem_array(conf->keys, conf->n_keys == 0 ? FIRST_KEYS : 2 * conf->n_keys,
+                               sizeof(conf->keys[0]));
+    conf->keys[conf->n_keys++] = key;
+}
+
+void
+conf_keys_forget(struct conf *conf, const struct conf *other)
+{
+    struct conf_key_changes changes;
+
+    conf_key_changes(conf, other, &changes);
+    for (size_t i = 0; i < changes.n_old; i++) {
+        free(changes.old[i]->record.models);
+        free(changes.old[i]);
+    }
+    conf_key_changes_free(&changes);
+    free(conf->keys);
+    conf->keys = NULL;
+    conf->n_keys = 0;
 }
 
 static int
-read_key(struct conf_reader *reader, const struct conf_node *node, struct key_record *out)
+read_key(struct conf_reader *reader, const struct conf_node *node,
+         const struct conf_key_draft *initial, struct key_record *out)
 {
-    struct conf_key_draft draft = {.quota_nusd = -1, .quota_tokens = -1};
-
-    directive_defaults(DIRECTIVE_SET_KEY, &draft);
-
+    struct conf_key_draft draft = *initial;
     int err = directive_read(reader, DIRECTIVE_SET_KEY, node, &draft);
 
     if (err == 0)
@@ -262,7 +273,7 @@ check_unique(struct conf_reader *reader, const struct conf_node *node)
     int err = 0;
 
     for (size_t i = 0; i < conf->n_keys; i++, item = item->next)
-        places[i] = (struct place){&conf->keys[i], item};
+        places[i] = (struct place){&conf->keys[i]->record, item};
     qsort(places, conf->n_keys, sizeof(*places), compare_names);
     for (size_t i = 1; i < conf->n_keys && err == 0; i++) {
         if (strcmp(places[i].key->name, places[i - 1].key->name) == 0)
@@ -282,9 +293,46 @@ check_unique(struct conf_reader *reader, const struct conf_node *node)
     return err;
 }
 
-void
-conf_keys_fini(struct key_record *key)
+/* ---- twins, and what differs ---- */
+
+/* Sums that were seen: a table that is never more than half full. */
+struct seen {
+    uint64_t *sums; /* 0 = empty */
+    size_t mask;
+};
+
+static bool
+is_seen(struct seen *seen, uint64_t sum)
 {
-    free(key->models);
-    key->models = NULL;
+    size_t at = sum & seen->mask;
+
+    sum |= 1;
+    while (seen->sums[at] != 0 && seen->sums[at] != sum)
+        at = (at + 1) & seen->mask;
+    bool is_there = seen->sums[at] != 0;
+    seen->sums[at] = sum;
+    return is_there;
+}
+
+bool
+conf_keys_has_twins(const struct conf *conf)
+{
+    struct seen names = {.mask = FIRST_KEYS - 1}, digests;
+    bool is_any = false;
+
+    while (names.mask < 2 * conf->n_keys)
+        names.mask = 2 * names.mask + 1;
+    digests = names;
+    names.sums = mem_zalloc((names.mask + 1) * sizeof(names.sums[0]));
+    digests.sums = mem_zalloc((digests.mask + 1) * sizeof(digests.sums[0]));
+    for (size_t i = 0; i < conf->n_keys && !is_any; i++) {
+        const struct key_record *key = &conf->keys[i]->record;
+
+        is_any = is_seen(&names, hash_table64(slice_str(key->name))) ||
+                 is_seen(&digests,
+                         hash_table64(slice_of((const char *)key->digest, sizeof(key->digest))));
+    }
+    free(names.sums);
+    free(digests.sums);
+    return is_any;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
  *
- * conf_keys - declared keys: the file that `keys_file` names.
+ * conf_keys - declared keys.
  */
 #ifndef CONF_CONF_KEYS_H
 #define CONF_CONF_KEYS_H
@@ -16,11 +16,15 @@ struct conf_key_draft {
     struct conf_networks allow_from;
 };
 
-/* Read conf->keys_file into conf->keys. reader->file is not changed. */
-int conf_keys_load(struct conf_reader *reader) MUST_CHECK;
-void conf_keys_fini(struct key_record *key);
+/* One more in conf->keys. */
+void conf_keys_add(struct conf *conf, struct conf_key *key);
+/* Those of conf, as far as other (or NULL) does not share them. */
+void conf_keys_forget(struct conf *conf, const struct conf *other);
+/* Do two have one name, or one digest? (True may be wrong, once in a great while.) */
+bool conf_keys_has_twins(const struct conf *conf);
 
-/* For conf_kind_keys (base: struct conf), _tool, _scope (a draft). */
+/* For conf_kind_keys (base: struct conf, to whose keys these are added), _tool, _scope (a draft).
+ */
 int conf_keys_read_all(struct conf_reader *reader, const struct directive *row,
                        const struct conf_node *node, void *base);
 int conf_keys_read_tool(struct conf_reader *reader, const struct directive *row,

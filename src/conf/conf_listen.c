@@ -11,6 +11,7 @@
 #include "conf_certificate.h"
 #include "conf_kind.h"
 #include "conf_url.h"
+#include "relayos/base/url.h"
 
 #define SOCKET_PATH_SIZE 100 /* of sun_path, with room for the ".new" that it is bound as */
 
@@ -292,26 +293,13 @@ void
 conf_listen_write_one(const struct directive *row, const void *base, struct buf *out)
 {
     const struct conf_listener *listener = conf_kind_const_member(row, base);
-    const char *separator = "{";
 
     if (is_simple(listener)) {
         conf_kind_write_text(listener->text, out);
         return;
     }
-    for (const struct directive *one = NULL;
-         (one = directive_next(DIRECTIVE_SET_LISTENER, one)) != NULL;) {
-        size_t before = out->len;
-
-        buf_printf(out, "%s%s: ", separator, directive_name(one));
-
-        size_t empty = out->len;
-
-        directive_format(one, listener, out);
-        if (out->len == empty)
-            out->len = before;
-        else
-            separator = ", ";
-    }
+    buf_append_byte(out, '{');
+    directive_format_set(DIRECTIVE_SET_LISTENER, listener, out);
     buf_append_byte(out, '}');
 }
 
@@ -359,7 +347,7 @@ static bool
 is_open_and_plain(const struct conf_listener *listener)
 {
     return listener->n_certificates == 0 && listener->host[0] != '\0' && listener->host[0] != '/' &&
-           !conf_url_is_loopback(listener->host);
+           !url_is_loopback(listener->host);
 }
 
 static int

@@ -35,6 +35,7 @@ static uint32_t hash_route(const struct conf *conf, const struct conf_model *mod
 static int check_fallbacks(struct conf_reader *reader, const struct conf_node *node);
 static size_t collect_ids(const struct conf *conf, uint32_t *ids, size_t *out_n_routes);
 static int check_ids(struct conf_reader *reader, const struct conf_node *node);
+static const char *nearest_to(const struct conf *conf, const char *name);
 
 int
 conf_model_read_all(struct conf_reader *reader, const struct directive *row,
@@ -316,7 +317,7 @@ const struct conf_model *
 conf_model_named(const struct conf_reader *reader, const struct conf_node *node, const char *name)
 {
     const struct conf_model *model = conf_model_find(reader->conf, name);
-    const char *nearest = model == NULL ? conf_model_nearest(reader->conf, name) : NULL;
+    const char *nearest = model == NULL ? nearest_to(reader->conf, name) : NULL;
 
     if (nearest != NULL)
         directive_fail(reader, node, "no model '%.96s' - did you mean '%s'?", name, nearest);
@@ -325,8 +326,9 @@ conf_model_named(const struct conf_reader *reader, const struct conf_node *node,
     return model;
 }
 
-const char *
-conf_model_nearest(const struct conf *conf, const char *name)
+/* The name most like it, or NULL. */
+static const char *
+nearest_to(const struct conf *conf, const char *name)
 {
     const char **names = mem_array(NULL, conf->n_models, sizeof(*names));
 

@@ -18,9 +18,8 @@ int conf_model_read_upstream(struct conf_reader *reader, const struct directive 
 /* The model that node names; NULL with the error set, and what may have been meant. */
 const struct conf_model *conf_model_named(const struct conf_reader *reader,
                                           const struct conf_node *node, const char *name);
-/* The model of that name, or NULL; the name most like it, or NULL. */
+/* The model of that name, or NULL. */
 const struct conf_model *conf_model_find(const struct conf *conf, const char *name);
-const char *conf_model_nearest(const struct conf *conf, const char *name);
 void conf_model_fini(struct conf_model *model);
 
 #endif

@@ -6,6 +6,7 @@
 #include "conf_credential.h"
 #include "conf_upstream.h"
 #include "conf_url.h"
+#include "relayos/base/url.h"
 
 static int check_client(struct conf_reader *reader, const struct conf_node *node);
 static int check_urls(struct conf_reader *reader, const struct conf_node *console,
@@ -59,7 +60,7 @@ check_urls(struct conf_reader *reader, const struct conf_node *console,
     if (is_plain(conf->oidc.issuer))
         return directive_fail(reader, conf_yaml_child(node, "issuer"),
                               "'console.oidc.issuer' must begin with https://");
-    if (conf->console_url[0] == '\0' && !conf_url_is_loopback(conf->console.host))
+    if (conf->console_url[0] == '\0' && !url_is_loopback(conf->console.host))
         return directive_fail_key(reader, node,
                                   "'console.oidc' needs console.public_url, which the provider "
                                   "sends people back to");
@@ -75,7 +76,7 @@ is_plain(const char *text)
 {
     struct conf_url url;
 
-    return conf_url_parse(text, &url) != NULL || (!url.is_tls && !conf_url_is_loopback(url.host));
+    return conf_url_parse(text, &url) != NULL || (!url.is_tls && !url_is_loopback(url.host));
 }
 
 static bool

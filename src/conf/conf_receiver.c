@@ -9,6 +9,7 @@
 
 #include "conf_upstream.h"
 #include "conf_url.h"
+#include "relayos/base/url.h"
 
 #define CONNECT_US INT64_C(5000000)
 #define ANSWER_US  INT64_C(10000000)
@@ -17,6 +18,7 @@ static int check(struct conf_reader *reader, const struct conf_node *map,
                  struct conf_receiver *receiver, const char *url_key);
 static int read_secret(struct conf_reader *reader, const struct conf_node *map,
                        struct conf_receiver *receiver);
+static bool is_same(const struct conf_receiver *a, const struct conf_receiver *b);
 static int check_headers(struct conf_reader *reader, const struct conf_node *map,
                          struct slice headers);
 
@@ -52,7 +54,7 @@ check(struct conf_reader *reader, const struct conf_node *map, struct conf_recei
     const struct conf_node *node = conf_yaml_child(map, url_key);
 
     assert(wrong == NULL); /* its kind has looked */
-    if (!url.is_tls && !conf_url_is_loopback(url.host))
+    if (!url.is_tls && !url_is_loopback(url.host))
         return directive_fail(reader, node,
                               "http:// would send it to %s in the clear: use https://", url.host);
     if (conf_upstream_check_ca_file(reader, map, receiver->ca_file) != 0)
@@ -92,6 +94,37 @@ read_secret(struct conf_reader *reader, const struct conf_node *map, struct conf
                               receiver->secret_env);
     receiver->secret = secret_new(value, strlen(value));
     return 0;
+}
+
+bool
+conf_receivers_are_same(const struct conf *a, const struct conf *b)
+{
+    return is_same(&a->alerts, &b->alerts) && is_same(&a->otlp, &b->otlp) &&
+           a->alert_kinds == b->alert_kinds && a->otlp_interval_us == b->otlp_interval_us &&
+           a->otlp_sample == b->otlp_sample && a->otlp_upstreams == b->otlp_upstreams;
+}
+
+static bool
+is_same(const struct conf_receiver *a, const struct conf_receiver *b)
+{
+    struct slice x = a->secret == NULL ? slice_of(NULL, 0) : secret_expose(a->secret);
+    struct slice y = b->secret == NULL ? slice_of(NULL, 0) : secret_expose(b->secret);
+
+    return strcmp(a->url, b->url) == 0 && strcmp(a->ca_file, b->ca_file) == 0 && slice_eq(x, y);
+}
+
+void
+conf_take_receivers(struct conf *conf, struct conf *from)
+{
+    secret_free(&conf->alerts.secret);
+    secret_free(&conf->otlp.secret);
+    conf->alerts = from->alerts;
+    conf->otlp = from->otlp;
+    from->alerts.secret = from->otlp.secret = NULL;
+    conf->alert_kinds = from->alert_kinds;
+    conf->otlp_interval_us = from->otlp_interval_us;
+    conf->otlp_sample = from->otlp_sample;
+    conf->otlp_upstreams = from->otlp_upstreams;
 }
 
 /* "name=value", with commas or line ends between: each becomes a header, which nothing may split.

@@ -16,6 +16,7 @@
 #include "conf_url.h"
 #include "relayos/base/hash.h"
 #include "relayos/base/mem.h"
+#include "relayos/base/url.h"
 
 #define PROBE_UNSET UINT8_MAX
 
@@ -112,7 +113,7 @@ check_url(struct conf_reader *reader, const struct conf_node *node, struct conf_
 
     if (wrong != NULL)
         return directive_fail(reader, url_node, "'url' %s", wrong);
-    if (!url.is_tls && !upstream->allow_plain && !conf_url_is_loopback(url.host))
+    if (!url.is_tls && !upstream->allow_plain && !url_is_loopback(url.host))
         return directive_fail(reader, url_node,
                               "http:// would send the provider's key to %s in the clear: use "
                               "https://, or say 'allow_plain: true'",

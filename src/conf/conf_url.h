@@ -16,8 +16,6 @@ struct conf_url {
 
 /* http:// or https://, host, port, path, nothing else; NULL, or what is wrong ("has a query"). */
 const char *conf_url_parse(const char *text, struct conf_url *out);
-/* 127.0.0.0/8, ::1, localhost. */
-bool conf_url_is_loopback(const char *host);
 /* Port 0 to 65535 in decimal; 0 or -1. */
 int conf_url_parse_port(struct slice digits, uint16_t *out);
 

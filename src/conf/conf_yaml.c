@@ -14,6 +14,16 @@
 #include "relayos/base/hash.h"
 #include "relayos/base/mem.h"
 
+#define CHUNK_SIZE 4096
+#define CHUNK_MAX  (1024 * 1024)
+#define ALIGNMENT  sizeof(void *)
+
+struct conf_yaml_chunk {
+    struct conf_yaml_chunk *older;
+    size_t used, size;
+    _Alignas(ALIGNMENT) char bytes[];
+};
+
 struct builder {
     const char *name;
     struct slice text;
@@ -38,6 +48,8 @@ static int refuse_extras(struct builder *b, const yaml_event_t *event, const voi
 static struct conf_node *parent_of(const struct builder *b);
 static struct conf_node *take_node(struct builder *b, const yaml_event_t *event);
 static struct conf_node *new_node(struct builder *b);
+static char *copy(struct conf_yaml *yaml, const char *text, size_t len);
+static void *take_room(struct conf_yaml *yaml, size_t size);
 static void append_child(struct conf_node *parent, struct conf_node *node);
 static int fail(struct builder *b, yaml_mark_t mark, const char *text);
 
@@ -74,6 +86,8 @@ check_tabs(struct builder *b)
 {
     bool is_indentation = true;
 
+    if (b->text.len == 0 || memchr(b->text.ptr, '\t', b->text.len) == NULL)
+        return 0;
     for (size_t i = 0; i < b->text.len; i++) {
         char c = b->text.ptr[i];
 
@@ -177,7 +191,7 @@ on_scalar(struct builder *b, const yaml_event_t *event)
     struct conf_node *node = take_node(b, event);
 
     node->kind = CONF_NODE_SCALAR;
-    node->text = mem_strdup(text);
+    node->text = copy(b->yaml, text, event->data.scalar.length);
     node->is_quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     return 0;
 }
@@ -200,7 +214,7 @@ on_key(struct builder *b, const yaml_event_t *event)
         return ERR_CONFIG;
     }
     b->keyed = new_node(b);
-    b->keyed->key = mem_slicedup(key);
+    b->keyed->key = copy(b->yaml, key.ptr, key.len);
     b->keyed->key_hash = hash;
     b->keyed->key_line = (uint32_t)event->start_mark.line + 1;
     b->keyed->key_column = (uint32_t)event->start_mark.column + 1;
@@ -265,11 +279,40 @@ take_node(struct builder *b, const yaml_event_t *event)
 static struct conf_node *
 new_node(struct builder *b)
 {
-    struct conf_node *node = mem_zalloc(sizeof(*node));
+    struct conf_node *node = take_room(b->yaml, sizeof(*node));
 
-    node->older = b->yaml->newest;
-    b->yaml->newest = node;
+    *node = (struct conf_node){.kind = CONF_NODE_SCALAR};
     return node;
+}
+
+static char *
+copy(struct conf_yaml *yaml, const char *text, size_t len)
+{
+    char *room = take_room(yaml, len + 1);
+
+    memcpy(room, text, len);
+    room[len] = '\0';
+    return room;
+}
+
+/* Twice as much each time. */
+static void *
+take_room(struct conf_yaml *yaml, size_t size)
+{
+    struct conf_yaml_chunk *chunk = yaml->chunks;
+
+    size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (chunk == NULL || chunk->size - chunk->used < size) {
+        size_t room = chunk == NULL ? CHUNK_SIZE : 2 * chunk->size;
+
+        room = room > CHUNK_MAX ? CHUNK_MAX : room;
+        room = room < size ? size : room;
+        chunk = mem_alloc(sizeof(*chunk) + room);
+        *chunk = (struct conf_yaml_chunk){.older = yaml->chunks, .size = room};
+        yaml->chunks = chunk;
+    }
+    chunk->used += size;
+    return chunk->bytes + chunk->used - size;
 }
 
 static void
@@ -293,13 +336,11 @@ fail(struct builder *b, yaml_mark_t mark, const char *text)
 void
 conf_yaml_free(struct conf_yaml *yaml)
 {
-    while (yaml->newest != NULL) {
-        struct conf_node *node = yaml->newest;
+    while (yaml->chunks != NULL) {
+        struct conf_yaml_chunk *chunk = yaml->chunks;
 
-        yaml->newest = node->older;
-        free((char *)node->text);
-        free(node->key);
-        free(node);
+        yaml->chunks = chunk->older;
+        free(chunk);
     }
     yaml->root = NULL;
 }

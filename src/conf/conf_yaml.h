@@ -7,6 +7,7 @@
  * scalars, more than CONF_YAML_DEPTH levels, more than CONF_YAML_MAP_SIZE keys in one map.
  *
  * Ownership: nodes and their strings belong to the document: conf_yaml_free().
+ * They lie in chunks: a keys file has millions of them.
  */
 #ifndef CONF_CONF_YAML_H
 #define CONF_CONF_YAML_H
@@ -28,17 +29,16 @@ struct conf_node {
     uint32_t line, column;         /* from 1; 0 for a value that stands in no file */
     uint32_t key_line, key_column; /* of the key, in a map */
     uint64_t key_hash;
-    char *key;          /* in a map, else NULL */
+    const char *key;    /* in a map, else NULL */
     const char *text;   /* of a scalar */
     uint32_t is_quoted; /* so that "" can be told from nothing */
     uint32_t n_children;
     struct conf_node *first, *last, *next;
-    struct conf_node *older; /* the document's list of all its nodes */
 };
 
 struct conf_yaml {
     struct conf_node *root; /* NULL for an empty document */
-    struct conf_node *newest;
+    struct conf_yaml_chunk *chunks;
 };
 
 /* name is used in messages: "name:LINE:COLUMN: ...". Returns 0 or ERR_CONFIG. */

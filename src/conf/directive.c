@@ -63,6 +63,7 @@ static const struct conf_directive infos[] = {
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 
+static const struct directive *next_of(enum directive_set set, const struct directive *from);
 static int check_known(struct conf_reader *reader, enum directive_set set,
                        const struct conf_node *map, const char *prefix);
 static int check_key(struct conf_reader *reader, enum directive_set set,
@@ -136,6 +137,9 @@ check_key(struct conf_reader *reader, enum directive_set set, const struct conf_
 {
     char name[128], section[sizeof(name) + 1];
 
+    if (prefix[0] == '\0' && node->kind != CONF_NODE_MAP && find_row(set, node->key) != NULL &&
+        strchr(node->key, '.') == NULL)
+        return 0; /* most of them */
     if (snprintf(name, sizeof(name), "%s%s", prefix, node->key) >= (int)sizeof(name) ||
         strchr(node->key, '.') != NULL)
         return fail_unknown(reader, set, node, prefix);
@@ -218,34 +222,55 @@ find_node(const struct conf_node *map, const char *name)
     return map;
 }
 
+/* The ways are laid once: a keys file is read by hundreds of rows for each of its keys. */
 const struct directive *
 directive_next(enum directive_set set, const struct directive *last)
 {
-    const struct directive *row = last == NULL ? rows : last + 1;
+    static const struct directive *first[DIRECTIVE_N_SETS], *next[N_ROWS];
+    static bool is_laid;
 
-    while (row < rows + N_ROWS && row->set != set)
-        row++;
-    return row < rows + N_ROWS ? row : NULL;
+    if (!is_laid) {
+        for (int n = 0; n < DIRECTIVE_N_SETS; n++)
+            first[n] = next_of((enum directive_set)n, rows);
+        for (size_t n = 0; n < N_ROWS; n++)
+            next[n] = next_of(rows[n].set, rows + n + 1);
+        is_laid = true;
+    }
+    return last == NULL ? first[set] : next[last - rows];
+}
+
+static const struct directive *
+next_of(enum directive_set set, const struct directive *from)
+{
+    while (from < rows + N_ROWS && from->set != set)
+        from++;
+    return from < rows + N_ROWS ? from : NULL;
 }
 
 const char *
 directive_name(const struct directive *row)
 {
-    static const char *const prefixes[] = {[DIRECTIVE_SET_CONF] = "",
-                                           [DIRECTIVE_SET_LISTENER] = "listen.*.",
-                                           [DIRECTIVE_SET_CERTIFICATE] = "listen.*.certificates.*.",
-                                           [DIRECTIVE_SET_UPSTREAM] = "upstreams.*.",
-                                           [DIRECTIVE_SET_CREDENTIAL] = "upstreams.*.keys.*.",
-                                           [DIRECTIVE_SET_CAPABILITY] = "capabilities.*.",
-                                           [DIRECTIVE_SET_MODEL] = "models.*.",
-                                           [DIRECTIVE_SET_ROUTE] = "models.*.routes.*.",
-                                           [DIRECTIVE_SET_KEYS] = "",
-                                           [DIRECTIVE_SET_KEY] = "keys.*.",
-                                           [DIRECTIVE_SET_QUOTA] = "keys.*.quotas.*."};
-    size_t len = strlen(prefixes[row->set]);
+#define PREFIX(prefix)                                                                             \
+    {                                                                                              \
+        prefix, sizeof(prefix) - 1                                                                 \
+    }
+    static const struct slice prefixes[] = {
+        [DIRECTIVE_SET_CONF] = PREFIX(""),
+        [DIRECTIVE_SET_LISTENER] = PREFIX("listen.*."),
+        [DIRECTIVE_SET_CERTIFICATE] = PREFIX("listen.*.certificates.*."),
+        [DIRECTIVE_SET_UPSTREAM] = PREFIX("upstreams.*."),
+        [DIRECTIVE_SET_CREDENTIAL] = PREFIX("upstreams.*.keys.*."),
+        [DIRECTIVE_SET_CAPABILITY] = PREFIX("capabilities.*."),
+        [DIRECTIVE_SET_MODEL] = PREFIX("models.*."),
+        [DIRECTIVE_SET_ROUTE] = PREFIX("models.*.routes.*."),
+        [DIRECTIVE_SET_KEYS] = PREFIX(""),
+        [DIRECTIVE_SET_KEY] = PREFIX("keys.*."),
+        [DIRECTIVE_SET_QUOTA] = PREFIX("keys.*.quotas.*."),
+    };
+#undef PREFIX
 
-    assert(strncmp(row->path, prefixes[row->set], len) == 0);
-    return row->path + len;
+    assert(strncmp(row->path, prefixes[row->set].ptr, prefixes[row->set].len) == 0);
+    return row->path + prefixes[row->set].len;
 }
 
 bool
@@ -258,6 +283,24 @@ void
 directive_format(const struct directive *row, const void *base, struct buf *out)
 {
     row->kind->write(row, base, out);
+}
+
+void
+directive_format_set(enum directive_set set, const void *base, struct buf *out)
+{
+    const char *comma = "";
+
+    for (const struct directive *row = NULL; (row = directive_next(set, row)) != NULL;) {
+        size_t before = out->len;
+
+        buf_printf(out, "%s%s: ", comma, directive_name(row));
+        size_t empty = out->len;
+        directive_format(row, base, out);
+        if (out->len == empty)
+            out->len = before;
+        else
+            comma = ", ";
+    }
 }
 
 int

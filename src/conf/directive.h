@@ -23,6 +23,7 @@ enum directive_set {
     DIRECTIVE_SET_KEYS,        /* struct conf: the keys file */
     DIRECTIVE_SET_KEY,         /* struct conf_key_draft */
     DIRECTIVE_SET_QUOTA,       /* struct conf_quota_draft */
+    DIRECTIVE_N_SETS
 };
 
 /* What is being read: for messages, and for what one directive must know of others. */
@@ -32,6 +33,8 @@ struct conf_reader {
     conf_getenv *env;
     struct errmsg *why;
     struct secret *master_key; /* once something sealed has asked for it */
+    const struct conf *before; /* whose declared keys may be shared; or NULL */
+    struct slice item;         /* the lines of the declared key that is read; "" = not known */
 };
 
 struct directive {
@@ -60,6 +63,8 @@ const char *directive_name(const struct directive *row);
 bool directive_is_reloadable(const struct directive *row);
 /* The value in base as YAML ("" if there is nothing to say). */
 void directive_format(const struct directive *row, const void *base, struct buf *out);
+/* "name: value, name: value" of all of a set that have one. */
+void directive_format_set(enum directive_set set, const void *base, struct buf *out);
 
 /* Set why to "file:line:column: text" and return ERR_CONFIG. */
 int directive_fail(const struct conf_reader *reader, const struct conf_node *node,

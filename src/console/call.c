@@ -59,13 +59,9 @@ on_writable(void *data)
 static void
 on_end(void *data, bool is_complete)
 {
-    (void)is_complete;
-    call_end(data);
-}
+    struct call *call = data;
 
-void
-call_end(struct call *call)
-{
+    (void)is_complete;
     call->exchange = NULL;
     call->n_pending++;
     call_release(call);

@@ -80,8 +80,6 @@ struct call {
 
 struct call *call_new(struct console *console, struct exchange *exchange,
                       const struct http_request *http);
-/* The exchange has ended. */
-void call_end(struct call *call);
 /* A command or a job of it, and its end. */
 void call_hold(struct call *call);
 void call_release(struct call *call);

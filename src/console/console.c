@@ -4,20 +4,17 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "answer.h"
 #include "dispatch.h"
 #include "oidc.h"
 #include "relayos/base/clock.h"
-#include "relayos/base/fdio.h"
 #include "relayos/base/log.h"
 #include "relayos/base/mem.h"
 #include "relayos/base/period.h"
 #include "relayos/base/proc.h"
 #include "relayos/net/upstream.h"
-#include "relayos/shm/proc_slot.h"
 #include "relayos/store/store_reader.h"
 #include "relayos/store/store_trail.h"
 #include "trial.h"
@@ -31,12 +28,9 @@
 
 static int set_up(struct console *console, const struct heritage *heritage, struct errmsg *why);
 static int open_server(struct console *console, struct errmsg *why);
-static int watch_signals(struct console *console, struct errmsg *why);
 static void set_origin(struct console *console);
-static void tell_ready(const struct heritage *heritage);
 static void tear_down(struct console *console);
 static void on_signal(void *ctx, int fd);
-static void reopen_log(const struct console *console);
 static void on_master_end(void *ctx);
 static void on_beat(struct timer *timer);
 static void on_look(struct timer *timer);
@@ -52,7 +46,7 @@ console_main(const struct heritage *heritage)
         log_error("console.start", "reason=\"%s\"", why.text);
         return EXIT_FAILURE;
     }
-    tell_ready(heritage);
+    heritage_tell_ready(heritage);
     log_info("console.ready", "generation=%u", heritage->generation);
     while (!console->is_over)
         loop_run_once(console->loop);
@@ -62,7 +56,6 @@ console_main(const struct heritage *heritage)
     return EXIT_SUCCESS;
 }
 
-/* The claim comes first: whoever lost the slot touches nothing of it. */
 static int
 set_up(struct console *console, const struct heritage *heritage, struct errmsg *why)
 {
@@ -70,10 +63,8 @@ set_up(struct console *console, const struct heritage *heritage, struct errmsg *
                                 .conf = heritage->conf,
                                 .segment = heritage->segment,
                                 .catalog = heritage->catalog};
-    if (proc_slot_claim(console->segment, heritage->slot, heritage->generation) != 0) {
-        errmsg_set(why, "the slot was given to another process");
+    if (heritage_claim(heritage, why) != 0)
         return ERR_CONFLICT;
-    }
     proc_no_dumps(); /* passwords and new keys pass through here */
     (void)proc_raise_nofile();
     set_origin(console);
@@ -100,8 +91,10 @@ set_up(struct console *console, const struct heritage *heritage, struct errmsg *
      * it has much to do, and signing in must not take half a minute when all CPUs are busy. */
     proc_run_last();
     /* The server's self-test runs the loop: a signal must not find half a console. */
-    if (open_server(console, why) != 0 || watch_signals(console, why) != 0)
+    int signal_fd = -1;
+    if (open_server(console, why) != 0 || (signal_fd = heritage_watch_signals(why)) < 0)
         return ERR_IO;
+    loop_watch_fd(console->loop, signal_fd, on_signal, console);
     on_beat(&console->heartbeat);
     on_look(&console->look);
     on_warm(&console->warm);
@@ -147,35 +140,6 @@ open_server(struct console *console, struct errmsg *why)
     return console->server == NULL ? ERR_UNSAFE : 0;
 }
 
-static int
-watch_signals(struct console *console, struct errmsg *why)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGUSR1);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (fd < 0) {
-        errmsg_set(why, "signalfd failed");
-        return ERR_IO;
-    }
-    loop_watch_fd(console->loop, fd, on_signal, console);
-    return 0;
-}
-
-static void
-tell_ready(const struct heritage *heritage)
-{
-    int fd = heritage->ready_fd;
-
-    proc_slot_set_state(heritage->segment, heritage->slot, PROC_READY);
-    if (fdio_write_all(fd, "r", 1) != 0)
-        log_warn("console.no_master", "nobody waits for us to be ready");
-    fdio_close(&fd);
-}
-
 /* Calls that wait are answered that nobody answers them; their connections end with the server. */
 static void
 tear_down(struct console *console)
@@ -205,23 +169,13 @@ static void
 on_signal(void *ctx, int fd)
 {
     struct console *console = ctx;
-    struct signalfd_siginfo info;
 
-    while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (info.ssi_signo == SIGTERM)
+    for (int signo; (signo = heritage_next_signal(fd)) != 0;) {
+        if (signo == SIGTERM)
             console->is_over = true;
-        else
-            reopen_log(console);
+        else if (signo == SIGUSR1)
+            heritage_reopen_log(console->heritage);
     }
-}
-
-static void
-reopen_log(const struct console *console)
-{
-    const char *file = console->conf->log_file;
-
-    if (file[0] != '\0' && log_open(file) != 0)
-        log_warn("log.open", "file=%s", file);
 }
 
 /* Its end is ours: the next master starts a console of its own. */
@@ -236,15 +190,12 @@ on_beat(struct timer *timer)
 {
     struct console *console =
         (struct console *)((char *)timer - offsetof(struct console, heartbeat));
-    const struct heritage *heritage = console->heritage;
     int64_t now_us = clock_mono_us();
 
-    /* Stopped for so long that another has our place. */
-    if (!proc_slot_is_living(console->segment, heritage->slot, heritage->generation)) {
+    if (!heritage_beat(console->heritage, now_us)) {
         console->is_over = true;
         return;
     }
-    proc_slot_beat(console->segment, heritage->slot, now_us);
     repeat_expire(console->repeats, now_us);
     refusals_tell(console->refusals, now_us);
     timer_set(console->loop, timer, now_us + BEAT_INTERVAL_US, on_beat);

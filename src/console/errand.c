@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "errand.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +23,6 @@ struct errand {
     int status;
 };
 
-static bool is_here(const struct url *url);
 static void fill_target(const struct url *url, const char *ca_file, struct upstream_record *out);
 static void write_head(struct errand *errand, const struct url *url);
 static void on_head(void *data, int status, const struct http_header *headers, size_t n_headers);
@@ -41,17 +39,7 @@ errand_check_url(const char *text)
 
     if (wrong != NULL)
         return wrong;
-    return url.is_tls || is_here(&url) ? NULL : "does not begin with https://";
-}
-
-static bool
-is_here(const struct url *url)
-{
-    struct in_addr address;
-
-    if (url->is_v6 || !url->is_literal)
-        return strcmp(url->host, "::1") == 0 || strcmp(url->host, "localhost") == 0;
-    return inet_pton(AF_INET, url->host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127;
+    return url.is_tls || url_is_loopback(url.host) ? NULL : "does not begin with https://";
 }
 
 struct errand *

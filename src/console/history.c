@@ -36,7 +36,6 @@ static struct track *find_or_add(struct history *history, uint32_t route_id);
 static void take(struct track *track, const struct health_view *view, uint32_t number);
 static uint32_t clamp(int64_t value);
 static void write_slot(const struct slot *slot, struct frame_out *out);
-static void write_known(struct frame_out *out, const char *name, uint32_t value);
 
 struct history *
 history_new(const struct segment *segment, const struct catalog *catalog)
@@ -167,16 +166,7 @@ write_slot(const struct slot *slot, struct frame_out *out)
     frame_int(out, "slot_us", HISTORY_SLOT_US);
     frame_int(out, "attempts", slot->attempts);
     frame_int(out, "failures", slot->failures);
-    write_known(out, "first_token_us", slot->first_token_us);
-    write_known(out, "first_token_p95_us", slot->first_token_p95_us);
+    frame_int_known(out, "first_token_us", slot->first_token_us);
+    frame_int_known(out, "first_token_p95_us", slot->first_token_p95_us);
     frame_end(out);
-}
-
-static void
-write_known(struct frame_out *out, const char *name, uint32_t value)
-{
-    if (value == 0)
-        frame_nil(out, name);
-    else
-        frame_int(out, name, value);
 }

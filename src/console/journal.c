@@ -68,10 +68,7 @@ write_page(struct call *call, const struct store_trail_filter *filter, int64_t b
         buf_clear(&room);
     }
     frame_end(out);
-    if (n == limit)
-        frame_int(out, "next", before);
-    else
-        frame_nil(out, "next");
+    frame_int_if(out, "next", n == limit, before);
     buf_fini(&room);
     return rc == ERR_MISSING ? 0 : rc;
 }
@@ -172,10 +169,7 @@ answer_verdict(struct verification *verification, bool is_ok)
     text_hex(verification->walk.hash, sizeof(verification->walk.hash), hash);
     frame_bool(out, "is_ok", is_ok);
     frame_int(out, "checked", verification->walk.seq - !is_ok);
-    if (is_ok)
-        frame_nil(out, "first_bad_seq");
-    else
-        frame_int(out, "first_bad_seq", verification->walk.seq);
+    frame_int_if(out, "first_bad_seq", !is_ok, verification->walk.seq);
     frame_str(out, "head_hash", slice_of(hash, sizeof(hash)));
     answer_end(verification->call, 200);
 }

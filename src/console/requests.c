@@ -12,6 +12,7 @@ static bool read_filter(struct call *call, struct store_trace_filter *filter);
 static bool is_one(const struct call *call, struct uuid *id);
 static int write_one(const struct report *report, const struct report_keys *keys, struct uuid id,
                      struct frame_out *out);
+static void on_captured(struct call *call, const struct frame_value *result);
 
 void
 requests_list(struct call *call)
@@ -94,6 +95,29 @@ requests_show(struct call *call)
     if (!viewing_begin(call, &report))
         return;
     viewing_end(call, report_request_show(&report, id, NULL, answer_begin(call)));
+}
+
+/* The ledger's, although it changes nothing: it writes down who reads it. */
+void
+requests_capture(struct call *call)
+{
+    struct frame_out *out;
+    struct uuid id;
+
+    if (text_uuid_parse(call->ids[0], &id) != 0) {
+        answer_missing(call);
+        return;
+    }
+    if ((out = call_command(call, "request.body")) == NULL)
+        return;
+    frame_str(out, "request_id", call->ids[0]);
+    call_send(call, on_captured);
+}
+
+static void
+on_captured(struct call *call, const struct frame_value *result)
+{
+    answer_frame(call, 200, result);
 }
 
 void

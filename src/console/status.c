@@ -23,15 +23,7 @@ on_status(struct call *call, const struct frame_value *result)
 {
     struct frame_out *out = answer_begin(call);
 
-    for (size_t n = 0; n < frame_length(result); n++) {
-        struct slice key = {0};
-        const struct frame_value *value = frame_member(result, n, &key);
-        char name[LIMIT_NAME] = "";
-
-        if (key.len < sizeof(name))
-            memcpy(name, key.ptr, key.len);
-        frame_copy(out, name, value);
-    }
+    frame_copy_members(out, result);
     write_disk(call, out);
     frame_int(out, "now_us", clock_real_us());
     answer_end(call, 200);

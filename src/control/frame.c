@@ -126,6 +126,21 @@ frame_int(struct frame_out *out, const char *key, int64_t value)
 }
 
 void
+frame_int_if(struct frame_out *out, const char *key, bool is_known, int64_t value)
+{
+    if (is_known)
+        frame_int(out, key, value);
+    else
+        frame_nil(out, key);
+}
+
+void
+frame_int_known(struct frame_out *out, const char *key, int64_t value)
+{
+    frame_int_if(out, key, value != 0, value);
+}
+
+void
 frame_bool(struct frame_out *out, const char *key, bool value)
 {
     msgpack_packer packer = packer_for(out, key);
@@ -160,6 +175,20 @@ frame_copy(struct frame_out *out, const char *key, const struct frame_value *val
 
     /* The library recurses here: the depth of whatever was read is bounded by FRAME_DEPTH. */
     msgpack_pack_object(&packer, *value_from(value));
+}
+
+void
+frame_copy_members(struct frame_out *out, const struct frame_value *map)
+{
+    for (size_t n = 0; n < frame_length(map); n++) {
+        struct slice key = {0};
+        const struct frame_value *value = frame_member(map, n, &key);
+        char name[LIMIT_NAME] = "";
+
+        if (key.len < sizeof(name))
+            memcpy(name, key.ptr, key.len);
+        frame_copy(out, name, value);
+    }
 }
 
 void

@@ -27,6 +27,7 @@ static void write_who(struct frame_out *out);
 static int connect_socket(struct client *client);
 static int find_socket(const struct client *client, struct sockaddr_un *out);
 static int receive(struct client *client);
+static int exit_of(int err);
 
 void
 client_init(struct client *client)
@@ -92,7 +93,7 @@ client_call(struct client *client, const struct frame_value **out_result)
     }
     struct slice error = frame_get_str(root, "error");
     (void)client_fail(0, "%.*s", (int)error.len, error.ptr);
-    return client_exit_of(command_code_find(frame_get_str(root, "code")));
+    return exit_of(command_code_find(frame_get_str(root, "code")));
 }
 
 static int
@@ -196,8 +197,9 @@ receive(struct client *client)
     return rc;
 }
 
-int
-client_exit_of(int err)
+/* For an err that the daemon answered with. */
+static int
+exit_of(int err)
 {
     if (err == ERR_MISSING || err == ERR_NOT_FOUND)
         return CTL_MISSING;

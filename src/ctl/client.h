@@ -43,8 +43,6 @@ int client_call(struct client *client, const struct frame_value **out_result) MU
 bool client_ask(struct client *client, const struct frame_value **out_result);
 /* Where relayosd is about to be reached again. false: not within timeout_ms. */
 bool client_reconnect(struct client *client, int timeout_ms);
-/* Exit status for an err that the daemon answered with. */
-int client_exit_of(int err);
 /* "relayosctl: ..." on stderr; returns exit_status. */
 int client_fail(int exit_status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -106,14 +106,16 @@ check_confinement(struct doctor *doctor, int pid, struct slice role)
 static void
 check_descriptors(struct doctor *doctor, int pid)
 {
-    int64_t connections = doctor->conf == NULL ? 0 : doctor->conf->max_connections;
     const char *line;
     struct buf text;
 
+    if (doctor->conf == NULL) /* said already */
+        return;
     buf_init(&text, SMALL_FILE);
     if (pid > 0 && read_proc(pid, "limits", &text) &&
         (line = strstr(text.ptr, "Max open files")) != NULL) {
         int64_t limit = strtoll(line + strlen("Max open files"), NULL, 10);
+        int64_t connections = doctor->conf->max_connections;
         enum doctor_state state = doctor_judge_descriptors(limit, connections);
 
         doctor_tell(doctor, "limits", state, "%lld descriptors for %lld callers of each worker%s",

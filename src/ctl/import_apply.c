@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "import_write.h"
+#include "print.h"
 #include "relayos/base/buf.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/secret.h"
@@ -24,7 +25,6 @@ static int write_file(int fd, const char *path, struct slice contents);
 static int make_key(struct client *client, const struct import_key *key, struct buf *line);
 static void write_key(const struct import_key *key, struct frame_out *out);
 static void write_quotas(const struct import_key *key, struct frame_out *out);
-static void write_field(struct slice text, struct buf *out);
 static int disable(struct client *client, int64_t id);
 
 /* ---- files ---- */
@@ -141,9 +141,9 @@ make_key(struct client *client, const struct import_key *key, struct buf *line)
     if (rc != CTL_OK)
         return rc;
     int64_t id = frame_get_int(frame_get(result, "key"), "id", 0);
-    write_field(slice_str(key->name), line);
+    print_csv(slice_str(key->name), line);
     buf_append_byte(line, ',');
-    write_field(slice_str(key->last4), line);
+    print_csv(slice_str(key->last4), line);
     buf_printf(line, ",%lld,", (long long)id);
     buf_append_slice(line, frame_get_str(result, "secret"));
     buf_append_byte(line, '\n');
@@ -186,27 +186,6 @@ write_quotas(const struct import_key *key, struct frame_out *out)
         frame_end(out);
     }
     frame_end(out);
-}
-
-/* As of RFC 4180. */
-static void
-write_field(struct slice text, struct buf *out)
-{
-    bool is_plain = true;
-
-    for (size_t n = 0; n < text.len; n++)
-        is_plain = is_plain && strchr(",\"\r\n", text.ptr[n]) == NULL;
-    if (is_plain) {
-        buf_append_slice(out, text);
-        return;
-    }
-    buf_append_byte(out, '"');
-    for (size_t n = 0; n < text.len; n++) {
-        if (text.ptr[n] == '"')
-            buf_append_byte(out, '"');
-        buf_append_byte(out, text.ptr[n]);
-    }
-    buf_append_byte(out, '"');
 }
 
 static int

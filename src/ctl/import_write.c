@@ -20,6 +20,8 @@ static void write_upstream(const struct import_upstream *upstream, const char *k
                            struct buf *out);
 static void write_credential(const struct import_upstream *upstream, size_t n, const char *key_dir,
                              struct buf *out);
+static void name_variable(const struct import_upstream *upstream, size_t n,
+                          char out[IMPORT_WRITE_NAME_SIZE]);
 static void write_model(const struct import_plan *plan, const struct import_model *model,
                         struct buf *out);
 static void write_fallbacks(const struct import_model *model, struct buf *out);
@@ -143,7 +145,7 @@ write_credential(const struct import_upstream *upstream, size_t n, const char *k
     char file[IMPORT_WRITE_NAME_SIZE], variable[IMPORT_WRITE_NAME_SIZE];
 
     import_write_file_name(upstream, n, file);
-    import_write_variable(upstream, n, variable);
+    name_variable(upstream, n, variable);
     if (!is_one)
         buf_printf(out, "      - name: k%zu\n        ", n + 1);
     else
@@ -171,9 +173,9 @@ import_write_file_name(const struct import_upstream *upstream, size_t n,
         snprintf(out, IMPORT_WRITE_NAME_SIZE, "%s-%zu.key", upstream->name, n + 1);
 }
 
-void
-import_write_variable(const struct import_upstream *upstream, size_t n,
-                      char out[IMPORT_WRITE_NAME_SIZE])
+/* Its name in the environment. */
+static void
+name_variable(const struct import_upstream *upstream, size_t n, char out[IMPORT_WRITE_NAME_SIZE])
 {
     if (upstream->n_credentials == 1)
         snprintf(out, IMPORT_WRITE_NAME_SIZE, "%s_API_KEY", upstream->name);

@@ -13,11 +13,9 @@
 
 /* key_dir: where files of credentials are, or are to be made; NULL: they are to be in variables. */
 void import_write_yaml(const struct import_plan *plan, const char *key_dir, struct buf *out);
-/* What credential n of an upstream is called: a file's name, or a variable's. */
+/* The file of an upstream's credential n. */
 void import_write_file_name(const struct import_upstream *upstream, size_t n,
                             char out[IMPORT_WRITE_NAME_SIZE]);
-void import_write_variable(const struct import_upstream *upstream, size_t n,
-                           char out[IMPORT_WRITE_NAME_SIZE]);
 /* A table with a line for each key, and what is not as it was below it. */
 void import_write_keys(const struct import_plan *plan, struct buf *out);
 

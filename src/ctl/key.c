@@ -15,6 +15,7 @@
 #define OVERLAP_DEFAULT "24h"
 #define LIMIT_TEXT      320 /* a limit, described */
 
+static int write_capture(const struct args *args, struct frame_out *out, struct errmsg *why);
 static int write_settings(const struct args *args, struct frame_out *out, struct errmsg *why);
 static void write_list(const char *text, const char *name, const char *none, struct frame_out *out);
 static int write_quotas(const struct args *args, struct frame_out *out, struct errmsg *why);
@@ -24,6 +25,7 @@ static int write_tool(const char *tool, struct frame_out *out, struct errmsg *wh
 static int write_policy(const char *policy, struct frame_out *out, struct errmsg *why);
 static void write_text(const struct args *args, const char *option, struct frame_out *out);
 static void print_key(const struct frame_value *key, struct buf *out);
+static bool is_captured(const struct frame_value *key);
 static struct slice policy_of(const struct frame_value *key);
 static void print_networks(const struct frame_value *key, struct buf *out);
 static void print_limits(const struct frame_value *key, struct buf *out);
@@ -55,7 +57,24 @@ key_write_update(const struct args *args, struct frame_out *out, struct errmsg *
         return ERR_SYNTAX;
     }
     frame_cstr(out, "key", args->operands[0]);
-    return write_settings(args, out, why);
+    int rc = write_capture(args, out, why);
+    return rc == 0 ? write_settings(args, out, why) : rc;
+}
+
+static int
+write_capture(const struct args *args, struct frame_out *out, struct errmsg *why)
+{
+    const char *span = args_get(args, "capture");
+    int64_t span_us = 0;
+    int rc = 0;
+
+    if (span == NULL)
+        return 0;
+    if (strcmp(span, "off") != 0)
+        rc = value_duration(span, &span_us, why);
+    if (rc == 0)
+        frame_int(out, "capture_us", span_us);
+    return rc;
 }
 
 int
@@ -323,7 +342,8 @@ print_row(const struct frame_value *key, struct print_table *table)
     print_cell_text(table, frame_get_str(key, "display"));
     print_cell_text(table, frame_get_str(key, "tool"));
     print_cell_text(table, frame_get_str(key, "owner"));
-    print_cell_text(table, frame_get_str(key, "state"));
+    print_cell(table, "%.*s%s", (int)frame_get_str(key, "state").len,
+               frame_get_str(key, "state").ptr, is_captured(key) ? ", captured" : "");
     if (frame_get_bool(key, "all_models", false))
         print_cell(table, "all");
     else if (frame_length(models) == 1)
@@ -362,6 +382,8 @@ print_key(const struct frame_value *key, struct buf *out)
     print_limits(key, out);
     print_rates(key, out);
     print_networks(key, out);
+    if (is_captured(key))
+        print_date(out, "captured to", frame_get_int(key, "capture_until_us", 0));
     print_date(out, "created", frame_get_int(key, "created_us", 0));
     print_date(out, "updated", frame_get_int(key, "updated_us", 0));
     print_date(out, "last used", frame_get_int(key, "last_used_us", 0));
@@ -369,6 +391,13 @@ print_key(const struct frame_value *key, struct buf *out)
     print_date(out, "revoked", frame_get_int(key, "revoked_us", 0));
     if (frame_get_int(key, "rotated_from", 0) != 0)
         print_line(out, "rotated from", "%lld", (long long)frame_get_int(key, "rotated_from", 0));
+}
+
+/* What it asks and is told is kept: whoever looks at keys is to see it. */
+static bool
+is_captured(const struct frame_value *key)
+{
+    return frame_get_int(key, "capture_until_us", 0) > clock_real_us();
 }
 
 /* Empty: as each model says. */

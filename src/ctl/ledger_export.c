@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "ledger.h"
+#include "print.h"
 #include "relayos/base/clock.h"
 #include "relayos/codec/json_out.h"
 #include "relayos/model/usage.h"
@@ -70,7 +71,6 @@ static write_row write_csv, write_jsonl;
 static struct slice text_of(const struct frame_value *row, const struct column *column,
                             char room[32]);
 static bool is_text(const struct column *column);
-static void write_quoted(struct slice text, struct buf *out);
 
 int
 ledger_export_run(struct client *client, const struct args *args)
@@ -156,7 +156,7 @@ write_csv(const struct frame_value *row, struct buf *out)
     char room[32];
 
     for (size_t n = 0; n < N_COLUMNS; n++) {
-        write_quoted(text_of(row, &columns[n], room), out);
+        print_csv(text_of(row, &columns[n], room), out);
         buf_append_str(out, n + 1 < N_COLUMNS ? "," : "\r\n");
     }
 }
@@ -206,24 +206,4 @@ text_of(const struct frame_value *row, const struct column *column, char room[32
     else
         snprintf(room, 32, "%lld", (long long)n);
     return slice_str(room);
-}
-
-static void
-write_quoted(struct slice text, struct buf *out)
-{
-    bool needs_quotes = false;
-
-    for (size_t n = 0; n < text.len; n++)
-        needs_quotes = needs_quotes || strchr(",\"\r\n", text.ptr[n]) != NULL;
-    if (!needs_quotes) {
-        buf_append_slice(out, text);
-        return;
-    }
-    buf_append_byte(out, '"');
-    for (size_t n = 0; n < text.len; n++) {
-        if (text.ptr[n] == '"')
-            buf_append_byte(out, '"');
-        buf_append_byte(out, text.ptr[n]);
-    }
-    buf_append_byte(out, '"');
 }

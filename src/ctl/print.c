@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "args.h"
 #include "relayos/base/clock.h"
@@ -24,7 +25,6 @@ struct print_table {
 };
 
 static void add_cell(struct print_table *table, struct slice text);
-static size_t display_width(struct slice text);
 static void write_cell(const struct print_table *table, size_t column, struct slice text,
                        struct buf *out);
 static void write_spaces(size_t n, struct buf *out);
@@ -99,23 +99,12 @@ static void
 add_cell(struct print_table *table, struct slice text)
 {
     size_t column = table->n_cells++ % table->n_columns;
-    size_t width = display_width(text);
+    size_t width = text_characters(text); /* wide ones are rare and cost only a crooked line */
 
     if (width > table->width[column])
         table->width[column] = width;
     buf_append_slice(&table->text, text);
     buf_append_byte(&table->text, '\0');
-}
-
-/* Characters, by their first bytes: wide ones are rare here and cost only a crooked line. */
-static size_t
-display_width(struct slice text)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < text.len; i++)
-        n += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
-    return n;
 }
 
 void
@@ -141,7 +130,7 @@ print_table_end(struct print_table **table_p, const char *nothing, struct buf *o
 static void
 write_cell(const struct print_table *table, size_t column, struct slice text, struct buf *out)
 {
-    size_t pad = table->width[column] - display_width(text);
+    size_t pad = table->width[column] - text_characters(text);
     bool is_last = column == table->n_columns - 1;
 
     if (table->is_right[column])
@@ -185,6 +174,26 @@ print_safe(struct slice text, struct buf *out)
         buf_append_byte(out, c < 0x20 || c == 0x7f || is_c1 ? '?' : (char)c);
         i += is_c1;
     }
+}
+
+void
+print_csv(struct slice text, struct buf *out)
+{
+    bool is_plain = true;
+
+    for (size_t n = 0; n < text.len; n++)
+        is_plain = is_plain && strchr(",\"\r\n", text.ptr[n]) == NULL;
+    if (is_plain) {
+        buf_append_slice(out, text);
+        return;
+    }
+    buf_append_byte(out, '"');
+    for (size_t n = 0; n < text.len; n++) {
+        if (text.ptr[n] == '"')
+            buf_append_byte(out, '"');
+        buf_append_byte(out, text.ptr[n]);
+    }
+    buf_append_byte(out, '"');
 }
 
 void

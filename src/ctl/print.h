@@ -31,6 +31,8 @@ void print_line(struct buf *out, const char *label, const char *format, ...)
 
 /* text with control characters as '?'; UTF-8 stays. */
 void print_safe(struct slice text, struct buf *out);
+/* One field of CSV, in quotes where it needs them. */
+void print_csv(struct slice text, struct buf *out);
 /* "2026-11-25 18:40:31" (UTC) or "-" */
 void print_time(int64_t real_us, char out[32]);
 /* "12 us", "3.4 ms", "1.25 s", "2m 05s" */

@@ -12,6 +12,7 @@
 #define REFRESH_S 1
 
 static int draw(struct client *client, int64_t limit, bool is_live);
+static void print_picture(const struct frame_value *result, struct buf *out);
 static void print_flight(const struct frame_value *flight, struct print_table *table);
 
 int
@@ -50,7 +51,7 @@ draw(struct client *client, int64_t limit, bool is_live)
         frame_to_json(result, 2, &out);
         buf_append_byte(&out, '\n');
     } else {
-        top_print(result, &out);
+        print_picture(result, &out);
     }
     (void)fwrite(out.ptr, 1, out.len, stdout);
     (void)fflush(stdout);
@@ -58,8 +59,8 @@ draw(struct client *client, int64_t limit, bool is_live)
     return CTL_OK;
 }
 
-void
-top_print(const struct frame_value *result, struct buf *out)
+static void
+print_picture(const struct frame_value *result, struct buf *out)
 {
     const struct frame_value *flights = frame_get(result, "flights");
     int64_t n = frame_get_int(result, "n_flights", 0);

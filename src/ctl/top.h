@@ -8,7 +8,5 @@
 #include "verb.h"
 
 verb_run top_run;
-/* One picture. */
-void top_print(const struct frame_value *result, struct buf *out);
 
 #endif

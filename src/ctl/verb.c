@@ -7,6 +7,7 @@
 #include "admin_key.h"
 #include "audit_log.h"
 #include "backup.h"
+#include "captured.h"
 #include "config.h"
 #include "config_rollback.h"
 #include "credential.h"

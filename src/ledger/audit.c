@@ -185,10 +185,7 @@ audit_cells(struct ledger *ledger, const struct frame_value *args, struct frame_
         rc = check_group(ledger, &book->entries[n], out, &n_cells, &n_wrong);
     frame_end(out);
     frame_int(out, "cells", n_cells);
-    if (n < book->n_entries)
-        frame_int(out, "next", n);
-    else
-        frame_nil(out, "next");
+    frame_int_if(out, "next", n < book->n_entries, n);
     return rc;
 }
 

@@ -279,6 +279,7 @@ fill_view(struct ledger *ledger, const struct key_record *key, struct key_view *
     view->group_id = key->group_id;
     view->owner_hash = owner_hash(key);
     view->expires_us = key->expires_us;
+    view->capture_until_us = key->capture_until_us;
     view->requests_per_minute = key->requests_per_minute;
     view->tokens_per_minute = key->tokens_per_minute;
     view->tool = key->tool;

@@ -11,6 +11,7 @@
 #include "admin_key.h"
 #include "audit.h"
 #include "backup.h"
+#include "captures.h"
 #include "checkpoint.h"
 #include "explain.h"
 #include "figures.h"
@@ -64,6 +65,7 @@ static dispatch_handler *const handlers[COMMAND_N] = {
     [COMMAND_KEY_SYNC] = key_declare,
     [COMMAND_REQUEST_LIST] = request_query_list,
     [COMMAND_REQUEST_SHOW] = request_query_show,
+    [COMMAND_REQUEST_BODY] = captures_show,
     [COMMAND_USAGE] = figures_usage,
     [COMMAND_EXPLAIN] = explain_run,
     [COMMAND_LEDGER_STATUS] = figures_status,

@@ -316,10 +316,7 @@ write_quota(struct explain *e, const struct key_limit_cells *limit, struct frame
     frame_int(out, "limit", view.limit);
     frame_int(out, "needed", needed);
     frame_bool(out, "fits", fits);
-    if (is_concurrency || renews_us == INT64_MAX)
-        frame_nil(out, "renews_us");
-    else
-        frame_int(out, "renews_us", renews_us);
+    frame_int_if(out, "renews_us", !is_concurrency && renews_us != INT64_MAX, renews_us);
     frame_end(out);
 }
 

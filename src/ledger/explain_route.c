@@ -23,7 +23,6 @@ static void write_route(struct ledger *ledger, const struct explain_routes *rout
                         const struct explain_question *question, struct frame_out *out);
 static void write_state(const struct explain_routes *routes, uint32_t at,
                         const struct explain_question *question, struct frame_out *out);
-static void write_known(struct frame_out *out, const char *name, int64_t value, bool is_known);
 static int64_t cost_of(const struct route_record *route, const struct explain_question *question);
 
 int
@@ -176,14 +175,14 @@ write_route(struct ledger *ledger, const struct explain_routes *routes, uint32_t
     frame_int(out, "weight", routes->options[at].weight);
     write_state(routes, at, question, out);
     frame_int(out, "first_permille", routes->n_first[at] * 1000 / EXPLAIN_DRAWS);
-    write_known(out, "score", candidate->score, candidate->exclusion == ROUTE_USABLE);
-    write_known(out, "cost_nusd", cost_of(&route, question), is_there);
+    frame_int_if(out, "score", candidate->exclusion == ROUTE_USABLE, candidate->score);
+    frame_int_if(out, "cost_nusd", is_there, cost_of(&route, question));
     frame_int(out, "in_flight", figures->in_flight);
     int64_t limit = figures->limit;
     if (route.max_concurrent != 0 && route.max_concurrent < limit)
         limit = route.max_concurrent;
-    write_known(out, "limit", limit, limit != INT64_MAX);
-    write_known(out, "first_token_us", figures->first_token_us, figures->first_token_us > 0);
+    frame_int_if(out, "limit", limit != INT64_MAX, limit);
+    frame_int_known(out, "first_token_us", figures->first_token_us);
     frame_int(out, "success_permille", figures->success_permille);
     frame_end(out);
 }
@@ -201,17 +200,8 @@ write_state(const struct explain_routes *routes, uint32_t at,
                    ? "trial"
                    : route_exclusion_name(exclusion));
     frame_cstr(out, "reason", route_exclusion_text(exclusion));
-    write_known(out, "until_us", candidate->until_us - question->now_us + question->now_real_us,
-                has_end);
-}
-
-static void
-write_known(struct frame_out *out, const char *name, int64_t value, bool is_known)
-{
-    if (is_known)
-        frame_int(out, name, value);
-    else
-        frame_nil(out, name);
+    frame_int_if(out, "until_us", has_end,
+                 candidate->until_us - question->now_us + question->now_real_us);
 }
 
 /* What the operator would pay there, with nothing in a cache. */

@@ -33,6 +33,7 @@ static int list_page(struct ledger *ledger, const struct store_key_filter *filte
 static int update_found(struct ledger *ledger, const struct frame_value *args,
                         const struct key_record *before, struct key_record *key,
                         struct errmsg *why);
+static bool is_capture_alone(const struct frame_value *args);
 static void log_policy(const struct key_record *key, uint8_t before);
 static void put_back(struct ledger *ledger, const struct key_record *before);
 static int write_update(struct ledger *ledger, const struct key_record *key, struct errmsg *why);
@@ -231,10 +232,7 @@ list_page(struct ledger *ledger, const struct store_key_filter *filter, uint64_t
         store_key_fini(&key);
     }
     frame_end(out);
-    if (rc == 0)
-        frame_int(out, "next", (int64_t)after);
-    else
-        frame_nil(out, "next");
+    frame_int_if(out, "next", rc == 0, (int64_t)after);
     return rc == ERR_MISSING ? 0 : rc;
 }
 
@@ -275,7 +273,9 @@ static int
 update_found(struct ledger *ledger, const struct frame_value *args, const struct key_record *before,
              struct key_record *key, struct errmsg *why)
 {
-    int rc = key_admin_check_writable(ledger, args, key, why);
+    bool is_free = is_capture_alone(args) && (key->flags & KEY_REVOKED) == 0;
+    int rc = is_free ? version_check(args, key->updated_us, why)
+                     : key_admin_check_writable(ledger, args, key, why);
 
     if (rc != 0 || (rc = key_args_apply(ledger, args, key, why)) != 0 ||
         (rc = check_name(args, why)) != 0)
@@ -289,6 +289,25 @@ update_found(struct ledger *ledger, const struct frame_value *args, const struct
     else if (rc == 0)
         log_policy(key, before->policy);
     return rc;
+}
+
+/* That no file declares: a key of keys_file may be captured as any other. */
+static bool
+is_capture_alone(const struct frame_value *args)
+{
+    static const char *const others[] = {"key", "who", "once", "updated_us", "capture_us"};
+    bool is_alone = frame_get(args, "capture_us") != NULL;
+
+    for (size_t n = 0; is_alone && n < frame_length(args); n++) {
+        struct slice name = {0};
+        size_t i = 0;
+
+        (void)frame_member(args, n, &name);
+        while (i < sizeof(others) / sizeof(others[0]) && !slice_eq_str(name, others[i]))
+            i++;
+        is_alone = i < sizeof(others) / sizeof(others[0]);
+    }
+    return is_alone;
 }
 
 /* Whose requests go elsewhere from now on: the master's log says that a command came, not what. */

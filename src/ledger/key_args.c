@@ -8,8 +8,10 @@
 
 #include "ledger.h"
 #include "quota_args.h"
+#include "relayos/base/clock.h"
 #include "relayos/base/mem.h"
 #include "relayos/base/text.h"
+#include "relayos/model/capture.h"
 #include "relayos/shm/catalog.h"
 #include "relayos/store/store_key.h"
 #include "relayos/store/store_name.h"
@@ -18,6 +20,8 @@
 
 static int find_by_text(struct ledger *ledger, struct slice text, struct key_record *out);
 static int apply_plain(const struct frame_value *args, struct key_record *key, struct errmsg *why);
+static int apply_capture(const struct conf *conf, const struct frame_value *args,
+                         struct key_record *key, struct errmsg *why);
 static int apply_policy(struct slice name, uint8_t *out, struct errmsg *why);
 static int apply_networks(const struct frame_value *args, struct key_record *key,
                           struct errmsg *why);
@@ -101,7 +105,8 @@ key_args_apply(struct ledger *ledger, const struct frame_value *args, struct key
 {
     int rc = apply_plain(args, key, why);
 
-    if (rc != 0 || (rc = quota_args_change(args, key, why)) != 0)
+    if (rc != 0 || (rc = quota_args_change(args, key, why)) != 0 ||
+        (rc = apply_capture(ledger->heritage->conf, args, key, why)) != 0)
         return rc;
     for (uint8_t i = 0; i < key->n_limits && frame_get(args, "quotas") != NULL; i++) {
         if (key->limits[i].model[0] != '\0' &&
@@ -161,6 +166,25 @@ apply_plain(const struct frame_value *args, struct key_record *key, struct errms
     if (policy.len > 0 && (rc = apply_policy(policy, &key->policy, why)) != 0)
         return rc;
     return apply_networks(args, key, why);
+}
+
+/* Never for good: who has forgotten it has ended it. */
+static int
+apply_capture(const struct conf *conf, const struct frame_value *args, struct key_record *key,
+              struct errmsg *why)
+{
+    int64_t span_us = -1;
+    int rc = apply_count(args, "capture_us", CAPTURE_MOST_US, &span_us, why);
+
+    if (rc != 0 || span_us < 0)
+        return rc;
+    if (span_us > 0 && conf->capture_keep_us == 0) {
+        errmsg_set(why,
+                   "capture: capture.keep is 0 in the configuration: nothing is captured here");
+        return ERR_CONFLICT;
+    }
+    key->capture_until_us = span_us == 0 ? 0 : clock_real_us() + span_us;
+    return 0;
 }
 
 static int

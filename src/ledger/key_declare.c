@@ -12,18 +12,21 @@
 #include "relayos/codec/json_out.h"
 #include "relayos/store/store_key.h"
 
+#define PAGE_SIZE   1024
 #define DETAIL_SIZE 2048 /* two names, each byte of which may become six */
 
 /* A declared key on its way into the store. */
 struct declared {
     struct key_record key;
     bool is_new, is_changed;
+    bool is_stored; /* as it is: seen when all were looked through */
 };
 
 struct declaration {
     struct declared *keys;
     size_t n;
-    uint64_t *revoked; /* ids */
+    const struct frame_value *removed; /* digests; NULL: the keys are the whole set */
+    uint64_t *revoked;                 /* ids */
     size_t n_revoked;
     int64_t now_us;
     struct slice who; /* has the file read; "" = a start */
@@ -40,8 +43,10 @@ static int read_one(const struct frame_value *args, struct key_record *key, stru
 static int write_all(struct ledger *ledger, struct declaration *declaration, struct errmsg *why);
 static int check_room(const struct ledger *ledger, const struct declaration *declaration,
                       struct errmsg *why);
-static int revoke_missing(struct ledger *ledger, struct declaration *declaration);
-static bool is_declared(const struct declaration *declaration, const struct key_record *key);
+static int look_through(struct ledger *ledger, struct declaration *declaration);
+static int look_at(struct ledger *ledger, struct declaration *declaration, struct key_record *key);
+static int revoke_removed(struct ledger *ledger, struct declaration *declaration);
+static int revoke(struct ledger *ledger, struct declaration *declaration, struct key_record *key);
 static int compare_digests(const void *a, const void *b);
 static int write_one(struct ledger *ledger, struct declaration *declaration,
                      struct declared *declared, struct errmsg *why);
@@ -60,7 +65,9 @@ int
 key_declare(struct ledger *ledger, const struct frame_value *args, struct frame_out *out,
             struct errmsg *why)
 {
-    struct declaration declaration = {.now_us = clock_real_us(), .who = frame_get_str(args, "who")};
+    struct declaration declaration = {.now_us = clock_real_us(),
+                                      .who = frame_get_str(args, "who"),
+                                      .removed = frame_get(args, "removed")};
     struct tally tally;
     int rc = read_all(frame_get(args, "keys"), &declaration, why);
 
@@ -128,10 +135,13 @@ compare_digests(const void *a, const void *b)
 static int
 write_all(struct ledger *ledger, struct declaration *declaration, struct errmsg *why)
 {
-    int rc = revoke_missing(ledger, declaration);
+    int rc = declaration->removed == NULL ? look_through(ledger, declaration)
+                                          : revoke_removed(ledger, declaration);
 
-    for (size_t i = 0; rc == 0 && i < declaration->n; i++)
-        rc = write_one(ledger, declaration, &declaration->keys[i], why);
+    for (size_t i = 0; rc == 0 && i < declaration->n; i++) {
+        if (!declaration->keys[i].is_stored)
+            rc = write_one(ledger, declaration, &declaration->keys[i], why);
+    }
     return rc == 0 ? check_room(ledger, declaration, why) : rc;
 }
 
@@ -151,39 +161,73 @@ check_room(const struct ledger *ledger, const struct declaration *declaration, s
     return ERR_TOO_LARGE;
 }
 
+/* All that the store has, a page at a time: what is not declared any more is revoked, what is as it
+ * was needs no more than that. */
 static int
-revoke_missing(struct ledger *ledger, struct declaration *declaration)
+look_through(struct ledger *ledger, struct declaration *declaration)
 {
-    struct store_key_filter declared = {.only_declared = true};
-    struct key_record key = {0};
+    struct store_key_page page = {0};
     uint64_t after = 0;
-    int rc;
+    int rc = 0;
 
-    while ((rc = store_key_next(ledger->store, &declared, after, &key)) == 0) {
-        after = key.id;
-        if (!is_declared(declaration, &key)) {
-            key.revoked_us = key.updated_us = declaration->now_us;
-            rc = store_key_update(ledger->store, &key);
-            if (rc == 0)
-                rc = note(ledger, declaration, "key.revoke", &key);
-            declaration->revoked =
-                mem_array(declaration->revoked, declaration->n_revoked + 1, sizeof(uint64_t));
-            declaration->revoked[declaration->n_revoked++] = key.id;
+    do {
+        rc = store_key_page_load(ledger->store, after, PAGE_SIZE, &page);
+        for (size_t i = 0; i < page.n && rc == 0; i++) {
+            after = page.keys[i].id;
+            if (page.keys[i].source == KEY_SOURCE_FILE)
+                rc = look_at(ledger, declaration, &page.keys[i]);
         }
-        store_key_fini(&key);
-        if (rc != 0)
-            return rc;
-    }
-    return rc == ERR_MISSING ? 0 : rc;
+    } while (rc == 0 && page.n == PAGE_SIZE);
+    store_key_page_fini(&page);
+    return rc;
 }
 
-static bool
-is_declared(const struct declaration *declaration, const struct key_record *key)
+static int
+look_at(struct ledger *ledger, struct declaration *declaration, struct key_record *key)
 {
     struct declared wanted = {.key = *key};
+    struct declared *declared =
+        bsearch(&wanted, declaration->keys, declaration->n, sizeof(wanted), compare_digests);
 
-    return bsearch(&wanted, declaration->keys, declaration->n, sizeof(wanted), compare_digests) !=
-           NULL;
+    if (declared == NULL)
+        return revoke(ledger, declaration, key);
+    declared->is_stored = is_same(&declared->key, key);
+    return 0;
+}
+
+/* What is revoked already, or never was of the file, stays as it is. */
+static int
+revoke_removed(struct ledger *ledger, struct declaration *declaration)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < frame_length(declaration->removed) && rc == 0; i++) {
+        struct slice digest = frame_as_bin(frame_at(declaration->removed, i));
+        struct key_record key = {0};
+
+        if (digest.len != KEY_DIGEST_SIZE)
+            return ERR_SYNTAX;
+        rc = store_key_find_digest(ledger->store, (const uint8_t *)digest.ptr, &key);
+        if (rc == 0 && key.source == KEY_SOURCE_FILE && (key.flags & KEY_REVOKED) == 0)
+            rc = revoke(ledger, declaration, &key);
+        store_key_fini(&key);
+        if (rc == ERR_MISSING)
+            rc = 0;
+    }
+    return rc;
+}
+
+static int
+revoke(struct ledger *ledger, struct declaration *declaration, struct key_record *key)
+{
+    key->revoked_us = key->updated_us = declaration->now_us;
+    int rc = store_key_update(ledger->store, key);
+    if (rc == 0)
+        rc = note(ledger, declaration, "key.revoke", key);
+    declaration->revoked =
+        mem_array(declaration->revoked, declaration->n_revoked + 1, sizeof(uint64_t));
+    declaration->revoked[declaration->n_revoked++] = key->id;
+    return rc;
 }
 
 static int
@@ -227,6 +271,7 @@ merge(struct ledger *ledger, struct declaration *declaration, struct declared *d
     key->group_id = found->group_id;
     key->created_us = found->created_us;
     key->last_used_us = found->last_used_us;
+    key->capture_until_us = found->capture_until_us; /* no file says it */
     declared->is_changed = !is_same(key, found);
     key->updated_us = declared->is_changed ? declaration->now_us : found->updated_us;
     if (!declared->is_changed)

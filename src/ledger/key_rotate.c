@@ -78,6 +78,7 @@ rotate_found(struct ledger *ledger, struct key_record *old, int64_t overlap_us,
     new.created_us = new.updated_us = now_us;
     old->updated_us = version_next(old->updated_us);
     new.last_used_us = 0;
+    new.capture_until_us = 0; /* asked for the calls of one key, not of whatever follows it */
     if (old->expires_us == 0 || old->expires_us > now_us + overlap_us)
         old->expires_us = now_us + overlap_us;
     key_admin_make_secret(ledger, &new, secret);

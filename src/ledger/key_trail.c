@@ -70,6 +70,9 @@ write_counts(const struct frame_value *args, const struct key_record *before, st
         {"expires_us", before->expires_us},
     };
 
+    if (frame_get(args, "capture_us") != NULL)
+        json_out_int(out, "capture_until_us", before->capture_until_us);
+
     for (size_t n = 0; n < sizeof(counts) / sizeof(counts[0]); n++) {
         if (frame_get(args, counts[n].name) != NULL)
             json_out_int(out, counts[n].name, counts[n].value);

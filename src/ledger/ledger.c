@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -41,8 +40,6 @@ enum { POLL_CONTROL, POLL_NUDGE, POLL_SIGNAL, POLL_N };
 static int take_lock(struct ledger *ledger, struct errmsg *why);
 static int open_store(struct ledger *ledger, struct errmsg *why);
 static int adopt(struct ledger *ledger, struct errmsg *why);
-static int open_signals(void);
-static void say_ready(const struct heritage *heritage);
 static void serve(struct ledger *ledger, struct dispatch *dispatch, int signal_fd);
 static bool is_alone(const struct ledger *ledger);
 static int wait_ms(const struct ledger *ledger, const struct dispatch *dispatch);
@@ -60,16 +57,16 @@ ledger_main(const struct heritage *heritage)
 {
     struct ledger *ledger = mem_zalloc(sizeof(*ledger));
     struct dispatch *dispatch = dispatch_new(heritage->control_fd);
-    int signal_fd = open_signals();
     struct errmsg why;
+    int signal_fd = heritage_watch_signals(&why);
     uint32_t outbox = UINT32_MAX;
 
-    if (ledger_start(ledger, heritage, &why) != 0) {
+    if (signal_fd < 0 || ledger_start(ledger, heritage, &why) != 0) {
         log_error("ledger.start", "%s", why.text);
         if (heritage->conf->log_file[0] != '\0') /* whoever starts us may not be reading it */
             fprintf(stderr, "relayosd: %s\n", why.text);
     } else {
-        say_ready(heritage);
+        heritage_tell_ready(heritage);
         serve(ledger, dispatch, signal_fd);
         outbox = ledger->is_fenced ? UINT32_MAX : ledger_flush(ledger);
         log_info("ledger.end", "outbox=%u fenced=%d", outbox, ledger->is_fenced);
@@ -88,12 +85,8 @@ ledger_start(struct ledger *ledger, const struct heritage *heritage, struct errm
                               .segment = heritage->segment,
                               .catalog = heritage->catalog,
                               .lock_fd = -1};
-    if (proc_slot_claim(ledger->segment, heritage->slot, heritage->generation) != 0) {
-        errmsg_set(why, "another process was started in our place");
-        return ERR_CONFLICT;
-    }
-    int rc = take_lock(ledger, why);
-    if (rc != 0)
+    int rc = heritage_claim(heritage, why);
+    if (rc != 0 || (rc = take_lock(ledger, why)) != 0)
         return rc;
     CRASH_POINT("ledger.locked");
     ledger->epoch = segment_ledger_epoch_next(ledger->segment);
@@ -104,7 +97,6 @@ ledger_start(struct ledger *ledger, const struct heritage *heritage, struct errm
     if ((rc = open_store(ledger, why)) == 0 && (rc = adopt(ledger, why)) == 0) {
         ledger->last_checkpoint_us = clock_mono_us();
         set_admission(ledger);
-        proc_slot_set_state(ledger->segment, heritage->slot, PROC_READY);
         log_info("ledger.ready", "keys=%u day=%u epoch=%llu", ledger->book.n_published,
                  ledger->book.day, (unsigned long long)ledger->epoch);
         return 0;
@@ -192,31 +184,6 @@ ledger_finish(struct ledger *ledger)
     fdio_close(&ledger->lock_fd);
 }
 
-/* Blocked since before the fork, so none is lost. The rest is not for us (heritage.h). */
-static int
-open_signals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGUSR1);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-static void
-say_ready(const struct heritage *heritage)
-{
-    int fd = heritage->ready_fd;
-
-    if (fd < 0)
-        return;
-    if (fdio_write_all(fd, "R", 1) != 0)
-        log_warn("ledger.no_master", "nobody waits for us to be ready");
-    fdio_close(&fd);
-}
-
 static void
 serve(struct ledger *ledger, struct dispatch *dispatch, int signal_fd)
 {
@@ -278,14 +245,11 @@ wait_ms(const struct ledger *ledger, const struct dispatch *dispatch)
 static void
 on_signal(struct ledger *ledger, int signal_fd)
 {
-    struct signalfd_siginfo info;
-
-    while (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (info.ssi_signo == SIGTERM)
+    for (int signo; (signo = heritage_next_signal(signal_fd)) != 0;) {
+        if (signo == SIGTERM)
             ledger->is_stopping = true;
-        else if (ledger->heritage->conf->log_file[0] != '\0' &&
-                 log_open(ledger->heritage->conf->log_file) != 0)
-            log_error("log.reopen", "file=%s", ledger->heritage->conf->log_file);
+        else if (signo == SIGUSR1)
+            heritage_reopen_log(ledger->heritage);
     }
 }
 

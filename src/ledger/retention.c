@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "retention.h"
 
+#include "captures.h"
 #include "ledger.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/log.h"
@@ -24,6 +25,8 @@ retention_run(struct ledger *ledger, struct errmsg *why)
 {
     int rc = drop_in_slices(ledger, drop_traces, why);
 
+    if (rc == 0)
+        rc = captures_retain(ledger);
     if (rc != 0 || ledger->heritage->conf->row_retention_us == 0)
         return rc;
     rc = allow_rows(ledger, why);

@@ -32,10 +32,7 @@ row_reply_page(struct ledger *ledger, const struct frame_value *args, struct fra
     rc = store_row_next(ledger->store, &filter, &cursor, rows, page, &n);
     if (rc == 0)
         report_row_write_all(&report, rows, n, "rows", out);
-    if (rc == 0 && !cursor.is_at_end)
-        frame_int(out, "next", cursor.after);
-    else
-        frame_nil(out, "next");
+    frame_int_if(out, "next", rc == 0 && !cursor.is_at_end, cursor.after);
     free(rows);
     return rc;
 }

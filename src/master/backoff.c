@@ -31,7 +31,7 @@ backoff_after_crash(struct backoff *backoff, int64_t now_us, bool *out_is_loop)
 }
 
 bool
-crash_spell_note(struct crash_spell *spell, int64_t now_us)
+backoff_note_crash(struct crash_spell *spell, int64_t now_us)
 {
     spell->crashes_us[spell->n++ % CRASH_SPELL_N] = now_us;
     return spell->n >= CRASH_SPELL_N &&

@@ -32,6 +32,6 @@ struct crash_spell {
 };
 
 /* Note a crash; is it the last of so many? */
-bool crash_spell_note(struct crash_spell *spell, int64_t now_us);
+bool backoff_note_crash(struct crash_spell *spell, int64_t now_us);
 
 #endif

@@ -14,6 +14,7 @@
 #include "relayos/base/log.h"
 #include "relayos/base/secret.h"
 #include "relayos/conf/conf_sealed.h"
+#include "relayos/model/capture.h"
 #include "state.h"
 
 #define N_NOTES   (MASTER_N_SINGLE + LIMIT_WORKERS)
@@ -30,6 +31,7 @@ struct paths {
 static void list_paths(const struct conf *conf, enum sandbox_role role, struct paths *paths);
 static void add(struct paths *paths, const char *path, enum sandbox_access access);
 static void add_directory_of(struct paths *paths, const char *file, enum sandbox_access access);
+static void add_captures(struct paths *paths, const struct conf *conf);
 static void add_authorities(struct paths *paths, const struct conf *conf);
 static bool is_covered(const struct paths *paths, const char *file);
 static enum sandbox_role role_of(enum proc_role role);
@@ -186,6 +188,8 @@ list_paths(const struct conf *conf, enum sandbox_role role, struct paths *paths)
     add_directory_of(paths, conf->access_file, SANDBOX_ADDS);
     if (role != SANDBOX_LEDGER)
         add_authorities(paths, conf);
+    if (role == SANDBOX_WORKER && conf->capture_keep_us != 0)
+        add_captures(paths, conf);
     if (role == SANDBOX_LEDGER) {
         add(paths, "/proc", SANDBOX_READS); /* does that worker live? */
         add(paths, conf->data_dir, SANDBOX_OWNS);
@@ -197,7 +201,19 @@ list_paths(const struct conf *conf, enum sandbox_role role, struct paths *paths)
         add(paths, "/var/tmp", SANDBOX_OWNS); /* where it sorts what is too much for memory */
         add(paths, "/tmp", SANDBOX_OWNS);
         add(paths, getenv("TMPDIR"), SANDBOX_OWNS);
+        add(paths, getenv("SQLITE_TMPDIR"), SANDBOX_OWNS);
     }
+}
+
+/* What a worker writes of calls of a key, where one may be asked for. */
+static void
+add_captures(struct paths *paths, const struct conf *conf)
+{
+    char file[CONF_PATH_SIZE];
+
+    if ((size_t)snprintf(file, sizeof(file), "%s/" CAPTURE_DIRECTORY "/", conf->data_dir) <
+        sizeof(file))
+        add_directory_of(paths, file, SANDBOX_LEAVES);
 }
 
 /* A reload may name another ca_file: beside the configuration or the ones of now, it can be read.

@@ -144,11 +144,11 @@ console_link_may(enum command command)
         [COMMAND_SESSION_TOUCH] = true,   [COMMAND_SESSION_CLOSE] = true,
         [COMMAND_SESSION_REFUSED] = true, [COMMAND_ADMINKEY_CREATE] = true,
         [COMMAND_ADMINKEY_REVOKE] = true, [COMMAND_STATUS] = true,
-        [COMMAND_ROUTE_LIST] = true,      [COMMAND_ROUTE_SHOW] = true,
-        [COMMAND_ROUTE_DRAIN] = true,     [COMMAND_ROUTE_ENABLE] = true,
-        [COMMAND_ROUTE_DISABLE] = true,   [COMMAND_CONFIG_SHOW] = true,
-        [COMMAND_CONFIG_CHECK] = true,    [COMMAND_RELOAD] = true,
-        [COMMAND_EXPLAIN] = true,
+        [COMMAND_REQUEST_BODY] = true,    [COMMAND_ROUTE_LIST] = true,
+        [COMMAND_ROUTE_SHOW] = true,      [COMMAND_ROUTE_DRAIN] = true,
+        [COMMAND_ROUTE_ENABLE] = true,    [COMMAND_ROUTE_DISABLE] = true,
+        [COMMAND_CONFIG_SHOW] = true,     [COMMAND_CONFIG_CHECK] = true,
+        [COMMAND_RELOAD] = true,          [COMMAND_EXPLAIN] = true,
     };
 
     return may[command];

@@ -1,36 +1,115 @@
 /* SPDX-License-Identifier: ISC */
 #include "key_sync.h"
 
+#include <string.h>
+
 #include "relayos/base/clock.h"
 #include "relayos/base/log.h"
+#include "relayos/report/report_key.h"
 #include "state.h"
 
+/* At most, of what write_key() writes: names of members and numbers. */
+#define KEY_BYTES     320
+#define LIMIT_BYTES   (64 + LIMIT_MODEL_NAME)
+#define NETWORK_BYTES 64
+#define MODEL_BYTES   5
+
 static void on_synced(struct master *master, struct child_tag tag, const struct frame_value *reply);
+static size_t most_bytes(const struct conf *conf);
+static void write_keys(const struct conf *had, const struct key_sync *sync, struct frame_out *out);
+static void write_removed(const struct conf_key_changes *changes, struct frame_out *out);
 static void write_key(const struct key_record *key, struct frame_out *out);
 static void write_limits(const struct key_record *key, struct frame_out *out);
 
+/* What it has said it has are those of master->conf, until it is told something else: whatever
+ * becomes of that, another answer has to come first. */
 int
-key_sync_send(struct child_link *link, const struct key_sync *sync, int64_t now_us,
+key_sync_send(struct master *master, const struct key_sync *sync, int64_t now_us,
               struct errmsg *why)
 {
     struct child_call call = {.command = COMMAND_KEY_SYNC, .on_reply = sync->on_reply};
-    const struct conf *conf = sync->conf;
-    struct frame_out *out = child_link_begin(link, COMMAND_KEY_SYNC);
+    struct child_link *link = &master->ledger_link;
 
+    /* Be it that few are sent now: a ledger that starts again gets them all. */
+    if (most_bytes(sync->conf) > LIMIT_CONTROL_FRAME) {
+        errmsg_set(why, "%s: %zu declared keys are more than the ledger takes in one message",
+                   sync->conf->keys_file, sync->conf->n_keys);
+        return ERR_TOO_LARGE;
+    }
+    struct frame_out *out =
+        master->ledger.is_ready ? child_link_begin(link, COMMAND_KEY_SYNC) : NULL;
     if (out == NULL) {
         errmsg_set(why, "the ledger is not ready; try again in a moment");
         return ERR_BUSY;
     }
-    frame_cstr(out, "who", sync->who);
-    frame_array(out, "keys");
-    for (size_t n = 0; n < conf->n_keys; n++)
-        write_key(&conf->keys[n], out);
-    frame_end(out);
+    write_keys(master->ledger_has_keys ? master->conf : NULL, sync, out);
+    master->ledger_has_keys = false;
     if (child_link_send(link, &call, now_us) == 0)
         return 0;
     errmsg_set(why, "%s: %zu declared keys are more than the ledger takes in one message",
-               conf->keys_file, conf->n_keys);
+               sync->conf->keys_file, sync->conf->n_keys);
     return ERR_TOO_LARGE;
+}
+
+bool
+key_sync_on_reply(struct master *master, const struct frame_value *reply)
+{
+    master->ledger_has_keys = frame_get_bool(reply, "ok", false);
+    return master->ledger_has_keys;
+}
+
+/* Of a message with all its keys. */
+static size_t
+most_bytes(const struct conf *conf)
+{
+    size_t n_bytes = 0;
+
+    for (size_t n = 0; n < conf->n_keys; n++) {
+        const struct key_record *key = &conf->keys[n]->record;
+
+        n_bytes += KEY_BYTES + strlen(key->name) + strlen(key->owner);
+        n_bytes += (size_t)key->n_limits * LIMIT_BYTES + (size_t)key->n_networks * NETWORK_BYTES;
+        for (uint32_t i = 0; i < key->n_models; i++)
+            n_bytes += MODEL_BYTES + strlen(key->models[i]);
+    }
+    return n_bytes;
+}
+
+/* had == NULL: the whole set. */
+static void
+write_keys(const struct conf *had, const struct key_sync *sync, struct frame_out *out)
+{
+    struct conf_key_changes changes;
+
+    conf_key_changes(had, sync->conf, &changes);
+    frame_cstr(out, "who", sync->who);
+    frame_array(out, "keys");
+    for (size_t n = 0; n < changes.n_new; n++)
+        write_key(&changes.new[n]->record, out);
+    frame_end(out);
+    if (had != NULL)
+        write_removed(&changes, out);
+    conf_key_changes_free(&changes);
+}
+
+/* Both lists are sorted by digest. */
+static void
+write_removed(const struct conf_key_changes *changes, struct frame_out *out)
+{
+    size_t i = 0;
+
+    frame_array(out, "removed");
+    for (size_t n = 0; n < changes->n_old; n++) {
+        const uint8_t *digest = changes->old[n]->record.digest;
+        int order = -1;
+
+        while (i < changes->n_new &&
+               (order = memcmp(changes->new[i]->record.digest, digest, KEY_DIGEST_SIZE)) < 0)
+            i++;
+        if (i == changes->n_new || order != 0)
+            frame_bin(out, NULL, digest, KEY_DIGEST_SIZE);
+    }
+    frame_end(out);
 }
 
 static void
@@ -52,14 +131,7 @@ write_key(const struct key_record *key, struct frame_out *out)
     for (uint32_t n = 0; n < key->n_models; n++)
         frame_cstr(out, NULL, key->models[n]);
     frame_end(out);
-    frame_array(out, "allow_from");
-    for (uint8_t n = 0; n < key->n_networks; n++) {
-        char text[ADDRESS_RANGE_SIZE];
-
-        address_range_format(&key->networks[n], text);
-        frame_cstr(out, NULL, text);
-    }
-    frame_end(out);
+    report_key_write_networks(key, out);
     write_limits(key, out);
     frame_int(out, "requests_per_minute", key->requests_per_minute);
     frame_int(out, "tokens_per_minute", key->tokens_per_minute);
@@ -98,7 +170,7 @@ key_sync_all(struct master *master, int64_t now_us)
 
     const struct key_sync sync = {.conf = master->conf, .who = "", .on_reply = on_synced};
 
-    if (key_sync_send(&master->ledger_link, &sync, now_us, &why) == 0)
+    if (key_sync_send(master, &sync, now_us, &why) == 0)
         return;
     log_error("keys.not_synced", "reason=\"%s\"", why.text);
     master_fail_start(master, why.text, now_us);
@@ -113,7 +185,7 @@ on_synced(struct master *master, struct child_tag tag, const struct frame_value 
     struct errmsg why;
 
     (void)tag;
-    if (frame_get_bool(reply, "ok", false)) {
+    if (key_sync_on_reply(master, reply)) {
         log_info("keys.synced", "declared=%zu added=%lld changed=%lld removed=%lld",
                  master->conf->n_keys, (long long)frame_get_int(result, "added", 0),
                  (long long)frame_get_int(result, "changed", 0),

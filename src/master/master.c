@@ -453,8 +453,10 @@ static void
 on_deadline(struct master *master, int64_t now_us)
 {
     if (master->phase < MASTER_SERVES) {
+        bool ledger_hangs = master->phase <= MASTER_KEYS_SYNC;
+
         master_fail_start(master, "it does not come to serve", now_us);
-        if (master->ledger.pid != 0 && !master->ledger.is_ready)
+        if (ledger_hangs && master->ledger.pid != 0)
             kill(master->ledger.pid, SIGKILL); /* it takes no commands */
         return;
     }

@@ -100,8 +100,10 @@ reap_child(struct master *master, struct child *child, int status, int64_t now_u
         child_link_close(master, child->link);
     if (child->role == PROC_CONSOLE)
         console_link_close(&master->console_link);
-    if (child->role == PROC_LEDGER)
+    if (child->role == PROC_LEDGER) {
         memset(master->undertaker_due_us, 0, sizeof(master->undertaker_due_us));
+        master->ledger_has_keys = false;
+    }
     if (rebuild_is_suspect(status))
         on_suspect(master, child, now_us);
     if (never_served && master->phase < MASTER_SERVES && !child->was_asked) {
@@ -175,7 +177,7 @@ schedule_next(struct master *master, struct child *child, int64_t now_us)
         return;
     }
     tally_add(master->segment, TALLY_CHILD_CRASHES, 1);
-    if (crash_spell_note(&master->crash_spell, now_us))
+    if (backoff_note_crash(&master->crash_spell, now_us))
         tally_set(master->segment, TALLY_CRASH_SPELL_US, now_us);
     int64_t wait_us = backoff_after_crash(&child->backoff, now_us, &is_loop);
     child->due_us = now_us + wait_us;

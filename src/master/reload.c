@@ -35,6 +35,7 @@ static int tell_changes(struct master *master, struct errmsg *why);
 static int prepare(struct master *master, int64_t now_us, struct errmsg *why);
 static void on_synced(struct master *master, struct child_tag tag, const struct frame_value *reply);
 static void flip(struct master *master);
+static void change_receivers(struct master *master);
 static void keep_previous(struct master *master);
 static void on_registry(struct master *master, struct child_tag tag,
                         const struct frame_value *reply);
@@ -43,7 +44,7 @@ static void tell(struct master *master, size_t n_changes, size_t n_restart);
 static void log_changes(struct slice changes);
 static void refuse(struct master *master, int err, const struct errmsg *why);
 static void note_end(struct master *master, bool is_refused);
-static void reset(struct reload *reload);
+static void reset(struct reload *reload, const struct conf *running);
 
 void
 reload_init(struct reload *reload)
@@ -55,9 +56,9 @@ reload_init(struct reload *reload)
 }
 
 void
-reload_fini(struct reload *reload)
+reload_fini(struct reload *reload, const struct conf *running)
 {
-    reset(reload);
+    reset(reload, running);
     buf_fini(&reload->text);
     buf_fini(&reload->previous);
     asked_fini(&reload->checker);
@@ -168,8 +169,8 @@ check(const void *ctx, int fd)
     struct errmsg why = {.text = ""};
 
     proc_set_title("config check");
-    int rc =
-        conf_parse(master->options.config_file, buf_slice(&master->reload.text), NULL, &conf, &why);
+    int rc = conf_parse_after(master->conf, master->options.config_file,
+                              buf_slice(&master->reload.text), &conf, &why);
     if (rc == 0)
         rc = certificates_check(conf, &why);
     if (rc != 0)
@@ -201,13 +202,13 @@ static int
 tell_changes(struct master *master, struct errmsg *why)
 {
     struct reload *reload = &master->reload;
-    int rc =
-        conf_parse(master->options.config_file, buf_slice(&reload->text), NULL, &reload->conf, why);
+    int rc = conf_parse_after(master->conf, master->options.config_file, buf_slice(&reload->text),
+                              &reload->conf, why);
 
     if (rc != 0)
         return rc;
     answer_changes(master);
-    reset(reload);
+    reset(reload, master->conf);
     return 0;
 }
 
@@ -245,8 +246,8 @@ static int
 prepare(struct master *master, int64_t now_us, struct errmsg *why)
 {
     struct reload *reload = &master->reload;
-    int rc =
-        conf_parse(master->options.config_file, buf_slice(&reload->text), NULL, &reload->conf, why);
+    int rc = conf_parse_after(master->conf, master->options.config_file, buf_slice(&reload->text),
+                              &reload->conf, why);
 
     if (rc == 0)
         rc = certificates_check(reload->conf, why); /* files may have changed since */
@@ -254,7 +255,7 @@ prepare(struct master *master, int64_t now_us, struct errmsg *why)
         rc = snapshot_prepare(master->segment, master->catalog, reload->conf, why);
     if (rc == 0)
         rc = key_sync_send(
-            &master->ledger_link,
+            master,
             &(struct key_sync){.conf = reload->conf, .who = reload->who, .on_reply = on_synced},
             now_us, why);
     if (rc == 0)
@@ -271,7 +272,7 @@ on_synced(struct master *master, struct child_tag tag, const struct frame_value 
     (void)tag;
     if (master->reload.step != RELOAD_SYNCING)
         return;
-    if (frame_get_bool(reply, "ok", false)) {
+    if (key_sync_on_reply(master, reply)) {
         flip(master);
         return;
     }
@@ -301,14 +302,30 @@ flip(struct master *master)
 
     answer_changes(master);
     keep_previous(master);
+    change_receivers(master);
     if (master->conf != master->boot)
-        conf_free(&master->conf);
+        conf_free_beside(&master->conf, reload->conf);
+    else
+        conf_forget_keys(master->boot, reload->conf); /* no child looks at them */
     master->conf = reload->conf;
     reload->conf = NULL;
     reload->loaded_us = clock_real_us();
     note_end(master, false);
     schedule_on_reload(master, clock_mono_us());
-    reset(reload);
+    reset(reload, master->conf);
+}
+
+/* The prober alone tells others: the next one does so as the configuration says now. */
+static void
+change_receivers(struct master *master)
+{
+    bool is_same = conf_receivers_are_same(master->boot, master->reload.conf);
+
+    conf_take_receivers(master->boot, master->reload.conf);
+    if (is_same || master->prober.pid == 0)
+        return;
+    master->prober.was_asked = true;
+    kill(master->prober.pid, SIGQUIT);
 }
 
 static void
@@ -378,7 +395,7 @@ refuse(struct master *master, int err, const struct errmsg *why)
     }
     if (reload->has_client)
         control_server_reply_error(master, reload->client, err, why);
-    reset(reload);
+    reset(reload, master->conf);
 }
 
 /* For metrics. */
@@ -391,12 +408,12 @@ note_end(struct master *master, bool is_refused)
 }
 
 static void
-reset(struct reload *reload)
+reset(struct reload *reload, const struct conf *running)
 {
     reload->step = RELOAD_IDLE;
     reload->has_client = false;
     asked_clear(&reload->checker);
     buf_clear(&reload->text);
     buf_shrink(&reload->text);
-    conf_free(&reload->conf);
+    conf_free_beside(&reload->conf, running);
 }

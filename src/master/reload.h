@@ -40,7 +40,7 @@ struct reload {
 };
 
 void reload_init(struct reload *reload);
-void reload_fini(struct reload *reload);
+void reload_fini(struct reload *reload, const struct conf *running);
 /* Asked for on the control socket: the answer comes later, to this tag. */
 void reload_request(struct master *master, struct child_tag client, const struct frame_value *args);
 /* The same, but for the change. */

@@ -152,16 +152,7 @@ on_forwarded_reply(struct master *master, struct child_tag client, const struct 
         control_server_reply_error(master, client, command_code_find(frame_get_str(reply, "code")),
                                    &why);
     } else if ((out = control_server_reply_begin(master, client)) != NULL) {
-        const struct frame_value *result = frame_get(reply, "result");
-        for (size_t n = 0; n < frame_length(result); n++) {
-            struct slice key = {0};
-            const struct frame_value *value = frame_member(result, n, &key);
-            char name[LIMIT_NAME] = "";
-
-            if (key.len < sizeof(name))
-                memcpy(name, key.ptr, key.len);
-            frame_copy(out, name, value);
-        }
+        frame_copy_members(out, frame_get(reply, "result"));
         control_server_reply_end(master, client);
     }
 }

@@ -51,7 +51,6 @@ static void write_probe(const struct health_probe *probe, uint8_t kind, struct f
 static void write_credentials(const struct segment *segment, const struct conf_upstream *upstream,
                               uint32_t route_row, struct frame_out *out);
 static const char *admin_name(enum health_admin admin);
-static void write_known(struct frame_out *out, const char *key, int64_t value);
 static void write_instant(struct frame_out *out, const char *key, int64_t mono_us);
 static void reset_credentials(struct segment *segment, const struct conf_upstream *upstream);
 
@@ -284,11 +283,11 @@ write_figures(const struct standing *standing, const struct route_place *place,
     frame_int(out, "level", view->level);
     frame_int(out, "failures_in_row", view->failures_in_row);
     frame_int(out, "in_flight", figures->in_flight);
-    write_known(out, "max_concurrent", place->route->max_concurrent);
-    write_known(out, "limit", figures->limit == INT64_MAX ? 0 : figures->limit);
+    frame_int_known(out, "max_concurrent", place->route->max_concurrent);
+    frame_int_known(out, "limit", figures->limit == INT64_MAX ? 0 : figures->limit);
     frame_int(out, "success_permille", figures->success_permille);
-    write_known(out, "first_token_us", figures->first_token_us);
-    write_known(out, "first_token_p95_us", view->first_token_p95_us);
+    frame_int_known(out, "first_token_us", figures->first_token_us);
+    frame_int_known(out, "first_token_p95_us", view->first_token_p95_us);
     frame_int(out, "successes", (int64_t)view->successes);
     frame_int(out, "failures", (int64_t)view->failures);
     frame_int(out, "overloads", (int64_t)view->overloads);
@@ -324,7 +323,7 @@ write_credentials(const struct segment *segment, const struct conf_upstream *ups
         frame_map(out, NULL);
         frame_cstr(out, "name", upstream->credentials[n].record.name);
         frame_cstr(out, "state", wait.state);
-        write_known(out, "status", wait.status);
+        frame_int_known(out, "status", wait.status);
         write_instant(out, "until_us", wait.until_us);
         frame_end(out);
     }
@@ -345,21 +344,11 @@ admin_name(enum health_admin admin)
     return "unknown";
 }
 
-/* 0 is not a figure. */
-static void
-write_known(struct frame_out *out, const char *key, int64_t value)
-{
-    if (value == 0)
-        frame_nil(out, key);
-    else
-        frame_int(out, key, value);
-}
-
 /* In the health table the clock is the monotonic one, which says nothing to people. */
 static void
 write_instant(struct frame_out *out, const char *key, int64_t mono_us)
 {
-    write_known(out, key, mono_us == 0 ? 0 : mono_us - clock_mono_us() + clock_real_us());
+    frame_int_known(out, key, mono_us == 0 ? 0 : mono_us - clock_mono_us() + clock_real_us());
 }
 
 static void

@@ -205,6 +205,7 @@ live(struct master *master, const struct child *child, const struct birth *birth
         .ready_fd = birth->ready[1],
         .control_fd = birth->control[1],
         .handover_fd = is_worker ? master->handover_fd : -1,
+        .kept_fd = child->role == PROC_PROBER ? master->kept_fd : -1,
         .nudge_fd = master->nudge_fd,
         .wake_fds = master->wake_fds,
         .is_repair = is_ledger && master->options.is_repair,
@@ -227,8 +228,10 @@ live(struct master *master, const struct child *child, const struct birth *birth
     heritage.vault = certificates_leave(master, child->role);
     if (child->role == PROC_CONSOLE)
         forget_secrets(master);
-    if (child->role != PROC_PROBER) /* who alone sends there */
+    if (child->role != PROC_PROBER) { /* who alone sends there */
         conf_forget_receivers(master->boot);
+        fdio_close(&master->kept_fd);
+    }
     if (!is_worker)
         fdio_close(&master->handover_fd);
     reset_signals();
@@ -304,6 +307,7 @@ drop_inherited(struct master *master)
     fdio_close(&master->options.launcher_fd);
     notify_fini(&master->notify);
     fdio_close(&master->upgrade.asked.fd);
+    conf_free_beside(&master->reload.conf, master->conf); /* one that is not in force yet */
     succession_drop(&master->options.succession);
     for (uint32_t n = 0; n < master_n_children(master); n++)
         fdio_close(&master->children[n].ready_fd);

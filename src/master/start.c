@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "relayos/base/log.h"
 #include "relayos/base/period.h"
 #include "relayos/base/proc.h"
+#include "relayos/model/capture.h"
 #include "relayos/net/handover.h"
 #include "relayos/net/listener.h"
 #include "snapshot.h"
@@ -35,7 +37,9 @@ struct inherited {
 static void init(struct master *master);
 static void give_log(const char *path, const struct passwd *user);
 static int make_places(struct master *master, struct errmsg *why);
+static int make_captures(const struct conf *conf, struct errmsg *why);
 static int give_to_user(const struct master *master, struct errmsg *why);
+static int give_captures(const struct conf *conf, const struct passwd *user, struct errmsg *why);
 static int read_pepper(struct master *master, struct errmsg *why);
 static int open_signals(struct master *master, struct errmsg *why);
 static int open_wakes(struct master *master, struct errmsg *why);
@@ -95,6 +99,7 @@ init(struct master *master)
     for (size_t n = 0; n < LIMIT_WORKERS; n++)
         master->wake_fds[n] = -1;
     master->control.fd = -1;
+    master->kept_fd = memfd_create("relayos.prober", MFD_CLOEXEC); /* or -1: each begins anew */
     master->deadline_us = INT64_MAX;
     master->started_us = clock_real_us();
     reload_init(&master->reload);
@@ -115,7 +120,7 @@ start_open_logs(const struct master *master, struct errmsg *why)
     log_set_level(level < 0 ? LOG_INFO : (enum log_level)level);
     if (conf->log_file[0] != '\0' && (rc = log_open(conf->log_file)) != 0)
         errmsg_set(why, "%s: %s", conf->log_file, strerror(-rc));
-    if (rc == 0 && conf->access_file[0] != '\0' && (rc = log_open_access(conf->access_file)) != 0)
+    if (rc == 0 && conf->access_file[0] != '\0' && (rc = log_make(conf->access_file)) != 0)
         errmsg_set(why, "%s: %s", conf->access_file, strerror(-rc));
     const struct passwd *user =
         conf->user[0] != '\0' && geteuid() == 0 ? getpwnam(conf->user) : NULL;
@@ -151,10 +156,22 @@ make_places(struct master *master, struct errmsg *why)
         rc = fdio_make_dirs(master->boot->data_dir, 0700, why);
     if (rc == 0)
         rc = fdio_check_not_for_all(master->boot->data_dir, why);
+    if (rc == 0)
+        rc = make_captures(master->boot, why);
     return rc == 0 ? give_to_user(master, why) : rc;
 }
 
-/* The ledger writes its database as the user that children become. */
+/* Before there is a sandbox, which lets workers into it and into nothing else of data_dir. */
+static int
+make_captures(const struct conf *conf, struct errmsg *why)
+{
+    char path[CONF_PATH_SIZE + sizeof("/" CAPTURE_DIRECTORY)];
+
+    snprintf(path, sizeof(path), "%s/" CAPTURE_DIRECTORY, conf->data_dir);
+    return conf->capture_keep_us == 0 ? 0 : fdio_make_dirs(path, 0700, why);
+}
+
+/* The ledger writes its database as the user that children become, workers what they capture. */
 static int
 give_to_user(const struct master *master, struct errmsg *why)
 {
@@ -168,9 +185,24 @@ give_to_user(const struct master *master, struct errmsg *why)
         return ERR_CONFIG;
     }
     if (chown(conf->data_dir, user->pw_uid, user->pw_gid) == 0)
-        return 0;
+        return conf->capture_keep_us == 0 ? 0 : give_captures(conf, user, why);
     errmsg_set(why, "%s: %s", conf->data_dir, strerror(errno));
     return ERR_IO;
+}
+
+/* It lies where that user may write: no link is followed. */
+static int
+give_captures(const struct conf *conf, const struct passwd *user, struct errmsg *why)
+{
+    char path[CONF_PATH_SIZE + sizeof("/" CAPTURE_DIRECTORY)];
+
+    snprintf(path, sizeof(path), "%s/" CAPTURE_DIRECTORY, conf->data_dir);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool is_given = fd >= 0 && fchown(fd, user->pw_uid, user->pw_gid) == 0;
+    if (!is_given)
+        errmsg_set(why, "%s: %s", path, strerror(errno));
+    fdio_close(&fd);
+    return is_given ? 0 : ERR_IO;
 }
 
 static int
@@ -343,7 +375,7 @@ start_undo(struct master *master)
     child_link_fini(&master->ledger_link);
     child_link_fini(&master->prober_link);
     console_link_fini(&master->console_link);
-    reload_fini(&master->reload);
+    reload_fini(&master->reload, master->conf);
     confine_fini(&master->confine);
     certificates_close(master);
     upgrade_fini(&master->upgrade);
@@ -355,6 +387,7 @@ start_undo(struct master *master)
     secret_free(&master->pepper);
     fdio_close(&master->signal_fd);
     fdio_close(&master->nudge_fd);
+    fdio_close(&master->kept_fd);
     fdio_close(&master->lock_fd);
     if (master->conf != master->boot)
         conf_free(&master->conf);

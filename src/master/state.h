@@ -54,7 +54,9 @@ struct child {
 
 struct master {
     struct master_options options;
-    struct conf *boot; /* as started: what needs a restart to change, and what children inherit */
+    /* As started: what needs a restart to change, and what children inherit; but for the receivers
+     * of alerts and traces, which are those of the last reload. */
+    struct conf *boot;
     struct conf *conf; /* as of the last reload; == boot until there was one */
     struct secret *pepper;
     struct segment *segment;
@@ -65,6 +67,7 @@ struct master {
     int64_t started_us;    /* real time */
 
     int lock_fd, signal_fd, nudge_fd, handover_fd;
+    int kept_fd;                 /* heritage.h */
     int wake_fds[LIMIT_WORKERS]; /* by process slot; heritage.h */
     int listener_fds[LIMIT_LISTENERS];
     uint16_t listener_ports[LIMIT_LISTENERS]; /* as bound, where the config says port 0 */
@@ -98,6 +101,7 @@ struct master {
     struct vigil vigils[LIMIT_WORKERS + PROC_N_ROLES]; /* by process slot */
 
     struct child_link ledger_link, prober_link;
+    bool ledger_has_keys; /* those that conf declares; key_sync.h */
     struct console_link console_link;
     struct control_server control;
     struct certificates certificates;

@@ -22,6 +22,7 @@
 #define STASH_MORE     32768            /* of one read past it, TLS records included */
 #define READ_SIZE      4096             /* least room for a read */
 #define DRAIN_GRACE_US INT64_C(1000000) /* for a request that is on its way */
+#define LOCAL_PIECE    65536            /* written at a time to a UNIX socket */
 
 /*
  * The library parses through functions that know no connection. It does so only within its read
@@ -45,6 +46,7 @@ static void conn_on_busy_read(h2o_socket_t *sock, const char *err);
 static void on_bytes_while_busy(struct conn *conn, const char *bytes, size_t len);
 static void on_end_while_busy(struct conn *conn);
 static void hand_over_stash(struct conn *conn);
+static void write_piece(struct conn *conn);
 static void begin_write(struct conn *conn, h2o_socket_cb after_write);
 static void conn_on_write(h2o_socket_t *sock, const char *err);
 static void conn_on_part_written(h2o_socket_t *sock, const char *err);
@@ -61,6 +63,7 @@ conn_open(struct server *server, struct server_listener *listener, int fd,
     conn->is_first = true;
     conn->opened_us = loop_now_us(server->loop);
     memcpy(conn->client_address, peer->text, sizeof conn->client_address);
+    conn->is_local = strcmp(peer->text, "local") == 0;
     places_join(&server->places, &conn->place, peer->address);
     conn->next = server->conns;
     if (server->conns != NULL)
@@ -377,12 +380,22 @@ conn_send(struct conn *conn, h2o_req_t *req, h2o_iovec_t *body)
 void
 conn_write(struct conn *conn, h2o_iovec_t *bufs, size_t n_bufs, bool is_last)
 {
-    assert(library_end != NULL && (n_bufs > 0 || is_last));
+    h2o_iovec_t sealed;
+
+    assert(library_end != NULL && (n_bufs > 0 || is_last) && n_bufs <= CONN_WRITE_BUFS);
     if (n_bufs > 0) {
-        if (conn->tls == NULL)
+        if (conn->tls != NULL) {
+            sealed = conn_tls_seal(conn, bufs, n_bufs);
+            bufs = &sealed;
+            n_bufs = 1;
+        }
+        if (conn->is_local) {
+            memcpy(conn->unwritten, bufs, n_bufs * sizeof bufs[0]);
+            conn->n_unwritten = n_bufs;
+            write_piece(conn);
+        } else {
             interpose_write(conn->sock, bufs, n_bufs, conn_on_write);
-        else
-            conn_tls_write(conn, bufs, n_bufs, conn_on_write);
+        }
         begin_write(conn, is_last ? library_end : conn_on_part_written);
         return;
     }
@@ -399,8 +412,35 @@ conn_socket_write(h2o_socket_t *sock, h2o_iovec_t *bufs, size_t n_bufs, h2o_sock
 
     if (conn == NULL || conn->tls == NULL)
         return false;
-    conn_tls_write(conn, bufs, n_bufs, cb);
+    h2o_iovec_t sealed = conn_tls_seal(conn, bufs, n_bufs);
+    interpose_write(sock, &sealed, 1, cb);
     return true;
+}
+
+/*
+ * Of a UNIX socket we learn no more than what waits in it, which is as much as ever once it has
+ * been read and filled again. A piece is less than there is room for when the kernel says that
+ * there is some: it is gone by then, and until then what waits can only become less.
+ */
+static void
+write_piece(struct conn *conn)
+{
+    h2o_iovec_t bufs[CONN_WRITE_BUFS];
+    size_t n = 0, n_whole = 0, room = LOCAL_PIECE;
+
+    for (; n < conn->n_unwritten && room > 0; n++) {
+        h2o_iovec_t *from = &conn->unwritten[n];
+        size_t len = from->len < room ? from->len : room;
+
+        bufs[n] = h2o_iovec_init(from->base, len);
+        *from = h2o_iovec_init(from->base + len, from->len - len);
+        n_whole += from->len == 0;
+        room -= len;
+    }
+    conn->n_unwritten -= n_whole;
+    memmove(conn->unwritten, conn->unwritten + n_whole, conn->n_unwritten * sizeof bufs[0]);
+    conn->acked_bytes = UINT64_MAX; /* nobody has looked at this one */
+    interpose_write(conn->sock, bufs, n, conn_on_write);
 }
 
 static void
@@ -418,8 +458,14 @@ conn_on_write(h2o_socket_t *sock, const char *err)
     struct conn *conn = conn_from_socket(sock);
 
     assert(conn != NULL && conn->is_writing);
+    if (conn->n_unwritten > 0 && err == NULL) {
+        write_piece(conn);
+        conn_deadline_set(conn, conn->server->conf.write_stall_timeout_us);
+        return;
+    }
     conn->n_refs++;
     conn->is_writing = false;
+    conn->n_unwritten = 0;
     if (conn->tls != NULL)
         tls_session_drop(conn->tls);
     if (err != NULL)

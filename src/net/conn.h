@@ -25,7 +25,8 @@
 #include "server_impl.h"
 #include "tls_session.h"
 
-#define CONN_MAGIC 0x434f4e4e
+#define CONN_MAGIC      0x434f4e4e
+#define CONN_WRITE_BUFS 4 /* of one write */
 
 enum conn_state {
     CONN_FRONT, /* PROXY header or TLS handshake: not yet the library's */
@@ -61,7 +62,10 @@ struct conn {
     uint32_t n_requests;
     int64_t opened_us;
     struct conn_pace pace; /* of the body that comes in */
-    uint64_t acked_bytes;  /* at the last look of the write deadline */
+    uint64_t acked_bytes;  /* at the last look of the write deadline; is_local: not yet read */
+    bool is_local;         /* a UNIX socket, written to in pieces: what is left for later ones */
+    size_t n_unwritten;
+    h2o_iovec_t unwritten[CONN_WRITE_BUFS];
     struct place place;
     struct conn *prev, *next;
     char client_address[48];

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "interpose.h"
-
 static bool encrypt(struct conn *conn, const h2o_iovec_t *bufs, size_t n_bufs);
 
 /* All that one read makes: nothing may stay behind in the session, no event would tell of it. */
@@ -46,16 +44,14 @@ conn_tls_open(struct conn *conn, struct slice bytes,
     return n == 0 ? (ssize_t)bytes.len : 0;
 }
 
-void
-conn_tls_write(struct conn *conn, const h2o_iovec_t *bufs, size_t n_bufs, h2o_socket_cb cb)
+h2o_iovec_t
+conn_tls_seal(struct conn *conn, const h2o_iovec_t *bufs, size_t n_bufs)
 {
-    if (!encrypt(conn, bufs, n_bufs)) /* the write below fails, and whoever waits for it hears */
+    if (!encrypt(conn, bufs, n_bufs)) /* the write fails, and whoever waits for it hears */
         shutdown(h2o_socket_get_fd(conn->sock), SHUT_RDWR);
 
     struct slice bytes = tls_session_take(conn->tls);
-    h2o_iovec_t iov =
-        bytes.len > 0 ? h2o_iovec_init(bytes.ptr, bytes.len) : h2o_iovec_init(H2O_STRLIT("\0"));
-    interpose_write(conn->sock, &iov, 1, cb);
+    return bytes.len > 0 ? h2o_iovec_init(bytes.ptr, bytes.len) : h2o_iovec_init(H2O_STRLIT("\0"));
 }
 
 /* Small ones share a record: heads, the size of a chunk and its end. */

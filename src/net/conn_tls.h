@@ -12,8 +12,8 @@ ssize_t conn_tls_read(struct conn *conn);
 /* The plaintext of these to take(). More than 0; or 0: the client has ended it. */
 ssize_t conn_tls_open(struct conn *conn, struct slice bytes,
                       void (*take)(struct conn *conn, const char *bytes, size_t len));
-/* As h2o_socket_write(). */
-void conn_tls_write(struct conn *conn, const h2o_iovec_t *bufs, size_t n_bufs, h2o_socket_cb cb);
+/* What goes on the wire for them, until it is written: of the session. */
+h2o_iovec_t conn_tls_seal(struct conn *conn, const h2o_iovec_t *bufs, size_t n_bufs);
 
 /* The socket of a connection or of something else is about to be closed. A last word, if there is
  * room for it: an alert, or that nothing is missing. */

@@ -40,6 +40,7 @@ static int use_default(struct tls_server *server, const char *name, struct errms
 static int ask_clients(struct tls_server *server, const struct tls_material *material,
                        struct errmsg *why);
 static void name_sessions(struct tls_server *server, const struct tls_material *material);
+static size_t choose(const struct tls_server *server, const char *name);
 static int on_certificate_wanted(SSL *ssl, void *arg);
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
                    const unsigned char *in, unsigned int in_len, void *arg);
@@ -159,8 +160,9 @@ use_default(struct tls_server *server, const char *name, struct errmsg *why)
     return 0;
 }
 
-size_t
-tls_server_choose(const struct tls_server *server, const char *name)
+/* Index of the certificate for that name (NULL: none was said): the first that fits, else 0. */
+static size_t
+choose(const struct tls_server *server, const char *name)
 {
     for (size_t i = 0; i < server->n_certificates && name != NULL; i++) {
         if (X509_check_host(server->certificates[i].leaf, name, 0,
@@ -174,7 +176,7 @@ static int
 on_certificate_wanted(SSL *ssl, void *arg)
 {
     const struct tls_server *server = arg;
-    size_t i = tls_server_choose(server, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+    size_t i = choose(server, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
     const struct certificate *certificate = &server->certificates[i];
 
     SSL_certs_clear(ssl); /* the context's may hold others, of other key types */

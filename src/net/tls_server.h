@@ -23,7 +23,5 @@ struct tls_server *tls_server_new(const struct tls_material *material,
 struct tls_server *tls_server_ref(struct tls_server *server);
 void tls_server_unref(struct tls_server **server);
 SSL *tls_server_accept(struct tls_server *server);
-/* Index of the certificate for that name (NULL: none was said): the first that fits, else 0. */
-size_t tls_server_choose(const struct tls_server *server, const char *name);
 
 #endif

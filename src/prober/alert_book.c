@@ -108,6 +108,15 @@ alert_book_end(struct alert_book *book, int64_t now_us, alert_book_tell *tell, v
     }
 }
 
+void
+alert_book_go_on(struct alert_book *book, const struct alert_book *from)
+{
+    for (size_t n = 0; n < from->n; n++) {
+        if ((book->kinds >> from->rows[n].kind & 1) != 0)
+            book->rows[book->n++] = from->rows[n];
+    }
+}
+
 size_t
 alert_book_n_standing(const struct alert_book *book)
 {

@@ -67,6 +67,8 @@ void alert_book_begin(struct alert_book *book);
 void alert_book_see(struct alert_book *book, enum alert_kind kind, const char *subject,
                     const char *text, int64_t now_us, int64_t real_us);
 void alert_book_end(struct alert_book *book, int64_t now_us, alert_book_tell *tell, void *ctx);
+/* Go on with what stands in another (but for kinds that are not wanted). */
+void alert_book_go_on(struct alert_book *book, const struct alert_book *from);
 /* Those that were told and not taken back. */
 size_t alert_book_n_standing(const struct alert_book *book);
 

@@ -16,7 +16,10 @@
 
 static void send_first(struct alert_post *post);
 static void on_end(void *ctx, int status, enum upstream_result result);
-static void drop_second(struct alert_post *post);
+static void make_room(struct alert_post *post, const struct alert *next);
+static bool is_last_word(struct alert_post *post, uint32_t n, const struct alert *next);
+static bool is_same(const struct alert *a, const struct alert *b);
+static struct alert_notice *nth(struct alert_post *post, uint32_t n);
 static void drop_first(struct alert_post *post);
 static void on_timer(struct timer *timer);
 static void write_moment(struct json_out *json, const char *key, int64_t real_us);
@@ -43,35 +46,66 @@ alert_post_fini(struct alert_post *post)
         hash_hmac_free(&post->hmac);
 }
 
-/* Where there is no room the oldest goes: what is true now is worth more. Not the first one while
- * it is on its way. */
 void
 alert_post_queue(struct alert_post *post, const struct alert *alert, bool is_resolved)
 {
-    if (post->n_queued == ALERT_QUEUE) {
-        tally_add(post->segment, TALLY_ALERTS_DROPPED, 1);
-        if (post_is_under_way(&post->post))
-            drop_second(post);
-        else
-            drop_first(post);
-    }
-
-    uint32_t at = (post->first + post->n_queued++) % ALERT_QUEUE;
-
-    post->queue[at] = (struct alert_notice){.alert = *alert, .is_resolved = is_resolved};
+    if (post->n_queued == ALERT_QUEUE)
+        make_room(post, alert);
+    *nth(post, post->n_queued++) =
+        (struct alert_notice){.alert = *alert, .is_resolved = is_resolved};
     if (post->n_queued == 1 && !post_is_under_way(&post->post))
         send_first(post);
 }
 
-/* The first moves into its place: who sends it reads it at post->first. */
+/*
+ * What is true now is worth more: the oldest goes of those that a later notice of the same alert
+ * has overtaken, so that nobody is left with an alert that was over long ago; or else the oldest.
+ * Not the first one while it is on its way.
+ */
 static void
-drop_second(struct alert_post *post)
+make_room(struct alert_post *post, const struct alert *next)
 {
-    uint32_t second = (post->first + 1) % ALERT_QUEUE;
+    uint32_t least = post_is_under_way(&post->post) ? 1 : 0, at = least;
 
-    post->queue[second] = post->queue[post->first];
-    post->first = second;
+    while (at < post->n_queued && is_last_word(post, at, next))
+        at++;
+    if (at == post->n_queued)
+        at = least;
+    tally_add(post->segment, TALLY_ALERTS_DROPPED, 1);
+    if (at == 0) {
+        drop_first(post);
+        return;
+    }
+    for (; at > 0; at--) /* those before it move up: who sends the first reads it at post->first */
+        *nth(post, at) = *nth(post, at - 1);
+    post->first = (post->first + 1) % ALERT_QUEUE;
     post->n_queued--;
+}
+
+static bool
+is_last_word(struct alert_post *post, uint32_t n, const struct alert *next)
+{
+    const struct alert *alert = &nth(post, n)->alert;
+
+    if (is_same(alert, next))
+        return false;
+    while (++n < post->n_queued) {
+        if (is_same(alert, &nth(post, n)->alert))
+            return false;
+    }
+    return true;
+}
+
+static bool
+is_same(const struct alert *a, const struct alert *b)
+{
+    return a->kind == b->kind && strcmp(a->subject, b->subject) == 0;
+}
+
+static struct alert_notice *
+nth(struct alert_post *post, uint32_t n)
+{
+    return &post->queue[(post->first + n) % ALERT_QUEUE];
 }
 
 static void
@@ -88,6 +122,8 @@ send_first(struct alert_post *post)
     int64_t real_us = clock_real_us();
     struct buf headers;
 
+    if (post->is_held)
+        return;
     timer_unset(post->post.loop, &post->timer);
     buf_init(&headers, 1024);
     alert_post_write(&post->queue[post->first], real_us, &post->post.body);

@@ -11,7 +11,7 @@
 #include "relayos/base/hash.h"
 #include "relayos/shm/segment.h"
 
-#define ALERT_QUEUE 256 /* notices; the oldest goes where one more comes */
+#define ALERT_QUEUE 256 /* notices; for one more the oldest goes that a later one has overtaken */
 #define ALERT_TRIES 12  /* of one, over some 20 minutes */
 
 struct alert_notice {
@@ -24,6 +24,7 @@ struct alert_post {
     struct post post;
     struct timer timer;     /* until the next try */
     struct hash_hmac *hmac; /* NULL: not signed */
+    bool is_held;           /* no further one is sent */
     uint32_t n_tries;       /* of the first of the queue */
     uint32_t n_queued;
     uint32_t first;

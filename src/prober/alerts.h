@@ -13,8 +13,13 @@
 struct prober;
 struct alerts;
 
-/* NULL: alerts.url says nothing. */
+/* NULL: alerts.url says nothing. What an earlier prober kept when it left is gone on with: another
+ * receiver is told what stands, the same one is not told twice. */
 struct alerts *alerts_new(struct prober *prober);
+/* Keeps it, too. */
 void alerts_free(struct alerts **alerts);
+/* Nothing further is looked at, nor sent. */
+void alerts_hold(struct alerts *alerts);
+bool alerts_are_under_way(const struct alerts *alerts);
 
 #endif

@@ -120,13 +120,19 @@ otlp_free(struct otlp **otlp)
     *otlp = NULL;
 }
 
+bool
+otlp_is_under_way(const struct otlp *otlp)
+{
+    return post_is_under_way(&otlp->post);
+}
+
 static void
 on_timer(struct timer *timer)
 {
     struct otlp *otlp = (struct otlp *)((char *)timer - offsetof(struct otlp, timer));
     struct store *store = reading_store(&otlp->prober->reading);
 
-    if (post_is_under_way(&otlp->post))
+    if (post_is_under_way(&otlp->post) || otlp->prober->is_leaving)
         return;
     if (store == NULL || !find_start(otlp, store) || !collect(otlp, store)) {
         set_timer(otlp, otlp->prober->heritage->conf->otlp_interval_us);

@@ -19,6 +19,7 @@ struct otlp;
 /* NULL: otlp.endpoint says nothing. */
 struct otlp *otlp_new(struct prober *prober);
 void otlp_free(struct otlp **otlp);
+bool otlp_is_under_way(const struct otlp *otlp);
 
 /* What becomes of a batch by its answer (0 = none came). Pure. */
 enum otlp_verdict { OTLP_TAKEN, OTLP_AGAIN, OTLP_REFUSED };

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,7 +13,6 @@
 #include "relayos/base/mem.h"
 #include "relayos/base/proc.h"
 #include "relayos/control/command.h"
-#include "relayos/shm/proc_slot.h"
 
 #define READ_SIZE        4096
 #define WIRE_SIZE        65536 /* of what the master may ask at a time */
@@ -22,11 +20,10 @@
 #define FIRST_ROUND_US   INT64_C(2000000) /* nothing is known yet: the first one does not dawdle */
 
 static int set_up(struct prober *prober, const struct heritage *heritage, struct errmsg *why);
-static int watch_signals(struct prober *prober, struct errmsg *why);
-static void tell_ready(const struct heritage *heritage);
 static void tear_down(struct prober *prober);
 static void on_signal(void *ctx, int fd);
-static void reopen_log(const struct prober *prober);
+static void leave(struct prober *prober);
+static bool is_telling(const struct prober *prober);
 static void on_control(void *ctx, int fd);
 static void take_requests(struct prober *prober);
 static void carry_out(struct prober *prober, const struct frame_value *root);
@@ -44,17 +41,18 @@ prober_main(const struct heritage *heritage)
         log_error("prober.start", "reason=\"%s\"", why.text);
         return EXIT_FAILURE;
     }
-    tell_ready(heritage);
+    heritage_tell_ready(heritage);
     log_info("prober.ready", "generation=%u", heritage->generation);
-    while (!prober->is_over)
+    while (!prober->is_over) {
         loop_run_once(prober->loop);
+        prober->is_over = prober->is_over || (prober->is_leaving && !is_telling(prober));
+    }
     log_info("prober.end", "generation=%u", heritage->generation);
     tear_down(prober);
     free(prober);
     return EXIT_SUCCESS;
 }
 
-/* The claim comes first: whoever lost the slot touches nothing of it. */
 static int
 set_up(struct prober *prober, const struct heritage *heritage, struct errmsg *why)
 {
@@ -63,10 +61,8 @@ set_up(struct prober *prober, const struct heritage *heritage, struct errmsg *wh
     buf_init(&prober->in, WIRE_SIZE);
     buf_init(&prober->out, WIRE_SIZE);
     prober->writer = frame_out_new();
-    if (proc_slot_claim(prober->segment, heritage->slot, heritage->generation) != 0) {
-        errmsg_set(why, "the slot was given to another process");
+    if (heritage_claim(heritage, why) != 0)
         return ERR_CONFLICT;
-    }
     proc_no_dumps(); /* credentials pass through here */
     prober->loop = loop_new();
     prober->pool = upstream_pool_new(prober->loop);
@@ -75,42 +71,15 @@ set_up(struct prober *prober, const struct heritage *heritage, struct errmsg *wh
     round_init(&prober->round, prober);
     fdio_set_nonblocking(heritage->control_fd);
     loop_watch_fd(prober->loop, heritage->control_fd, on_control, prober);
-    if (watch_signals(prober, why) != 0)
+    int signal_fd = heritage_watch_signals(why);
+    if (signal_fd < 0)
         return ERR_IO;
+    loop_watch_fd(prober->loop, signal_fd, on_signal, prober);
     prober->reading.conf = heritage->conf;
     prober->alerts = alerts_new(prober);
     prober->otlp = otlp_new(prober);
     on_beat(&prober->heartbeat);
     return 0;
-}
-
-static int
-watch_signals(struct prober *prober, struct errmsg *why)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGUSR1);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (fd < 0) {
-        errmsg_set(why, "signalfd failed");
-        return ERR_IO;
-    }
-    loop_watch_fd(prober->loop, fd, on_signal, prober);
-    return 0;
-}
-
-static void
-tell_ready(const struct heritage *heritage)
-{
-    int fd = heritage->ready_fd;
-
-    proc_slot_set_state(heritage->segment, heritage->slot, PROC_READY);
-    if (fdio_write_all(fd, "r", 1) != 0)
-        log_warn("prober.no_master", "nobody waits for us to be ready");
-    fdio_close(&fd);
 }
 
 static void
@@ -133,23 +102,31 @@ static void
 on_signal(void *ctx, int fd)
 {
     struct prober *prober = ctx;
-    struct signalfd_siginfo info;
 
-    while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (info.ssi_signo == SIGTERM)
+    for (int signo; (signo = heritage_next_signal(fd)) != 0;) {
+        if (signo == SIGTERM)
             prober->is_over = true;
-        else
-            reopen_log(prober);
+        else if (signo == SIGQUIT)
+            leave(prober);
+        else if (signo == SIGUSR1)
+            heritage_reopen_log(prober->heritage);
     }
 }
 
 static void
-reopen_log(const struct prober *prober)
+leave(struct prober *prober)
 {
-    const char *file = prober->heritage->conf->log_file;
+    prober->is_leaving = true;
+    if (prober->alerts != NULL)
+        alerts_hold(prober->alerts);
+}
 
-    if (file[0] != '\0' && log_open(file) != 0)
-        log_warn("log.open", "file=%s", file);
+/* Where it is not known yet whether it was taken. */
+static bool
+is_telling(const struct prober *prober)
+{
+    return (prober->alerts != NULL && alerts_are_under_way(prober->alerts)) ||
+           (prober->otlp != NULL && otlp_is_under_way(prober->otlp));
 }
 
 /* ---- the master ---- */
@@ -233,14 +210,11 @@ static void
 on_beat(struct timer *timer)
 {
     struct prober *prober = (struct prober *)((char *)timer - offsetof(struct prober, heartbeat));
-    const struct heritage *heritage = prober->heritage;
     int64_t now_us = clock_mono_us();
 
-    /* Stopped for so long that another has our place. */
-    if (!proc_slot_is_living(prober->segment, heritage->slot, heritage->generation)) {
+    if (!heritage_beat(prober->heritage, now_us)) {
         prober->is_over = true;
         return;
     }
-    proc_slot_beat(prober->segment, heritage->slot, now_us);
     timer_set(prober->loop, timer, now_us + BEAT_INTERVAL_US, on_beat);
 }

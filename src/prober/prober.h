@@ -30,7 +30,8 @@ struct prober {
     struct timer heartbeat;
     struct buf in, out; /* of the control socket */
     struct frame_out *writer;
-    bool has_begun; /* its first round */
+    bool has_begun;  /* its first round */
+    bool is_leaving; /* begins nothing more; is over once what is under way has ended */
     bool is_over;
     struct accepted accepted;
     struct round round;

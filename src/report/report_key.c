@@ -53,6 +53,8 @@ report_key_write_members(const struct report *report, const struct key_record *k
     frame_int(out, "tokens_per_minute", key->tokens_per_minute);
     frame_int(out, "max_concurrent", key->max_concurrent);
     report_key_write_networks(key, out);
+    if (report->viewer.sees_routes)
+        frame_int(out, "capture_until_us", key->capture_until_us);
     frame_int(out, "created_us", key->created_us);
     frame_int(out, "updated_us", key->updated_us);
     frame_int(out, "expires_us", key->expires_us);
@@ -125,19 +127,13 @@ write_limit(const struct report *report, const struct key_record *key,
     frame_map(out, NULL);
     frame_cstr(out, "unit", store_name(STORE_NAME_UNIT, limit->unit));
     frame_cstr(out, "period", store_name(STORE_NAME_PERIOD, limit->period));
-    if (limit->model[0] != '\0')
-        frame_cstr(out, "model", limit->model);
-    else
-        frame_nil(out, "model");
+    frame_cstr(out, "model", limit->model[0] != '\0' ? limit->model : NULL);
     frame_bool(out, "shadow", limit->is_shadow);
     frame_int(out, "limit", limit->amount);
     frame_int(out, "used", view.used);
     frame_int(out, "reserved", view.reserved);
     frame_int(out, "period_id", period->id);
-    if (limit->period != LIMIT_PERIOD_TOTAL)
-        frame_int(out, "renews_us", period->end_us);
-    else
-        frame_nil(out, "renews_us");
+    frame_int_if(out, "renews_us", limit->period != LIMIT_PERIOD_TOTAL, period->end_us);
     frame_end(out);
     return rc;
 }

@@ -79,6 +79,8 @@ report_metrics_write(const struct report *report, struct buf *out)
         {METRICS_OVERSHOOTS, PROC_COUNTER_OVERSHOOTS},
         {METRICS_OVER_QUOTA, PROC_COUNTER_OVER_QUOTA},
         {METRICS_UNHELD, PROC_COUNTER_UNHELD},
+        {METRICS_CAPTURES, PROC_COUNTER_CAPTURES},
+        {METRICS_CAPTURES_LOST, PROC_COUNTER_CAPTURES_LOST},
     };
     static const struct simple upstreams[] = {
         {METRICS_UPSTREAM_CALLS, PROC_COUNTER_UPSTREAM_CALLS},

@@ -16,6 +16,8 @@ struct standing {
     bool has_traffic;
 };
 
+static void write_name(const struct report *report, const struct model_record *model,
+                       uint64_t epoch, struct frame_out *out);
 static void write_model(const struct report *report, const struct model_record *model,
                         uint64_t epoch, struct frame_out *out);
 static void write_prices(const struct model_record *model, struct frame_out *out);
@@ -27,30 +29,39 @@ static void add_route(const struct report *report, const struct route_option *op
                       struct standing *standing);
 static bool passes(const struct report *report, const struct route_option *option,
                    const struct credential_record *credentials, int64_t now_us);
-static void write_known(struct frame_out *out, const char *name, int64_t value);
 
 void
-report_model_names(const struct report *report, const char *name, struct frame_out *out)
+report_model_each(const struct report *report, const char *name, report_model_writer *write,
+                  struct frame_out *out)
 {
     struct model_record model;
     uint64_t epoch;
 
     frame_array(out, name);
     for (uint32_t n = 0; catalog_model_at(report->catalog, n, &model, &epoch) == 0; n++)
-        frame_cstr(out, NULL, model.name);
+        write(report, &model, epoch, out);
     frame_end(out);
+}
+
+void
+report_model_names(const struct report *report, const char *name, struct frame_out *out)
+{
+    report_model_each(report, name, write_name, out);
+}
+
+static void
+write_name(const struct report *report, const struct model_record *model, uint64_t epoch,
+           struct frame_out *out)
+{
+    (void)report;
+    (void)epoch;
+    frame_cstr(out, NULL, model->name);
 }
 
 void
 report_model_list(const struct report *report, const char *name, struct frame_out *out)
 {
-    struct model_record model;
-    uint64_t epoch;
-
-    frame_array(out, name);
-    for (uint32_t n = 0; catalog_model_at(report->catalog, n, &model, &epoch) == 0; n++)
-        write_model(report, &model, epoch, out);
-    frame_end(out);
+    report_model_each(report, name, write_model, out);
 }
 
 static void
@@ -64,8 +75,8 @@ write_model(const struct report *report, const struct model_record *model, uint6
     frame_cstr(out, NULL, "responses");
     frame_cstr(out, NULL, "anthropic");
     frame_end(out);
-    write_known(out, "context_tokens", model->context_tokens);
-    write_known(out, "max_output_tokens", model->max_output_tokens);
+    frame_int_known(out, "context_tokens", model->context_tokens);
+    frame_int_known(out, "max_output_tokens", model->max_output_tokens);
     write_prices(model, out);
     write_standing(report, model, epoch, out);
     frame_end(out);
@@ -90,7 +101,7 @@ write_prices(const struct model_record *model, struct frame_out *out)
         if (price->is_free != 0)
             frame_int(out, columns[i].name, 0);
         else
-            write_known(out, columns[i].name, price->nusd[columns[i].bucket]);
+            frame_int_known(out, columns[i].name, price->nusd[columns[i].bucket]);
     }
     frame_end(out);
 }
@@ -106,12 +117,10 @@ write_standing(const struct report *report, const struct model_record *model, ui
                standing.n_routes == 0                      ? "down"
                : standing.success_permille < POOR_PERMILLE ? "degraded"
                                                            : "up");
-    write_known(out, "first_token_us",
-                standing.n_first_token == 0 ? 0 : standing.first_token_us / standing.n_first_token);
-    if (standing.has_traffic)
-        frame_int(out, "success_permille", standing.success_permille);
-    else
-        frame_nil(out, "success_permille");
+    frame_int_known(out, "first_token_us",
+                    standing.n_first_token == 0 ? 0
+                                                : standing.first_token_us / standing.n_first_token);
+    frame_int_if(out, "success_permille", standing.has_traffic, standing.success_permille);
 }
 
 static void
@@ -172,13 +181,4 @@ passes(const struct report *report, const struct route_option *option,
             return true;
     }
     return false;
-}
-
-static void
-write_known(struct frame_out *out, const char *name, int64_t value)
-{
-    if (value == 0)
-        frame_nil(out, name);
-    else
-        frame_int(out, name, value);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "relayos/policy/price.h"
+#include "relayos/report/report_model.h"
 #include "relayos/report/report_price.h"
 
 static void write_model(const struct report *report, const struct model_record *model,
@@ -17,13 +18,7 @@ static bool is_known(const struct price *price);
 void
 report_price_list(const struct report *report, const char *name, struct frame_out *out)
 {
-    struct model_record model;
-    uint64_t epoch;
-
-    frame_array(out, name);
-    for (uint32_t n = 0; catalog_model_at(report->catalog, n, &model, &epoch) == 0; n++)
-        write_model(report, &model, epoch, out);
-    frame_end(out);
+    report_model_each(report, name, write_model, out);
 }
 
 static void

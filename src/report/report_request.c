@@ -295,8 +295,5 @@ static void
 write_offset(const struct flight_record *flight, int64_t us, const char *name,
              struct frame_out *out)
 {
-    if (us == 0)
-        frame_nil(out, name);
-    else
-        frame_int(out, name, us - flight->stage_us[FLIGHT_STAGE_ACCEPTED]);
+    frame_int_if(out, name, us != 0, us - flight->stage_us[FLIGHT_STAGE_ACCEPTED]);
 }

@@ -27,10 +27,7 @@ report_trail_list(struct store *store, const struct store_trail_filter *filter, 
     }
     frame_end(out);
     buf_fini(&room);
-    if (rc == 0 && before > 1)
-        frame_int(out, "next", before);
-    else
-        frame_nil(out, "next");
+    frame_int_if(out, "next", rc == 0 && before > 1, before);
     return rc == ERR_MISSING ? 0 : rc;
 }
 

@@ -71,10 +71,7 @@ report_usage_write(const struct report *report, enum store_usage_column by,
 
             if (!is_shown(report, &figures[n]))
                 continue;
-            if (figures[n].may_be_unknown && value < 0)
-                frame_nil(out, figures[n].name);
-            else
-                frame_int(out, figures[n].name, value);
+            frame_int_if(out, figures[n].name, !figures[n].may_be_unknown || value >= 0, value);
         }
         frame_end(out);
     }

@@ -10,7 +10,6 @@
 #define DEFAULT_PAGE 100
 #define MAX_PAGE     500
 
-static void write_instant(const char *name, int64_t real_us, struct frame_out *out);
 static void write_text(const char *name, const char *text, struct frame_out *out);
 static bool has_text(const char *name, struct slice text);
 static int64_t page_size(int64_t limit);
@@ -36,7 +35,7 @@ report_user_write_members(const struct user_record *user, struct frame_out *out)
     write_text("subject", user->subject, out);
     frame_int(out, "created_us", user->created_us);
     frame_int(out, "updated_us", user->updated_us);
-    write_instant("last_seen_us", user->seen_us, out);
+    frame_int_known(out, "last_seen_us", user->seen_us);
 }
 
 void
@@ -52,19 +51,10 @@ report_user_write_key(const struct admin_key_record *key, const char *name, stru
     frame_cstr(out, "display", display);
     frame_cstr(out, "role", store_name(STORE_NAME_ROLE, (uint8_t)key->role));
     frame_int(out, "created_us", key->created_us);
-    write_instant("expires_us", key->expires_us, out);
-    write_instant("revoked_us", key->revoked_us, out);
+    frame_int_known(out, "expires_us", key->expires_us);
+    frame_int_known(out, "revoked_us", key->revoked_us);
     frame_cstr(out, "created_by", key->created_by);
     frame_end(out);
-}
-
-static void
-write_instant(const char *name, int64_t real_us, struct frame_out *out)
-{
-    if (real_us == 0)
-        frame_nil(out, name);
-    else
-        frame_int(out, name, real_us);
 }
 
 static void
@@ -135,9 +125,6 @@ page_size(int64_t limit)
 static int
 end_page(int rc, uint64_t last, struct frame_out *out)
 {
-    if (rc == 0)
-        frame_int(out, "next", (int64_t)last);
-    else
-        frame_nil(out, "next");
+    frame_int_if(out, "next", rc == 0, (int64_t)last);
     return rc == ERR_MISSING ? 0 : rc;
 }

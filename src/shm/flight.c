@@ -82,7 +82,7 @@ flight_state_name(enum flight_state state)
  *    + moving     the ledger: committed, some of   next ledger: its insert conflicts, so no charge;
  *                 `moving` still in the cells      settled again; reconcile of all at its start
  */
-static void
+static inline __attribute__((always_inline)) void /* for holds in registers */
 flight_move(_Atomic uint64_t *head, uint32_t generation, enum flight_state to, struct holds holds)
 {
     static const uint8_t may_follow[FLIGHT_N_STATES] = {
@@ -204,6 +204,7 @@ slot_prefetch(const struct flight_slot *slot)
              offsetof(struct flight_slot, record.cost.tiers));
     prefetch(slot, offsetof(struct flight_slot, record.model),
              offsetof(struct flight_slot, record.attempts[0].note));
+    prefetch(slot, offsetof(struct flight_slot, noted), sizeof(*slot));
 }
 
 static inline void
@@ -260,6 +261,13 @@ flight_put_back(struct flight_desk *desk, struct flight *flight)
     assert(atomic_load_explicit(flight->head, memory_order_relaxed) == FLIGHT_FREE);
     flight->place = PLACE_OUT;
     desk_list(desk, flight->n);
+}
+
+void
+flight_expect(const struct flight *flight)
+{
+    __builtin_prefetch((const void *)flight->head, 1);
+    slot_prefetch(flight->slot);
 }
 
 struct flight_record *

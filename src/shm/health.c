@@ -185,36 +185,40 @@ health_end(struct segment *segment, uint32_t slot, uint32_t row,
            const struct health_outcome *outcome, const struct routing_settings *settings)
 {
     struct health_cell *cell = own_cell(segment, slot, row);
-    struct health_outcome told = *outcome;
+    struct health_outcome meant;
 
-    if (told.is_outage && (told.verdict == HEALTH_OVERLOAD || told.verdict == HEALTH_NEUTRAL) &&
-        !has_answered(segment, row, told.now_us))
-        told.verdict = HEALTH_FAULT;
-    told.is_last = told.is_last && has_answered(segment, row, told.now_us);
-    switch (told.verdict) {
+    if ((outcome->is_outage || outcome->is_last) && !has_answered(segment, row, outcome->now_us)) {
+        meant = *outcome;
+        if (meant.is_outage &&
+            (meant.verdict == HEALTH_OVERLOAD || meant.verdict == HEALTH_NEUTRAL))
+            meant.verdict = HEALTH_FAULT;
+        meant.is_last = false;
+        outcome = &meant;
+    }
+    switch (outcome->verdict) {
     case HEALTH_OK:
-        note_answer(segment, cell, row, &told);
+        note_answer(segment, cell, row, outcome);
         break;
     case HEALTH_FAULT:
-        window_count(cell->window, WINDOW_SECOND, told.now_us);
+        window_count(cell->window, WINDOW_SECOND, outcome->now_us);
         ADD(cell->failures, 1);
-        STORE(row_at(segment, row)->last_failure_us, told.now_us);
+        STORE(row_at(segment, row)->last_failure_us, outcome->now_us);
         break;
     case HEALTH_OVERLOAD:
         ADD(cell->overloads, 1);
-        health_limit_shrink(segment, row, health_in_flight(segment, row), told.now_us);
+        health_limit_shrink(segment, row, health_in_flight(segment, row), outcome->now_us);
         break;
     case HEALTH_NEUTRAL:
         break;
     }
-    if (told.prompt_tokens > 0) {
-        ADD(cell->prompt_tokens, (uint64_t)told.prompt_tokens);
-        ADD(cell->cached_tokens, (uint64_t)told.cached_tokens);
+    if (outcome->prompt_tokens > 0) {
+        ADD(cell->prompt_tokens, (uint64_t)outcome->prompt_tokens);
+        ADD(cell->cached_tokens, (uint64_t)outcome->cached_tokens);
     }
     if (LOAD(cell->in_flight) > 0) /* it began on another route if the row was recycled meanwhile */
         ADD(cell->in_flight, -1);
     CRASH_POINT("health.ended");
-    return health_breaker_note(segment, slot, row, &told, settings);
+    return health_breaker_note(segment, slot, row, outcome, settings);
 }
 
 static bool

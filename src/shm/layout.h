@@ -127,7 +127,7 @@ struct key_row {
     uint8_t digest[KEY_DIGEST_SIZE];
     struct key_view view; /* key_id 0 = holds no key */
 };
-static_assert(sizeof(struct key_view) == 648, "key_view");
+static_assert(sizeof(struct key_view) == 656, "key_view");
 static_assert(sizeof(struct key_row) == 704, "key row");
 
 struct rate_cell {

@@ -67,9 +67,8 @@ learned_note(struct segment *segment, uint64_t key_id, uint32_t model_id, int64_
         word = learn(old, (uint64_t)tokens);
     else
         word = learn(tag_of(hash) << TAG_SHIFT, (uint64_t)tokens);
-    /* Another's note came in between: this one is lost. */
-    (void)atomic_compare_exchange_strong_explicit(seldom, &old, word, memory_order_relaxed,
-                                                  memory_order_relaxed);
+    /* Another's note that came in between is lost: each word is whole in itself. */
+    atomic_store_explicit(seldom, word, memory_order_relaxed);
 }
 
 static uint64_t

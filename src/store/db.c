@@ -102,6 +102,18 @@ db_run(struct db_cursor *cursor)
     return rc;
 }
 
+int
+db_run_int(struct db_cursor *cursor, int64_t *out)
+{
+    int rc = db_step(cursor);
+
+    if (rc <= 0)
+        return rc < 0 ? rc : ERR_STORE;
+    *out = db_read_int(cursor);
+    db_finish(cursor);
+    return 0;
+}
+
 void
 db_finish(struct db_cursor *cursor)
 {

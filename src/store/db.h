@@ -69,6 +69,8 @@ void db_bind_blob(struct db_cursor *cursor, const void *bytes, size_t len);
 int db_step(struct db_cursor *cursor) MUST_CHECK;
 /* For statements without rows: 0 or an error. */
 int db_run(struct db_cursor *cursor) MUST_CHECK;
+/* One that always has a row, of one number. */
+int db_run_int(struct db_cursor *cursor, int64_t *out) MUST_CHECK;
 /* After reading fewer rows than there are. */
 void db_finish(struct db_cursor *cursor);
 

@@ -196,6 +196,7 @@ store_key_read_row(struct db_cursor *cursor, struct key_record *out)
     out->rotated_to = (uint64_t)db_read_int(cursor);
     db_read_text(cursor, networks, sizeof(networks));
     read_networks(networks, out);
+    out->capture_until_us = db_read_int(cursor);
     out->flags |= out->revoked_us != 0 ? KEY_REVOKED : 0;
     out->tool = store_name_value(STORE_NAME_TOOL, tool);
     out->source = store_name_value(STORE_NAME_SOURCE, source);
@@ -286,19 +287,6 @@ add_limit(struct key_record *key, const struct key_limit *limit)
 }
 
 int
-store_key_count(struct store *store, uint64_t *out_live)
-{
-    struct db_cursor count = db_start(store, STATEMENT_KEY_COUNT);
-    int rc = db_step(&count);
-
-    if (rc <= 0)
-        return rc < 0 ? rc : ERR_STORE;
-    *out_live = (uint64_t)db_read_int(&count);
-    db_finish(&count);
-    return 0;
-}
-
-int
 store_key_insert(struct store *store, struct key_record *key)
 {
     assert(store->batch != DB_BATCH_NONE);
@@ -331,6 +319,7 @@ store_key_insert(struct store *store, struct key_record *key)
     db_bind_int(&insert, (int64_t)key->rotated_to);
     format_networks(key, networks);
     db_bind_text(&insert, networks);
+    db_bind_int(&insert, key->capture_until_us);
     if ((rc = db_run(&insert)) != 0)
         return rc;
 
@@ -392,6 +381,7 @@ store_key_update(struct store *store, const struct key_record *key)
     db_bind_int(&update, (int64_t)key->rotated_to);
     format_networks(key, networks);
     db_bind_text(&update, networks);
+    db_bind_int(&update, key->capture_until_us);
     db_bind_int(&update, (int64_t)key->id);
     if ((rc = db_run(&update)) != 0)
         return rc;

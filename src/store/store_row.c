@@ -100,23 +100,13 @@ begin(struct store *store, const struct store_row_filter *filter, struct store_r
     struct db_cursor find = db_start(store, STATEMENT_ROW_FLOOR);
 
     db_bind_blob(&find, floor.bytes, sizeof(floor.bytes));
-    int rc = db_step(&find);
-    if (rc <= 0)
-        return rc < 0 ? rc : ERR_STORE;
-    cursor->after = db_read_int(&find);
-    db_finish(&find);
-    return 0;
+    return db_run_int(&find, &cursor->after);
 }
 
 int
 store_row_last_seq(struct store *store, int64_t *out)
 {
     struct db_cursor last = db_start(store, STATEMENT_LEDGER_LAST);
-    int rc = db_step(&last);
 
-    if (rc <= 0)
-        return rc < 0 ? rc : ERR_STORE;
-    *out = db_read_int(&last);
-    db_finish(&last);
-    return 0;
+    return db_run_int(&last, out);
 }

@@ -74,13 +74,8 @@ int
 store_user_count_admins(struct store *store, int64_t *out)
 {
     struct db_cursor count = db_start(store, STATEMENT_USER_COUNT_ADMINS);
-    int rc = db_step(&count);
 
-    if (rc <= 0)
-        return rc < 0 ? rc : ERR_STORE;
-    *out = db_read_int(&count);
-    db_finish(&count);
-    return 0;
+    return db_run_int(&count, out);
 }
 
 int

@@ -165,12 +165,7 @@ seq_at(struct store *store, enum statement statement, int64_t real_us, int64_t *
     struct db_cursor find = db_start(store, statement);
 
     db_bind_blob(&find, floor.bytes, sizeof(floor.bytes));
-    int rc = db_step(&find);
-    if (rc <= 0)
-        return rc < 0 ? rc : ERR_STORE;
-    *out = db_read_int(&find);
-    db_finish(&find);
-    return 0;
+    return db_run_int(&find, out);
 }
 
 uint64_t

@@ -22,6 +22,7 @@ static uint16_t *find(struct usage_sums *sums, const struct usage_sum *wanted);
 static void add(struct usage_sum *sum, const struct usage_sum *delta);
 static int compare(const void *a, const void *b);
 static int write_sum(struct store *store, const struct usage_sum *sum);
+static void bind_counts(struct db_cursor *row, const struct usage_sum *sum);
 static int write_days(struct store *store);
 static int compare_models(const void *a, const void *b);
 static int write_models(struct store *store);
@@ -134,18 +135,24 @@ write_sum(struct store *store, const struct usage_sum *sum)
     db_bind_int(&row, (int64_t)sum->key_id);
     db_bind_int(&row, sum->day);
     db_bind_text(&row, sum->model);
-    db_bind_int(&row, sum->n_requests);
-    db_bind_int(&row, sum->n_failed);
-    db_bind_int(&row, sum->input);
-    db_bind_int(&row, sum->cache_read);
-    db_bind_int(&row, sum->cache_write);
-    db_bind_int(&row, sum->output);
-    db_bind_int(&row, sum->reasoning);
+    bind_counts(&row, sum);
     db_bind_int(&row, sum->quota_tokens);
     db_bind_int(&row, sum->charge_nusd);
     db_bind_int(&row, sum->cost_nusd);
     db_bind_int(&row, sum->last_us);
     return db_run(&row);
+}
+
+static void
+bind_counts(struct db_cursor *row, const struct usage_sum *sum)
+{
+    db_bind_int(row, sum->n_requests);
+    db_bind_int(row, sum->n_failed);
+    db_bind_int(row, sum->input);
+    db_bind_int(row, sum->cache_read);
+    db_bind_int(row, sum->cache_write);
+    db_bind_int(row, sum->output);
+    db_bind_int(row, sum->reasoning);
 }
 
 /* A batch spans a day or two, corrections a few more: what is equal and adjacent is one upsert. */
@@ -215,13 +222,7 @@ write_model(struct store *store, const struct usage_sum *sum)
 
     db_bind_int(&row, sum->day);
     db_bind_text(&row, sum->model);
-    db_bind_int(&row, sum->n_requests);
-    db_bind_int(&row, sum->n_failed);
-    db_bind_int(&row, sum->input);
-    db_bind_int(&row, sum->cache_read);
-    db_bind_int(&row, sum->cache_write);
-    db_bind_int(&row, sum->output);
-    db_bind_int(&row, sum->reasoning);
+    bind_counts(&row, sum);
     db_bind_int(&row, sum->charge_nusd);
     db_bind_int(&row, sum->cost_nusd);
     return db_run(&row);

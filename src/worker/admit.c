@@ -251,8 +251,7 @@ fill_record(struct request *r)
                 http_header_find(&r->http, "x-request-id"));
     redact_copy(record->user_agent, sizeof(record->user_agent),
                 http_header_find(&r->http, "user-agent"));
-    if (r->worker->conf->otlp.url[0] != '\0') /* else nobody asks for it */
-        take_traceparent(r);
+    take_traceparent(r); /* though nobody may ask for it: a reload may change that */
     record->body_bytes = (int64_t)r->facts.body.len;
     record->n_choices = record->n_unlisted = 0;
     record->reserved_nusd = scratch->estimate.nusd;

@@ -10,8 +10,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <sys/signalfd.h>
-
 #include "cut.h"
 #include "finish.h"
 #include "gone.h"
@@ -33,20 +31,10 @@ static void on_deadline(struct timer *timer);
 int
 drain_watch_signals(struct worker *w, struct errmsg *why)
 {
-    sigset_t set;
+    int fd = heritage_watch_signals(why);
 
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGQUIT);
-    sigaddset(&set, SIGUSR1);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (fd < 0) {
-        errmsg_set(why, "signalfd failed");
+    if (fd < 0)
         return ERR_IO;
-    }
     loop_watch_fd(w->loop, fd, on_signal, w);
     if (w->heritage->n_handed > 0)
         loop_watch_fd(w->loop, w->heritage->handover_fd, on_heir, w);
@@ -57,22 +45,12 @@ static void
 on_signal(void *ctx, int fd)
 {
     struct worker *w = worker_from(ctx);
-    struct signalfd_siginfo info;
 
-    while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        switch (info.ssi_signo) {
-        case SIGTERM:
-            begin(w, w->conf->stop_timeout_us);
-            break;
-        case SIGQUIT:
-            begin(w, w->conf->drain_timeout_us);
-            break;
-        case SIGUSR1:
+    for (int signo; (signo = heritage_next_signal(fd)) != 0;) {
+        if (signo == SIGUSR1)
             reopen_logs(w);
-            break;
-        default:
-            break; /* INT, HUP: the master tells us what it makes of them */
-        }
+        else
+            begin(w, signo == SIGTERM ? w->conf->stop_timeout_us : w->conf->drain_timeout_us);
     }
 }
 
@@ -90,8 +68,7 @@ reopen_logs(struct worker *w)
 {
     struct errmsg why;
 
-    if (w->conf->log_file[0] != '\0' && log_open(w->conf->log_file) != 0)
-        log_warn("log.open", "file=%s", w->conf->log_file);
+    heritage_reopen_log(w->heritage);
     access_log_close(&w->access_log);
     if (access_log_open(&w->access_log, w->conf, &why) != 0)
         log_warn("access_log.open", "reason=\"%s\"", why.text);

@@ -8,6 +8,7 @@
 
 #include "admit.h"
 #include "attempt.h"
+#include "capture.h"
 #include "charge.h"
 #include "once.h"
 #include "redact.h"
@@ -52,6 +53,7 @@ finish_request(struct request *r, enum err_category category, unsigned status)
         return;
 
     count(r, category, now_us);
+    capture_note(r, category, status);
     if (r->flight != NULL)
         settle(r, category, status, &charge);
     else

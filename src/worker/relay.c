@@ -136,6 +136,7 @@ on_head(void *data, int status, const struct http_header *headers, size_t n_head
     struct flight_attempt *attempt = leg->attempt;
     struct slice content_type = {NULL, 0};
 
+    flight_expect(r->flight);
     attempt->status = (uint16_t)status;
     attempt->first_byte_us = loop_now_us(r->worker->loop);
     if (leg == r->leg)

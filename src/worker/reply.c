@@ -4,6 +4,7 @@
  */
 #include "reply.h"
 
+#include "capture.h"
 #include "finish.h"
 #include "gone.h"
 #include "leg.h"
@@ -97,6 +98,7 @@ reply_flush(struct request *r)
         if (r->step != REQUEST_FINISH)
             finish_request(r, r->end_category, 200);
     }
+    capture_answer(r, buf_slice(&r->sending));
     exchange_write(r->exchange, buf_slice(&r->sending), is_last);
 }
 
@@ -232,6 +234,7 @@ beat(struct request *r)
         r->written_us = now_us;
         if (exchange_is_writable(r->exchange)) {
             r->bytes_out += (int64_t)HEARTBEAT.len;
+            capture_answer(r, HEARTBEAT);
             exchange_write(r->exchange, HEARTBEAT, false);
         }
     }
@@ -343,6 +346,7 @@ respond(struct request *r, const char *detail)
         headers[n++] = (struct http_header){SLICE_LIT("upgrade"), SLICE_LIT("HTTP/1.1")};
     }
     r->is_answered = true;
+    capture_answer(r, buf_slice(&r->out));
     exchange_respond(r->exchange, (int)r->status, headers, n, buf_slice(&r->out));
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "admit.h"
+#include "capture.h"
 #include "count.h"
 #include "finish.h"
 #include "gone.h"
@@ -220,6 +221,8 @@ auth(struct request *r, struct refusal_reason *why)
     r->owner_hash = key->owner_hash;
     r->stage = FLIGHT_STAGE_KEY_CHECKED;
     r->key_checked_us = clock_mono_us();
+    if (key->capture_until_us > r->accepted_real_us)
+        capture_begin(r);
     return 0;
 }
 
@@ -447,5 +450,6 @@ request_dispose(struct request *r)
     link_remove(&r->in_requests); /* of those that wait for the ledger */
     relay_dispose(r);
     reply_dispose(r);
+    capture_end(r);
     give_spare(r);
 }

@@ -80,6 +80,7 @@ struct request {
     struct buf ids;          /* opened ids of state kept upstream (state_ids.c) */
     struct buf own_body;     /* the body, where it is not as it came (request.c: decode); */
     size_t n_grown;          /* of it, counted as bodies are (server.h) */
+    struct capture *capture; /* what is kept of it (capture.c); NULL: nothing, mostly */
     struct inlined *inlined; /* files fetched for it (inlined.c); NULL: mostly there are none */
     int64_t deadline_us;     /* of all attempts together */
     int retry_after_s;       /* what is told a caller who fails; 0 = nobody knows */
@@ -116,9 +117,8 @@ void request_start(struct worker *worker, struct exchange *exchange,
 
 /* A head announces a body that is still to come: a good key and a path that takes it? */
 bool request_wants_body(struct worker *worker, const struct http_request *head);
-/* It is finished: its memory goes. */
+/* It is finished: its memory goes; and that of those before it, at the worker's end. */
 void request_dispose(struct request *request);
-/* At the worker's end. */
 void request_free_spares(struct worker *worker);
 
 /*

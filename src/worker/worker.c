@@ -15,7 +15,6 @@
 #include "hedge.h"
 #include "inlined.h"
 #include "relayos/base/clock.h"
-#include "relayos/base/fdio.h"
 #include "relayos/base/hash.h"
 #include "relayos/base/log.h"
 #include "relayos/base/mem.h"
@@ -32,7 +31,6 @@
 static int set_up(struct worker *w, const struct heritage *heritage, struct errmsg *why);
 static uint32_t most_requests(const struct worker *w, uint64_t max_files);
 static int open_server(struct worker *w, struct errmsg *why);
-static void tell_ready(const struct heritage *heritage);
 static void serve(struct worker *w);
 static void tear_down(struct worker *w);
 static bool on_head(void *ctx, const struct http_request *head);
@@ -49,18 +47,12 @@ worker_main(const struct heritage *heritage)
 {
     struct worker *w = mem_zalloc(sizeof(*w));
     struct errmsg why = {0};
-    char title[32];
 
-    snprintf(title, sizeof(title), "worker %u", heritage->slot);
-    proc_set_title(title);
-    log_init("worker", (enum log_level)log_level_parse(heritage->conf->log_level));
-    if (heritage->conf->log_file[0] != '\0' && log_open(heritage->conf->log_file) != 0)
-        log_warn("log.open", "file=%s", heritage->conf->log_file);
     if (set_up(w, heritage, &why) != 0) {
         log_error("worker.start", "slot=%u reason=\"%s\"", heritage->slot, why.text);
         return EXIT_FAILURE;
     }
-    tell_ready(heritage);
+    heritage_tell_ready(heritage);
     log_info("worker.ready", "slot=%u generation=%u", heritage->slot, heritage->generation);
     serve(w);
     log_info("worker.end", "slot=%u", heritage->slot);
@@ -69,7 +61,6 @@ worker_main(const struct heritage *heritage)
     return EXIT_SUCCESS;
 }
 
-/* The claim comes first: whoever lost the slot touches nothing of it. */
 static int
 set_up(struct worker *w, const struct heritage *heritage, struct errmsg *why)
 {
@@ -84,10 +75,8 @@ set_up(struct worker *w, const struct heritage *heritage, struct errmsg *why)
     link_init_list(&w->unsent);
     buf_init(&w->scratch.pick.credential, LIMIT_CREDENTIAL);
 
-    if (proc_slot_claim(w->segment, w->slot, heritage->generation) != 0) {
-        errmsg_set(why, "the slot was given to another process");
+    if (heritage_claim(heritage, why) != 0)
         return ERR_CONFLICT;
-    }
     if (getrandom(&w->random, sizeof(w->random), 0) != sizeof(w->random)) {
         errmsg_set(why, "no random numbers");
         return ERR_IO;
@@ -171,17 +160,6 @@ open_server(struct worker *w, struct errmsg *why)
 
     w->server = server_new(&server_conf, why);
     return w->server == NULL ? ERR_UNSAFE : 0;
-}
-
-static void
-tell_ready(const struct heritage *heritage)
-{
-    int fd = heritage->ready_fd;
-
-    proc_slot_set_state(heritage->segment, heritage->slot, PROC_READY);
-    if (fd >= 0 && fdio_write_all(fd, "r", 1) != 0)
-        log_warn("worker.ready_fd", "slot=%u the master does not listen", heritage->slot);
-    fdio_close(&fd);
 }
 
 static void

@@ -13,6 +13,7 @@
 
 #include "access_log.h"
 #include "buf_pool.h"
+#include "capture.h"
 #include "durable.h"
 #include "link.h"
 #include "pick.h"
@@ -73,6 +74,7 @@ struct worker {
     struct seal *seal;
     struct access_log access_log;
     struct buf_pool bufs;
+    struct capture_account captures;
     struct worker_scratch scratch;
     struct turns turns; /* at the trials of open routes */
     struct share share;

@@ -100,10 +100,10 @@ export async function join(admin, name, role) {
 }
 
 // A call of a tool to the gateway; its request id.
-export async function ask(here, key, model = "openai/gpt-4.1-mini") {
+export async function ask(here, key, model = "openai/gpt-4.1-mini", content = "hi") {
     const reply = await fetch(`${here.gatewayUrl}/v1/chat/completions`, { method: "POST",
         headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
-        body: JSON.stringify({ model, messages: [{ role: "user", content: "hi" }] }) });
+        body: JSON.stringify({ model, messages: [{ role: "user", content }] }) });
     await reply.text();
     return reply.headers.get("x-request-id");
 }

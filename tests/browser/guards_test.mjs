@@ -11,7 +11,7 @@ import { ask, join, PASSWORD, Person, setUp, startConsole } from "./console.mjs"
 const ROLES = ["nobody", "member", "operator", "admin"];
 const METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"];
 const text = await readFile(new URL("../../src/console/api.def", import.meta.url), "utf8");
-const ROWS = [...text.matchAll(/^API\((\w+), "([^"]+)", (\w+), (\w+), /gm)]
+const ROWS = [...text.matchAll(/^API\((\w+), "([^"]+)", (\w+), (\w+),\s/gm)]
     .map(([, method, path, role]) => ({ method, path, role: role.toLowerCase(),
         label: `${method} ${path}`, isChange: method !== "GET",
         hasBody: method !== "GET" && method !== "DELETE" }));

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { appendFile } from "node:fs/promises";
 import { test } from "node:test";
 
-import { expectAccessible, expectCalm, Person, photograph, setUp, settle, signIn, startBrowser,
+import { ask, expectAccessible, expectCalm, Person, photograph, setUp, settle, signIn, startBrowser,
     startConsole } from "./console.mjs";
 
 const here = startConsole({ prepare });
@@ -110,6 +110,29 @@ test("an admin key is made, shown once, works, and is revoked", async () => {
     await dialog(page).getByRole("button", { name: "Revoke" }).click();
     await page.getByText("revoked").first().waitFor();
     assert.equal(await works(), 401);
+    expectCalm(page);
+});
+
+test("what was captured of a request is shown to admins, without its secrets", async () => {
+    const page = await browser.open(here);
+    const text = "write to anna@example.org, with sk-prod-Zq8vT3nLw0XyR5uKc2Bd, <b>please</b>";
+
+    await signIn(page, "alice", "/keys/1");
+    await press(page, "Capture");
+    await dialog(page).getByLabel("From now on").selectOption("For 15 minutes");
+    await press(dialog(page), "Save");
+    await page.getByText("Its calls are captured until").waitFor();
+    const id = await ask(here, here.key, "openai/gpt-4.1-mini", text);
+    const isSettled = async () => (await alice.send("GET", `/requests/${id}`)).json.state === "settled";
+    while (!await isSettled())
+        await new Promise((resolve) => setTimeout(resolve, 20));
+    await page.goto(`/requests/${id}`);
+    await press(page, "Show what was captured");
+    await page.getByText("write to [e-mail], with [key], <b>please</b>").first().waitFor();
+    await photograph(page, "captured");
+    await expectAccessible(page, "captured");
+    await page.goto("/audit");
+    await page.getByText("request.body", { exact: true }).first().waitFor();
     expectCalm(page);
 });
 

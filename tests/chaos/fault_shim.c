@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -53,7 +54,7 @@ pwrite64(int fd, const void *bytes, size_t len, off64_t at)
     if (control != NULL && is_database(fd)) {
         if (atomic_fetch_add(&n_own_writes, 1) == 0 && is_due(&control->hang_in)) {
             for (;;)
-                (void)pause();
+                (void)poll(NULL, 0, -1); /* the sandbox knows it */
         }
         atomic_fetch_add(&control->n_writes, 1);
         if (is_due(&control->write_in) || atomic_load(&control->is_full) != 0) {

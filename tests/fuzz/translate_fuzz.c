@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "../support/ladder.h"
+#include "relayos/codec/capability.h"
 #include "relayos/codec/carrier.h"
 #include "relayos/codec/json_scan.h"
 #include "relayos/codec/sse.h"
@@ -125,9 +126,10 @@ try_target(const struct neutral_request *request, enum protocol upstream, struct
         return;
     buf_init(&out, CAP);
     for (size_t i = request->n_parts % 2; i < sizeof(models) / sizeof(models[0]); i += 2) {
+        const struct capability built_in = capability_find(NULL, 0, slice_str(models[i]));
         const struct translate_target target = {
             .model = slice_str(models[i]),
-            .capability = capability_of(slice_str(models[i])),
+            .capability = &built_in,
             .max_output_tokens = 1000,
             .flavor = (enum upstream_flavor)(i % 5),
         };

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include <criterion/criterion.h>
 #include <openssl/hmac.h>
@@ -15,7 +16,9 @@
 #include "gateway.h"
 #include "http.h"
 #include "json.h"
+#include "notary.h"
 #include "receiver.h"
+#include "tls_front.h"
 
 #define SECRET "a-secret-of-the-receiver"
 
@@ -42,10 +45,18 @@ start_alerts(void)
     start("alerts: {url: ", "/hook', secret_env: ALERTS_SECRET");
 }
 
+/* The first prober of all begins with what is settled from then on. */
+static void
+wait_for_traces(void)
+{
+    cr_assert(gateway_wait(gateway, gateway_logged, "otlp.begin"));
+}
+
 static void
 start_otlp(void)
 {
     start("otlp: {endpoint: ", "', headers_env: OTLP_HEADERS, interval: 100ms");
+    wait_for_traces();
 }
 
 static void
@@ -252,5 +263,38 @@ Test(otlp, each_request_comes_at_least_once, .init = start_otlp, .fini = stop, .
 #define ROOT(model) "\"name\":\"chat " model "\",\"kind\":2"
     cr_expect_geq(receiver_n_taken(receiver, ROOT("gpt-4.1-mini")), 3, "all, once they are taken");
     cr_expect_eq(receiver_n_taken(receiver, ROOT("flat")), 1, "what was taken is not sent again");
+    free(key);
+}
+
+/* It first meets a certificate of another name, then a good one. */
+Test(receivers, only_one_with_a_good_certificate_of_its_name_is_told_anything, .timeout = 120)
+{
+    struct notary notary;
+
+    notary_open(&notary);
+    struct certificate good = certificate_new(
+        &(struct certificate_wish){.names = "localhost", .days = 9, .issuer = &notary.authority});
+    const struct certificate shown[2] = {
+        certificate_new(&(struct certificate_wish){
+            .names = "other.example", .days = 9, .issuer = &notary.authority}),
+        good};
+    int port;
+
+    receiver = receiver_start();
+    pid_t front = tls_front_start_all(shown, 2, receiver_port(receiver), &port);
+    snprintf(settings, sizeof settings,
+             "alerts: {url: 'https://localhost:%d/hook', ca_file: %s/ca.pem}\n", port, notary.dir);
+    gateway = gateway_start(&(struct gateway_options){.settings = settings});
+    char *key = gateway_key(gateway, "--quota 0.10usd");
+    for (int n = 0; n < 8; n++)
+        cr_assert_eq(ask(key, "flat"), 200);
+
+    cr_expect_not_null(receiver_wait(receiver, "\"kind\":\"quota_near\"", 0));
+    cr_expect(gateway_logged(gateway, "alert.not_taken .* reason=tls tries=1"));
+    cr_expect_eq(receiver_count(receiver, "\"kind\":\"quota_near\""), 1);
+    stop();
+    kill(front, SIGKILL);
+    waitpid(front, NULL, 0);
+    notary_close(&notary);
     free(key);
 }

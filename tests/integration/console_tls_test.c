@@ -14,42 +14,29 @@
 
 #include <criterion/criterion.h>
 
-#include "certificate.h"
 #include "gateway.h"
 #include "http.h"
 #include "json.h"
 #include "memory.h"
+#include "notary.h"
 #include "tls_client.h"
 
 #define PASSWORD    "correct horse battery"
 #define ANSWER_SIZE (1 << 20)
 
-static char dir[64], way[512], console[256], answer[ANSWER_SIZE];
-static struct certificate authority;
+static char way[512], console[256], answer[ANSWER_SIZE];
+static struct notary notary;
 static struct gateway_options options = {.has_console = true};
-
-static void
-put(const char *name, const char *names, int days)
-{
-    struct certificate leaf = certificate_new(
-        &(struct certificate_wish){.names = names, .days = days, .issuer = &authority});
-
-    certificate_write(&leaf, dir, name);
-    certificate_free(&leaf);
-}
 
 static void
 set_up(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/relayos-console-tls-XXXXXX");
-    cr_assert(mkdtemp(dir) != NULL);
-    authority = certificate_new(
-        &(struct certificate_wish){.names = "authority", .days = 99, .is_authority = true});
-    put("a", "console.example", 90);
-    put("b", "other.example", 90);
+    notary_open(&notary);
+    notary_sign(&notary, "a", "console.example", 90);
+    notary_sign(&notary, "b", "other.example", 90);
     snprintf(way, sizeof way,
              ", certificates: [{cert: %s/a.pem, key: %s/a.key}, {cert: %s/b.pem, key: %s/b.key}]",
-             dir, dir, dir, dir);
+             notary.dir, notary.dir, notary.dir, notary.dir);
     snprintf(console, sizeof console, ", public_url: 'https://console.example'");
     options.console_way = way;
     options.console = console;
@@ -58,11 +45,7 @@ set_up(void)
 static void
 tear_down(void)
 {
-    char command[128];
-
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    cr_assert_eq(system(command), 0);
-    certificate_free(&authority);
+    notary_close(&notary);
 }
 
 TestSuite(console_tls, .init = set_up, .fini = tear_down, .timeout = 100);
@@ -80,9 +63,9 @@ static struct tls_client *
 visit(const struct gateway *gateway, const char *name)
 {
     cr_assert(gateway_wait(gateway, is_there, NULL), "there is no console");
-    return tls_client_open(gateway->console_port,
-                           &(struct tls_client_wish){.name = name, .authority = authority.pem},
-                           NULL);
+    return tls_client_open(
+        gateway->console_port,
+        &(struct tls_client_wish){.name = name, .authority = notary.authority.pem}, NULL);
 }
 
 static int
@@ -158,7 +141,7 @@ Test(console_tls, a_reload_brings_the_console_its_renewed_certificate)
     struct gateway *gateway = gateway_start(&options);
 
     cr_expect_not(is_renewed(gateway, "new.example"));
-    put("b", "new.example", 90);
+    notary_sign(&notary, "b", "new.example", 90);
     cJSON *changes = gateway_ctl(gateway, "reload");
     cr_assert_not_null(changes);
     cJSON_Delete(changes);
@@ -174,14 +157,14 @@ Test(console_tls, no_key_of_the_gateways_listeners_is_in_reach_of_the_console)
     struct gateway_options both = options;
     pid_t pid;
 
-    put("g", "gateway.example", 90);
+    notary_sign(&notary, "g", "gateway.example", 90);
     snprintf(listeners, sizeof listeners,
              "  - {address: 127.0.0.1:%d, certificates: [{cert: %s/g.pem, key: %s/g.key}]}\n", port,
-             dir, dir);
+             notary.dir, notary.dir);
     both.listeners = listeners;
     struct gateway *gateway = gateway_start(&both);
     cr_assert(gateway_wait(gateway, is_there, NULL));
-    snprintf(command, sizeof command, "%s/g.key", dir);
+    snprintf(command, sizeof command, "%s/g.key", notary.dir);
     FILE *file = fopen(command, "r");
     cr_assert(file != NULL && fread(gateway_key, 1, sizeof gateway_key - 1, file) > 100);
     fclose(file);
@@ -225,7 +208,7 @@ Test(console_tls, on_a_unix_socket_a_proxy_says_who_comes_and_by_https)
                                "{\"name\":\"nobody\",\"password\":\"x\"}";
     struct stat file;
 
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/console.sock", dir);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/console.sock", notary.dir);
     struct gateway *gateway = gateway_start(&local);
     cr_assert(gateway_wait(gateway, is_there, NULL));
     cr_assert_eq(stat(address.sun_path, &file), 0);

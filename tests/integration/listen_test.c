@@ -4,6 +4,9 @@
  * some networks only.
  */
 #include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,6 +252,62 @@ Test(listen, a_unix_socket_has_its_mode_and_its_clients_are_local)
     cr_expect_eq(ask(gateway, again, key, NULL, address), 200);
     http_close(again, false);
     cr_expect_eq(gateway_stop(&gateway), 0);
+    free(key);
+}
+
+/* As much of an answer as a turn of its reader takes; *len grows. False: it is at its end. */
+static bool
+read_some(int fd, size_t n, char *answer, size_t *len)
+{
+    ssize_t got = recv(fd, answer + *len, n, MSG_DONTWAIT);
+
+    *len += got > 0 ? (size_t)got : 0;
+    return got > 0 || (got < 0 && errno == EAGAIN);
+}
+
+static bool
+is_hung_up(int fd)
+{
+    struct pollfd look = {.fd = fd, .events = 0};
+
+    return poll(&look, 1, 0) == 1 && (look.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+/*
+ * One takes all there is, so that what waits for it is the same whenever one looks; one takes so
+ * little that no write comes to its end; one takes nothing.
+ */
+Test(listen, who_reads_from_a_unix_socket_is_not_cut_however_slowly_and_who_stops_is, .timeout = 60)
+{
+    struct gateway *gateway = gateway_start(&(struct gateway_options){
+        .listeners = listeners, .settings = "limits: {write_stall_timeout: 1500ms}\n"});
+    const struct call *call = call_of(OPERATION_CHAT);
+    char *key = gateway_key(gateway, ""),
+         *body = call_body(call, NULL, false, "!mock:size=12000000");
+    static const size_t turns[3] = {200000, 3000, 0};
+    static char answers[3][16 << 20];
+    size_t lens[3] = {0};
+    int fds[3];
+
+    for (int i = 0; i < 3; i++) {
+        fds[i] = connect_unix();
+        http_request(fds[i], call->path, key, NULL, body);
+    }
+    /* Until the last one is cut, and as long again. */
+    for (int turn = 0, n_turns = INT_MAX; turn < n_turns; turn++, usleep(25000)) {
+        for (int i = 0; i < 2; i++)
+            read_some(fds[i], turns[i], answers[i], &lens[i]);
+        if (n_turns == INT_MAX && is_hung_up(fds[2]))
+            n_turns = 2 * turn;
+    }
+    for (int i = 0; i < 3; i++) {
+        while (read_some(fds[i], 1 << 20, answers[i], &lens[i]) && lens[i] < 12000000)
+            usleep(1000);
+        cr_expect(i == 2 ? lens[i] < 1000000 : lens[i] >= 12000000, "%d read %zu", i, lens[i]);
+        http_close(fds[i], false);
+    }
+    cr_expect_eq(gateway_stop(&gateway), 0);
+    free(body);
     free(key);
 }
 

@@ -178,6 +178,7 @@ make_request(struct gateway *gateway, char id[64])
 {
     const struct call *call = call_of(OPERATION_CHAT);
     char *key = gateway_key(gateway, ""), *body = call_body(call, "flat", false, "hi");
+    cJSON_Delete(gateway_ctl(gateway, "key update test-1 --capture 1h"));
     struct http_reply *reply = http_call(gateway->port, call->path, key, NULL, body);
 
     cr_assert_eq(reply->status, 200);

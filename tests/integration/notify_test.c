@@ -75,15 +75,6 @@ hears_life(void)
     return strcmp(got, WATCHDOG) == 0;
 }
 
-static bool
-was_logged(const struct gateway *gateway, void *event)
-{
-    char command[256];
-
-    snprintf(command, sizeof command, "grep -q '%s' %s", (const char *)event, gateway->log);
-    return system(command) == 0;
-}
-
 Test(notify, start_reload_refusal_and_stop_are_told, .timeout = 100)
 {
     static const struct gateway_options usual;
@@ -113,10 +104,10 @@ Test(notify, a_silent_ledger_costs_the_sign_of_life_until_it_speaks, .timeout = 
     cr_expect(hears_life());
     cr_assert_eq(gateway_pids(gateway, "ledger", &ledger, 1), 1);
     kill(ledger, SIGSTOP);
-    cr_expect(gateway_wait(gateway, was_logged, "watchdog.withheld ledger=0 worker=1"));
+    cr_expect(gateway_wait(gateway, gateway_logged, "watchdog.withheld ledger=0 worker=1"));
     forget_what_was_said();
     kill(ledger, SIGCONT);
-    cr_expect(gateway_wait(gateway, was_logged, "child.speaks role=ledger"));
+    cr_expect(gateway_wait(gateway, gateway_logged, "child.speaks role=ledger"));
     cr_expect(hears_life());
     cr_expect_eq(gateway_stop(&gateway), 0);
 }

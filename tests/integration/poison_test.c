@@ -18,15 +18,6 @@
 
 #define POISON "poison !mock:stall"
 
-static bool
-was_logged(const struct gateway *gateway, void *event)
-{
-    char command[256];
-
-    snprintf(command, sizeof command, "grep -q '%s' %s", (const char *)event, gateway->log);
-    return system(command) == 0;
-}
-
 static int
 status_of(const struct gateway *gateway, const char *key, const char *text)
 {
@@ -107,11 +98,11 @@ Test(poison, a_request_that_ends_workers_is_quarantined_and_no_other, .timeout =
     char *key = gateway_key(gateway, ""), *other = gateway_key(gateway, "");
 
     for (int i = 0; i < 5; i++) {
-        cr_expect_not(was_logged(gateway, "poison.quarantined"), "after %d crashes", i);
+        cr_expect_not(gateway_logged(gateway, "poison.quarantined"), "after %d crashes", i);
         crash_once(gateway, key);
         cr_expect(gateway_wait(gateway, serves, key), "after crash %d", i);
     }
-    cr_expect(gateway_wait(gateway, was_logged, "poison.quarantined"));
+    cr_expect(gateway_wait(gateway, gateway_logged, "poison.quarantined"));
     cr_expect_eq(status_of(gateway, key, POISON), 503);
     cr_expect_eq(status_of(gateway, key, "another"), 200);
     int fd = call_begin(gateway, call_of(OPERATION_CHAT), other, false, POISON);

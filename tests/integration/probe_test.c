@@ -68,15 +68,6 @@ wait_for(const struct gateway *gateway, const char *path, const char *text)
     return gateway_wait(gateway, shows, &(struct wanted){path, text});
 }
 
-static bool
-log_has(const struct gateway *gateway, const char *text)
-{
-    char command[512];
-
-    snprintf(command, sizeof command, "grep -q '%s' %s", text, gateway->log);
-    return system(command) == 0;
-}
-
 static int64_t
 total(const struct gateway *gateway, const char *counter)
 {
@@ -119,12 +110,12 @@ Test(probe, a_dead_upstream_is_out_before_any_request_and_back_by_itself, .timeo
     gateway_mock_kill(gateway, 1);
     cr_expect(wait_for(gateway, "route.state", "open"));
     cr_expect_eq(total(gateway, "requests"), total(gateway, "requests_ok"));
-    cr_expect(log_has(gateway, "probe.failed upstream=beside"));
+    cr_expect(gateway_logged(gateway, "probe.failed upstream=beside"));
     cr_expect_eq(ask(gateway, key, "probed"), 200);
     cr_expect_eq(total(gateway, "upstream_failed"), 0, "no worker was sent there");
     gateway_mock_revive(gateway, 1);
     cr_expect(wait_for(gateway, "route.state", "trial"), "five minutes are cut short");
-    cr_expect(log_has(gateway, "probe.healed upstream=beside"));
+    cr_expect(gateway_logged(gateway, "probe.healed upstream=beside"));
     cr_expect(gateway_wait(gateway, is_up_after_a_request, key));
     cr_expect_eq(gateway_stop(&gateway), 0);
     free(key);
@@ -155,9 +146,10 @@ Test(probe, a_refused_credential_is_an_alarm_and_is_healed_by_a_probe, .timeout 
         gateway_mock_control(gateway, 1, "");
         cr_expect(wait_for(gateway, "route.credentials.1.state", "ok"));
     }
-    cr_expect(log_has(gateway, "error prober .*credential.refused upstream=beside credential=bad"));
-    cr_expect(log_has(gateway, "credential.accepted upstream=beside credential=bad"));
-    cr_expect_not(log_has(gateway, "sk-canary"), "no key in the log");
+    cr_expect(gateway_logged(gateway,
+                             "error prober .*credential.refused upstream=beside credential=bad"));
+    cr_expect(gateway_logged(gateway, "credential.accepted upstream=beside credential=bad"));
+    cr_expect_not(gateway_logged(gateway, "sk-canary"), "no key in the log");
     cr_expect_eq(gateway_stop(&gateway), 0);
 }
 
@@ -172,7 +164,7 @@ Test(probe, a_key_that_never_might_list_models_goes_on_serving, .timeout = 100)
     cr_expect(wait_for(gateway, "route.state", "up"));
     cr_expect(wait_for_probes(gateway, 3));
     cr_expect(wait_for(gateway, "route.credentials.0.state", "ok"));
-    cr_expect(log_has(gateway, "credential.refused upstream=beside"), "but is told of");
+    cr_expect(gateway_logged(gateway, "credential.refused upstream=beside"), "but is told of");
     cJSON_Delete(gateway_ctl(gateway, "route disable probed/canary-openai"));
     for (int i = 0; i < 10; i++)
         cr_expect_eq(ask(gateway, key, "probed"), 200);

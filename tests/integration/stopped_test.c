@@ -26,15 +26,6 @@ status_of_call(const struct gateway *gateway, const char *key)
 }
 
 static bool
-was_logged(const struct gateway *gateway, void *event)
-{
-    char command[256];
-
-    snprintf(command, sizeof command, "grep -q '%s' %s", (const char *)event, gateway->log);
-    return system(command) == 0;
-}
-
-static bool
 all_is_settled(const struct gateway *gateway, void *data)
 {
     return books_query(gateway, "SELECT count(*) FROM ledger") == *(int64_t *)data;
@@ -50,9 +41,9 @@ Test(stopped, a_ledger_is_reported_and_lives_on, .timeout = 100)
     kill(before, SIGSTOP);
     for (int i = 0; i < 50; i++)
         cr_expect_eq(status_of_call(gateway, key), 200, "call %d", i);
-    cr_expect(gateway_wait(gateway, was_logged, "child.silent role=ledger"));
+    cr_expect(gateway_wait(gateway, gateway_logged, "child.silent role=ledger"));
     kill(before, SIGCONT);
-    cr_expect(gateway_wait(gateway, was_logged, "child.speaks role=ledger"));
+    cr_expect(gateway_wait(gateway, gateway_logged, "child.speaks role=ledger"));
     cr_assert_eq(gateway_pids(gateway, "ledger", &after, 1), 1);
     cr_expect_eq(before, after, "it was ended");
     books_check(gateway);
@@ -119,9 +110,9 @@ Test(stopped, a_worker_leaves_the_others_serving, .timeout = 100)
     kill(before[0], SIGSTOP);
     for (int i = 0; i < 50; i++)
         cr_expect_eq(status_of_call(gateway, key), 200, "call %d", i);
-    cr_expect(gateway_wait(gateway, was_logged, "child.silent role=worker"));
+    cr_expect(gateway_wait(gateway, gateway_logged, "child.silent role=worker"));
     kill(before[0], SIGCONT);
-    cr_expect(gateway_wait(gateway, was_logged, "child.speaks role=worker"));
+    cr_expect(gateway_wait(gateway, gateway_logged, "child.speaks role=worker"));
     cr_assert_eq(gateway_pids(gateway, "worker", after, 8), 2);
     cr_expect(before[0] == after[0] && before[1] == after[1], "one was ended");
     books_check(gateway);

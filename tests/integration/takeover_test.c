@@ -27,15 +27,6 @@ are_two_workers(const struct gateway *gateway, void *data)
     return gateway_pids(gateway, "worker", pids, 8) == 2;
 }
 
-static bool
-was_logged(const struct gateway *gateway, void *event)
-{
-    char command[256];
-
-    snprintf(command, sizeof command, "grep -q %s %s", (const char *)event, gateway->log);
-    return system(command) == 0;
-}
-
 /* More rows than at the first look, which notes how many there are. */
 static bool
 some_are_settled(const struct gateway *gateway, void *n)
@@ -58,7 +49,7 @@ Test(takeover, a_master_killed_and_replaced_costs_no_stream_no_call_and_no_charg
     crowd_start(&crowd, gateway, key);
     cr_assert_eq(gateway_end(gateway, SIGKILL), 128 + SIGKILL);
     gateway_restart(gateway);
-    cr_expect(gateway_wait(gateway, was_logged, "takeover.drain"));
+    cr_expect(gateway_wait(gateway, gateway_logged, "takeover.drain"));
     cr_expect_eq(crowd_finish_streams(fds), CROWD_STREAMS, "a stream of the old workers was cut");
     cr_expect(gateway_wait(gateway, are_two_workers, NULL), "the old workers do not end");
     crowd_stop(&crowd);
@@ -84,11 +75,11 @@ Test(takeover, a_third_generation_ends_the_oldest_and_leaves_the_second_alone, .
     crowd_open_streams(gateway, key, "hi !mock:chunks=300,pace=100", oldest);
     cr_assert_eq(gateway_end(gateway, SIGKILL), 128 + SIGKILL);
     gateway_restart(gateway);
-    cr_expect(gateway_wait(gateway, was_logged, "takeover.drain"));
+    cr_expect(gateway_wait(gateway, gateway_logged, "takeover.drain"));
     crowd_open_streams(gateway, key, "hi !mock:chunks=100,pace=100", middle);
     cr_assert_eq(gateway_end(gateway, SIGKILL), 128 + SIGKILL);
     gateway_restart(gateway);
-    cr_expect(gateway_wait(gateway, was_logged, "takeover.no_slot"));
+    cr_expect(gateway_wait(gateway, gateway_logged, "takeover.no_slot"));
     for (int i = 0; i < CROWD_STREAMS; i++) {
         char *rest = http_drain(oldest[i], "\"error\"");
 
@@ -117,8 +108,8 @@ Test(takeover, a_stopped_ledger_of_the_dead_master_is_replaced, .timeout = 100)
     kill(ledger, SIGSTOP);
     cr_assert_eq(gateway_end(gateway, SIGKILL), 128 + SIGKILL);
     gateway_restart(gateway);
-    cr_expect(gateway_wait(gateway, was_logged, "takeover.ledger_killed"));
-    cr_expect(gateway_wait(gateway, was_logged, "takeover.drain"));
+    cr_expect(gateway_wait(gateway, gateway_logged, "takeover.ledger_killed"));
+    cr_expect(gateway_wait(gateway, gateway_logged, "takeover.drain"));
     kill(ledger, SIGCONT);
     crowd_stop(&crowd);
     books_check(gateway);
@@ -143,7 +134,7 @@ Test(takeover, workers_that_are_stopped_are_ended, .timeout = 100)
         kill(pids[i], SIGSTOP);
     cr_assert_eq(gateway_end(gateway, SIGKILL), 128 + SIGKILL);
     gateway_restart(gateway);
-    cr_expect(was_logged(gateway, "takeover.listener"));
+    cr_expect(gateway_logged(gateway, "takeover.listener"));
     for (int i = 0; i < CROWD_STREAMS; i++)
         http_close(fds[i], false);
     books_check(gateway);
@@ -175,7 +166,7 @@ Test(takeover, a_start_that_is_refused_leaves_the_gateway_whole, .timeout = 100)
     cr_expect_eq(WEXITSTATUS(status), 4, "%d", status);
     cr_expect(gateway_wait(gateway, some_are_settled, &(int64_t){0}), "the old ledger is gone");
     gateway_restart(gateway);
-    cr_expect(gateway_wait(gateway, was_logged, "takeover.drain"));
+    cr_expect(gateway_wait(gateway, gateway_logged, "takeover.drain"));
     crowd_stop(&crowd);
     books_check(gateway);
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM ledger"), crowd.n_ok);
@@ -193,7 +184,7 @@ Test(takeover, a_stop_ends_adopted_workers_too, .timeout = 100)
     crowd_open_streams(gateway, key, "hi !mock:chunks=300,pace=100", fds);
     cr_assert_eq(gateway_end(gateway, SIGKILL), 128 + SIGKILL);
     gateway_restart(gateway);
-    cr_expect(gateway_wait(gateway, was_logged, "takeover.drain"));
+    cr_expect(gateway_wait(gateway, gateway_logged, "takeover.drain"));
     cr_expect_eq(gateway_end(gateway, SIGTERM), 0, "it did not end with an empty outbox");
     for (int i = 0; i < CROWD_STREAMS; i++) {
         char *rest = http_drain(fds[i], "\"error\"");

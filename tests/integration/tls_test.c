@@ -15,54 +15,37 @@
 #include <criterion/criterion.h>
 
 #include "calls.h"
-#include "certificate.h"
 #include "gateway.h"
 #include "http.h"
 #include "json.h"
+#include "memory.h"
+#include "notary.h"
 #include "tls_client.h"
 
 #define ANSWER_SIZE (1 << 20)
 
 /* Certificates in a directory of the test's own, and a port to serve them on. */
-static char dir[64], listeners[1024], answer[ANSWER_SIZE];
-static struct certificate authority;
+static char listeners[1024], answer[ANSWER_SIZE];
+static struct notary notary;
 static int port;
-
-static void
-put(const char *name, const char *names, int days)
-{
-    struct certificate leaf = certificate_new(
-        &(struct certificate_wish){.names = names, .days = days, .issuer = &authority});
-
-    certificate_write(&leaf, dir, name);
-    certificate_free(&leaf);
-}
 
 static void
 set_up(void)
 {
-    snprintf(dir, sizeof dir, "/tmp/relayos-tls-XXXXXX");
-    cr_assert(mkdtemp(dir) != NULL);
-    authority = certificate_new(
-        &(struct certificate_wish){.names = "authority", .days = 99, .is_authority = true});
-    certificate_write(&authority, dir, "ca");
-    put("a", "a.example,*.a.example", 90);
-    put("b", "b.example", 90);
+    notary_open(&notary);
+    notary_sign(&notary, "a", "a.example,*.a.example", 90);
+    notary_sign(&notary, "b", "b.example", 90);
     port = gateway_free_port();
     snprintf(listeners, sizeof listeners,
              "  - address: 127.0.0.1:%d\n    certificates:\n"
              "      - {cert: %s/a.pem, key: %s/a.key}\n      - {cert: %s/b.pem, key: %s/b.key}\n",
-             port, dir, dir, dir, dir);
+             port, notary.dir, notary.dir, notary.dir, notary.dir);
 }
 
 static void
 tear_down(void)
 {
-    char command[128];
-
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    cr_assert_eq(system(command), 0);
-    certificate_free(&authority);
+    notary_close(&notary);
 }
 
 TestSuite(tls, .init = set_up, .fini = tear_down, .timeout = 100);
@@ -71,22 +54,7 @@ static struct tls_client *
 visit(const char *name)
 {
     return tls_client_open(
-        port, &(struct tls_client_wish){.name = name, .authority = authority.pem}, NULL);
-}
-
-static bool
-log_has(const struct gateway *gateway, const char *text)
-{
-    char command[512];
-
-    snprintf(command, sizeof command, "grep -q '%s' %s", text, gateway->log);
-    return system(command) == 0;
-}
-
-static bool
-log_says(const struct gateway *gateway, void *text)
-{
-    return log_has(gateway, text);
+        port, &(struct tls_client_wish){.name = name, .authority = notary.authority.pem}, NULL);
 }
 
 Test(tls, a_client_reaches_a_model_under_each_name_and_refuses_a_wrong_one)
@@ -112,7 +80,8 @@ Test(tls, a_client_reaches_a_model_under_each_name_and_refuses_a_wrong_one)
         tls_client_close(&client);
     }
     client = tls_client_open(
-        port, &(struct tls_client_wish){.name = "c.example", .authority = authority.pem}, why);
+        port, &(struct tls_client_wish){.name = "c.example", .authority = notary.authority.pem},
+        why);
     cr_expect(client == NULL && strstr(why, "certificate verify failed") != NULL, "%s", why);
     client = tls_client_open(port, &(struct tls_client_wish){.alpn = "\x02h2"}, why);
     cr_expect(client == NULL && strstr(why, "no application protocol") != NULL, "%s", why);
@@ -156,7 +125,7 @@ Test(tls, records_that_arrive_in_pieces_are_records)
         struct tls_client *client = tls_client_open(
             port,
             &(struct tls_client_wish){
-                .name = "a.example", .authority = authority.pem, .piece = pieces[i]},
+                .name = "a.example", .authority = notary.authority.pem, .piece = pieces[i]},
             NULL);
 
         cr_assert(client != NULL, "%zu", pieces[i]);
@@ -234,7 +203,7 @@ Test(tls, certificates_are_renewed_under_load_without_a_failed_request)
         snprintf(name, sizeof name, "renewed-%d.example", round);
         char names[128];
         snprintf(names, sizeof names, "%s,a.example", name);
-        put("a", names, 90);
+        notary_sign(&notary, "a", names, 90);
         kill(gateway->pid, SIGHUP);
         cr_assert(gateway_wait(gateway, is_served, name), "round %d", round);
         while (load->n_good < before + 10 && load->n_bad == 0)
@@ -255,10 +224,10 @@ Test(tls, a_broken_certificate_changes_nothing_and_says_why)
     struct gateway *gateway = gateway_start(&(struct gateway_options){.listeners = listeners});
     char said[2048], path[128];
 
-    snprintf(path, sizeof path, "%s/a.key", dir);
-    put("other", "a.example", 90);
+    snprintf(path, sizeof path, "%s/a.key", notary.dir);
+    notary_sign(&notary, "other", "a.example", 90);
     char other[128];
-    snprintf(other, sizeof other, "%s/other.key", dir);
+    snprintf(other, sizeof other, "%s/other.key", notary.dir);
     cr_assert_eq(rename(other, path), 0);
     cr_expect_neq(gateway_ctl_raw(gateway, "reload", said, sizeof said), 0);
     cr_expect(strstr(said, "a.pem: the key is of another certificate") != NULL, "%s", said);
@@ -268,7 +237,7 @@ Test(tls, a_broken_certificate_changes_nothing_and_says_why)
     cr_expect_neq(gateway_ctl_raw(gateway, "reload", said, sizeof said), 0);
     cr_expect(strstr(said, "chmod 600") != NULL, "%s", said);
 
-    put("a", "mended.example,a.example", 90);
+    notary_sign(&notary, "a", "mended.example,a.example", 90);
     cr_expect_eq(gateway_ctl_raw(gateway, "reload", said, sizeof said), 0, "%s", said);
     cr_expect(strstr(said, "certificates: changed") != NULL, "%s", said);
     cr_expect(is_served(gateway, "mended.example"));
@@ -277,15 +246,15 @@ Test(tls, a_broken_certificate_changes_nothing_and_says_why)
 
 Test(tls, certificates_that_end_soon_are_in_the_log_and_the_status)
 {
-    put("a", "a.example", 12);
-    put("b", "b.example", -3);
+    notary_sign(&notary, "a", "a.example", 12);
+    notary_sign(&notary, "b", "b.example", -3);
 
     struct gateway *gateway = gateway_start(&(struct gateway_options){.listeners = listeners});
     cJSON *status = gateway_ctl(gateway, "status");
     char said[4096];
 
-    cr_expect(gateway_wait(gateway, log_says, "warn .* certificate.expiring .*a.pem"));
-    cr_expect(gateway_wait(gateway, log_says, "error .* certificate.expired .*b.pem"));
+    cr_expect(gateway_wait(gateway, gateway_logged, "warn .* certificate.expiring .*a.pem"));
+    cr_expect(gateway_wait(gateway, gateway_logged, "error .* certificate.expired .*b.pem"));
     cr_expect_str_eq(json_text(status, "certificates.0.names"), "a.example");
     cr_expect(json_is_true(status, "certificates.0.warns"));
     cr_expect_eq(gateway_ctl_raw(gateway, "status", said, sizeof said), 0);
@@ -296,13 +265,13 @@ Test(tls, certificates_that_end_soon_are_in_the_log_and_the_status)
 
 Test(tls, clients_without_a_certificate_are_turned_away_where_one_is_required)
 {
-    struct certificate mine =
-        certificate_new(&(struct certificate_wish){.names = "me", .days = 9, .issuer = &authority});
+    struct certificate mine = certificate_new(
+        &(struct certificate_wish){.names = "me", .days = 9, .issuer = &notary.authority});
     struct certificate foreign =
         certificate_new(&(struct certificate_wish){.names = "me", .days = 9});
     size_t len = strlen(listeners);
 
-    snprintf(listeners + len, sizeof listeners - len, "    client_ca: %s/ca.pem\n", dir);
+    snprintf(listeners + len, sizeof listeners - len, "    client_ca: %s/ca.pem\n", notary.dir);
 
     struct gateway *gateway = gateway_start(&(struct gateway_options){.listeners = listeners});
     const struct certificate *const shown[] = {&mine, NULL, &foreign};
@@ -318,7 +287,7 @@ Test(tls, clients_without_a_certificate_are_turned_away_where_one_is_required)
         cr_expect_eq(status, i == 0 ? 200 : 0, "%d", i);
         tls_client_close(&client);
     }
-    cr_expect(gateway_wait(gateway, log_says, "listener.refused"));
+    cr_expect(gateway_wait(gateway, gateway_logged, "listener.refused"));
     cr_expect_eq(gateway_stop(&gateway), 0);
     certificate_free(&mine);
     certificate_free(&foreign);
@@ -362,10 +331,51 @@ Test(tls, slow_and_silent_handshakes_are_cut_and_plain_http_is_not_served)
     struct http_reply *reply = http_call(port, "/healthz", NULL, NULL, NULL);
     cr_expect_eq(reply->status, 0);
     http_reply_free(&reply);
-    cr_expect(gateway_wait(gateway, log_says, "listener.refused .*too slow"));
+    cr_expect(gateway_wait(gateway, gateway_logged, "listener.refused .*too slow"));
     http_close(silent, false);
     http_close(slow, false);
     cr_expect_eq(gateway_stop(&gateway), 0);
+}
+
+/* Each is refused with an alert that has to wait for a reader: before a request, and while one that
+ * is long is answered. */
+Test(tls, who_asks_for_handshakes_without_end_is_cut_before_that_costs_memory)
+{
+    struct gateway *gateway =
+        gateway_start(&(struct gateway_options){.listeners = listeners, .workers = 1});
+    const struct call *call = call_of(OPERATION_CHAT);
+    char *key = gateway_key(gateway, ""), *body = call_body(call, NULL, true, "!mock:stall=3");
+    char *request = NULL;
+    pid_t worker;
+
+    cr_assert_eq(gateway_pids(gateway, "worker", &worker, 1), 1);
+    cr_assert_gt(asprintf(&request,
+                          "POST %s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n"
+                          "Content-Length: %zu\r\n\r\n%s",
+                          call->path, key, strlen(body), body),
+                 0);
+    for (int i = 0; i < 2; i++) {
+        struct tls_client *client = tls_client_open(
+            port,
+            &(struct tls_client_wish){
+                .name = "a.example", .authority = notary.authority.pem, .is_1_2 = true},
+            NULL);
+
+        cr_assert_not_null(client);
+        if (i == 1)
+            cr_assert(tls_client_put(client, request));
+        int64_t before = memory_resident(worker);
+        cr_expect(!tls_client_renegotiate(client, 3 * MEMORY_SLACK), "%d: it goes on", i);
+        cr_expect(!MEMORY_IS_TELLING || memory_peak(worker) < before + MEMORY_SLACK, "%d", i);
+        tls_client_close(&client);
+    }
+    struct tls_client *other = visit("a.example");
+    cr_expect_eq(tls_client_call(other, "/healthz", NULL, NULL, answer, ANSWER_SIZE), 200);
+    tls_client_close(&other);
+    cr_expect_eq(gateway_stop(&gateway), 0);
+    free(request);
+    free(body);
+    free(key);
 }
 
 Test(tls, a_new_master_goes_on_where_a_killed_one_left)
@@ -378,7 +388,7 @@ Test(tls, a_new_master_goes_on_where_a_killed_one_left)
     struct tls_client *meanwhile = visit("b.example");
     cr_expect(meanwhile != NULL, "its workers serve");
     tls_client_close(&meanwhile);
-    put("a", "renewed.example,a.example", 90);
+    notary_sign(&notary, "a", "renewed.example,a.example", 90);
     gateway_restart(gateway);
     cr_expect(gateway_wait(gateway, is_served, "renewed.example"));
     tls_client_close(&lasting);

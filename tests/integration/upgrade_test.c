@@ -27,18 +27,26 @@ struct look {
     int n; /* at least so many times */
 };
 
-static bool
-was_logged(const struct gateway *gateway, void *data)
+/* The number that it prints. */
+static int64_t
+count(const char *command)
 {
-    const struct look *look = data;
-    char command[256], text[32] = "0";
-
-    snprintf(command, sizeof command, "grep -c '%s' %s", look->event, gateway->log);
+    char text[32] = "0";
     FILE *pipe = popen(command, "r");
 
     (void)!fgets(text, sizeof text, pipe);
     pclose(pipe);
-    return atoi(text) >= look->n;
+    return atoll(text);
+}
+
+static bool
+was_logged(const struct gateway *gateway, void *data)
+{
+    const struct look *look = data;
+    char command[256];
+
+    snprintf(command, sizeof command, "grep -c '%s' %s", look->event, gateway->log);
+    return count(command) >= look->n;
 }
 
 /* Nobody of the generation before is left. */
@@ -51,30 +59,22 @@ are_two_workers(const struct gateway *gateway, void *data)
     return gateway_pids(gateway, "worker", pids, 8) == 2;
 }
 
-static int
+static int64_t
 count_zombies(const struct gateway *gateway)
 {
-    char command[128], text[32] = "0";
+    char command[128];
 
     snprintf(command, sizeof command, "ps -o stat= --ppid %d | grep -c Z", (int)gateway->pid);
-    FILE *pipe = popen(command, "r");
-
-    (void)!fgets(text, sizeof text, pipe);
-    pclose(pipe);
-    return atoi(text);
+    return count(command);
 }
 
 static int64_t
 count_fds(const struct gateway *gateway)
 {
-    char command[128], text[32] = "0";
+    char command[128];
 
     snprintf(command, sizeof command, "ls /proc/%d/fd | wc -l", (int)gateway->pid);
-    FILE *pipe = popen(command, "r");
-
-    (void)!fgets(text, sizeof text, pipe);
-    pclose(pipe);
-    return atoll(text);
+    return count(command);
 }
 
 /* RL-03 */

@@ -512,3 +512,12 @@ gateway_wait(const struct gateway *gateway, gateway_claim *claim, void *data)
     } while (now.tv_sec < end.tv_sec);
     return false;
 }
+
+bool
+gateway_logged(const struct gateway *gateway, void *text)
+{
+    char command[512];
+
+    snprintf(command, sizeof command, "grep -q '%s' %s", (const char *)text, gateway->log);
+    return system(command) == 0;
+}

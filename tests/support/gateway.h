@@ -100,5 +100,7 @@ char *gateway_mock_last(const struct gateway *gateway);
 /* Ask again until it is true, at most 10 s: waiting for an event that nobody announces. */
 typedef bool gateway_claim(const struct gateway *gateway, void *data);
 bool gateway_wait(const struct gateway *gateway, gateway_claim *claim, void *data);
+/* A claim, too: a line of its log matches the basic regular expression `text`. */
+bool gateway_logged(const struct gateway *gateway, void *text);
 
 #endif

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "relayos/control/frame.h"
+#include "framed.h"
 #include "relayos/shm/catalog.h"
 #include "relayos/shm/health.h"
 #include "relayos/shm/segment.h"
@@ -70,21 +70,6 @@ segment_fixture_call(struct segment_fixture *fixture, int n, bool is_ok, int64_t
 
     health_begin(fixture->segment, 0, fixture->routes[n].health_row);
     (void)health_end(fixture->segment, 0, fixture->routes[n].health_row, &outcome, &settings);
-}
-
-/* What was written, as a tree that the caller frees. */
-static inline struct frame_in *
-segment_fixture_read(struct frame_out *out)
-{
-    struct frame_in *in = NULL;
-    struct buf wire;
-
-    buf_init(&wire, 1 << 22);
-    frame_out_finish(out, &wire);
-    cr_assert_not(wire.overflow);
-    cr_assert_eq(frame_in_take(&wire, &in), 0);
-    buf_fini(&wire);
-    return in;
 }
 
 static inline bool

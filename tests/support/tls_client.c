@@ -14,16 +14,21 @@
 #include <unistd.h>
 
 #include <criterion/criterion.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/kdf.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include "http.h"
 
+#define HELLO_SIZE 33 /* head, nonce, a message of four bytes, tag */
+
 struct tls_client {
     int fd;
     size_t piece;
+    uint64_t n_written; /* records of data */
     SSL_CTX *ctx;
     SSL *ssl;
 };
@@ -34,6 +39,11 @@ static BIO_METHOD *pieces(void);
 static int write_pieces(BIO *bio, const char *bytes, int len);
 static long control_pieces(BIO *bio, int cmd, long num, void *ptr);
 static bool was_read(int fd);
+static void derive_key(const struct tls_client *client, unsigned char key[16],
+                       unsigned char salt[4]);
+static void seal_hello(EVP_CIPHER_CTX *cipher, const unsigned char salt[4], uint64_t n,
+                       unsigned char record[HELLO_SIZE]);
+static void write_number(uint64_t n, unsigned char out[8]);
 static bool is_whole(const char *answer);
 
 struct tls_client *
@@ -74,6 +84,10 @@ set_up(struct tls_client *client, const struct tls_client_wish *wish)
     }
     if (wish->certificate != NULL)
         use_certificate(client->ctx, wish->certificate);
+    if (wish->is_1_2) {
+        SSL_CTX_set_max_proto_version(client->ctx, TLS1_2_VERSION);
+        SSL_CTX_set_cipher_list(client->ctx, "ECDHE-ECDSA-AES128-GCM-SHA256");
+    }
     client->ssl = SSL_new(client->ctx);
     if (wish->name != NULL)
         SSL_set_tlsext_host_name(client->ssl, wish->name);
@@ -206,11 +220,10 @@ tls_client_call(struct tls_client *client, const char *path, const char *key, co
 int
 tls_client_send(struct tls_client *client, const char *text, char *answer, size_t size)
 {
-    int n = (int)strlen(text);
     size_t len = 0;
 
     answer[0] = '\0';
-    if (SSL_write(client->ssl, text, n) == n) {
+    if (tls_client_put(client, text)) {
         while (len + 1 < size && !is_whole(answer)) {
             int got = SSL_read(client->ssl, answer + len, (int)(size - 1 - len));
 
@@ -221,6 +234,15 @@ tls_client_send(struct tls_client *client, const char *text, char *answer, size_
         }
     }
     return is_whole(answer) ? (int)strtol(answer + strcspn(answer, " "), NULL, 10) : 0;
+}
+
+bool
+tls_client_put(struct tls_client *client, const char *text)
+{
+    int n = (int)strlen(text);
+
+    client->n_written += (uint64_t)(n + 16383) / 16384;
+    return SSL_write(client->ssl, text, n) == n;
 }
 
 static bool
@@ -249,4 +271,81 @@ tls_client_peer(const struct tls_client *client, char *out, size_t size)
 
     X509_NAME_get_text_by_NID(X509_get_subject_name(x509), NID_commonName, out, (int)size);
     X509_free(x509);
+}
+
+/* ---- what OpenSSL's client would not do: it takes no for an answer ---- */
+
+bool
+tls_client_renegotiate(struct tls_client *client, size_t n_bytes)
+{
+    unsigned char key[16], salt[4], records[500][HELLO_SIZE];
+    EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+    uint64_t n = 1 + client->n_written; /* the first was the handshake's end */
+    bool is_taken = true;
+
+    SSL_set_quiet_shutdown(client->ssl, 1); /* it has lost count */
+    derive_key(client, key, salt);
+    cr_assert_eq(EVP_EncryptInit_ex(cipher, EVP_aes_128_gcm(), NULL, key, NULL), 1);
+    for (size_t sent = 0; is_taken && sent < n_bytes; sent += sizeof records) {
+        for (size_t i = 0; i < sizeof records / sizeof *records; i++)
+            seal_hello(cipher, salt, n++, records[i]);
+        is_taken = http_send(client->fd, records, sizeof records);
+    }
+    EVP_CIPHER_CTX_free(cipher);
+    return is_taken;
+}
+
+/* RFC 5246, 6.3 */
+static void
+derive_key(const struct tls_client *client, unsigned char key[16], unsigned char salt[4])
+{
+    static const char label[] = "key expansion";
+    unsigned char master[48], seed[64], block[40];
+    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS1-PRF", NULL);
+    EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+    size_t len = SSL_SESSION_get_master_key(SSL_get0_session(client->ssl), master, sizeof master);
+    char digest[] = "SHA256";
+
+    SSL_get_server_random(client->ssl, seed, 32);
+    SSL_get_client_random(client->ssl, seed + 32, 32);
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, master, len),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, (char *)label, sizeof label - 1),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, seed, sizeof seed),
+        OSSL_PARAM_construct_end()};
+    cr_assert_eq(EVP_KDF_derive(ctx, block, sizeof block, params), 1);
+    memcpy(key, block, 16);
+    memcpy(salt, block + 32, 4);
+    EVP_KDF_CTX_free(ctx);
+    EVP_KDF_free(kdf);
+}
+
+/* RFC 5288: the nonce is the salt and what is said of it in the record, here the record's number.
+ */
+static void
+seal_hello(EVP_CIPHER_CTX *cipher, const unsigned char salt[4], uint64_t n,
+           unsigned char record[HELLO_SIZE])
+{
+    static const unsigned char head[5] = {22, 3, 3, 0, HELLO_SIZE - 5}, hello[4] = {1};
+    unsigned char aad[13] = {[8] = 22, 3, 3, 0, sizeof hello}, nonce[12];
+    int len;
+
+    memcpy(record, head, sizeof head);
+    write_number(n, record + 5);
+    write_number(n, aad);
+    memcpy(nonce, salt, 4);
+    memcpy(nonce + 4, record + 5, 8);
+    EVP_EncryptInit_ex(cipher, NULL, NULL, NULL, nonce);
+    EVP_EncryptUpdate(cipher, NULL, &len, aad, sizeof aad);
+    EVP_EncryptUpdate(cipher, record + 13, &len, hello, sizeof hello);
+    EVP_EncryptFinal_ex(cipher, record + 17, &len);
+    EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, 16, record + 17);
+}
+
+static void
+write_number(uint64_t n, unsigned char out[8])
+{
+    for (int i = 0; i < 8; i++)
+        out[i] = (unsigned char)(n >> (56 - 8 * i));
 }

@@ -19,6 +19,7 @@ struct tls_client_wish {
     const char *alpn;                      /* as on the wire: "\x02h2" */
     const char *first;          /* bytes before the handshake (a PROXY header), or NULL */
     struct tls_client *resumes; /* its session */
+    bool is_1_2;                /* speaks TLS 1.2 and no other, with AES-128-GCM */
     size_t piece; /* bytes sent at a time, each after the last was read; 0 = all at once */
 };
 
@@ -30,6 +31,11 @@ int tls_client_call(struct tls_client *client, const char *path, const char *key
                     char *answer, size_t size);
 /* The same of a request as it stands. */
 int tls_client_send(struct tls_client *client, const char *text, char *answer, size_t size);
+/* Sends it and reads nothing. */
+bool tls_client_put(struct tls_client *client, const char *text);
+/* Asks for another handshake again and again, so many bytes of it, and reads nothing (is_1_2; it
+ * can do nothing else afterwards). False: the other end did not take them all. */
+bool tls_client_renegotiate(struct tls_client *client, size_t n_bytes);
 bool tls_client_is_resumed(const struct tls_client *client);
 /* Common name of the server's certificate. */
 void tls_client_peer(const struct tls_client *client, char *out, size_t size);

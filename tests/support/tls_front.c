@@ -27,6 +27,12 @@ static bool pass_back(SSL *ssl, int fd);
 pid_t
 tls_front_start(const struct certificate *certificate, int to_port, int *out_port)
 {
+    return tls_front_start_all(certificate, 1, to_port, out_port);
+}
+
+pid_t
+tls_front_start_all(const struct certificate *certificates, int n, int to_port, int *out_port)
+{
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof address;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -43,11 +49,13 @@ tls_front_start(const struct certificate *certificate, int to_port, int *out_por
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGCHLD, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
-    SSL_CTX *ctx = context_of(certificate);
+    int at = 0;
     for (int fd; (fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0; close(fd)) {
+        const struct certificate *certificate = &certificates[at < n ? at++ : n - 1];
+
         if (fork() == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
-            carry(ctx, fd, to_port);
+            carry(context_of(certificate), fd, to_port);
             _exit(0);
         }
     }

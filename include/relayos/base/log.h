@@ -28,8 +28,7 @@ void log_warn(const char *event, const char *format, ...) __attribute__((format(
 void log_info(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void log_debug(const char *event, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The access log, one line a request, never throttled: with the log until log_open_access(). */
-void log_access(const char *format, ...) __attribute__((format(printf, 1, 2)));
-int log_open_access(const char *path);
+/* Another log's file, for whoever writes it: 0 or -errno. */
+int log_make(const char *path);
 
 #endif

@@ -40,8 +40,9 @@ void sandbox_probe(struct sandbox_means *out);
 
 enum sandbox_access {
     SANDBOX_READS,
-    SANDBOX_ADDS, /* and writes and creates */
-    SANDBOX_OWNS, /* and renames and removes */
+    SANDBOX_ADDS,   /* and writes and creates */
+    SANDBOX_OWNS,   /* and renames and removes */
+    SANDBOX_LEAVES, /* writes and creates, and reads nothing of what lies there */
 };
 struct sandbox_path {
     const char

@@ -52,6 +52,9 @@ void text_size_format(int64_t bytes, char out[32]);
 /* "1,234,567" */
 void text_count_format(int64_t n, char out[32]);
 
+/* Characters of UTF-8: bytes that do not continue one. */
+size_t text_characters(struct slice s);
+
 /* For "did you mean": the nearest of n names by edit distance, else one that begins with word, or
  * NULL. */
 const char *text_nearest(struct slice word, const char *const *names, size_t n);

@@ -19,9 +19,9 @@
 
 struct url {
     bool is_tls;
-    bool is_literal; /* the host is an address */
-    bool is_v6;      /* with is_literal */
-    bool is_bare;    /* the host is a name of one label */
+    bool is_literal;  /* the host is an address */
+    bool is_v6;       /* with is_literal */
+    bool is_complete; /* it is one, or a name of at least two labels without a dot at its end */
     uint16_t port;
     char host[LIMIT_HOST]; /* lower case, without brackets */
     struct slice target;   /* of the text: path and query, from "/" or "?" on; may be empty */
@@ -29,7 +29,9 @@ struct url {
 
 /* NULL, or what is wrong with it ("names no host"). target points into text. */
 const char *url_parse(struct slice text, struct url *out);
-/* The same of one that an operator vouches for: its host may be "localhost", or bare otherwise. */
+/* The same of one that an operator vouches for: its host may be "localhost", "intranet", "a.b.". */
 const char *url_parse_vouched(struct slice text, struct url *out);
+/* 127.0.0.0/8, ::1, localhost. */
+bool url_is_loopback(const char *host);
 
 #endif

@@ -17,11 +17,9 @@
 #include "relayos/base/slice.h"
 #include "relayos/model/capability.h"
 
-/* What is built in. Never NULL: unknown names of a known vendor (claude-, gpt-, gemini-) get its
- * newest row, others the last row, that of generic compatible servers. */
-const struct capability *capability_of(struct slice upstream_model);
-
-/* With the operator's rows. What a row is made of is looked for in the rows above it alone. */
+/* Of unknown names those of a known vendor (claude-, gpt-, gemini-) get its newest row, others the
+ * last row that is built in, that of generic compatible servers. What a row of the operator's is
+ * made of is looked for in the rows above it alone. */
 struct capability capability_find(const struct capability_row *rows, size_t n_rows,
                                   struct slice upstream_model);
 

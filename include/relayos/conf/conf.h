@@ -24,6 +24,7 @@
 #include "relayos/base/errmsg.h"
 #include "relayos/base/period.h"
 #include "relayos/base/secret.h"
+#include "relayos/conf/conf_key.h"
 #include "relayos/conf/conf_listener.h"
 #include "relayos/conf/conf_oidc.h"
 #include "relayos/conf/conf_receiver.h"
@@ -78,6 +79,8 @@ struct conf {
     int64_t settle_interval_us, checkpoint_interval_us, probe_interval_us;
     int64_t trace_retention_us;
     int64_t row_retention_us; /* 0 = for ever */
+    int64_t capture_keep_us;  /* 0 = nothing is ever captured */
+    int64_t capture_body_bytes, capture_memory, capture_total;
     int64_t stop_timeout_us, drain_timeout_us;
     char durability[16];   /* "process", "power", "strict" */
     int64_t power_wait_us; /* of an answer for its row, at most; 0 = for ever */
@@ -138,7 +141,7 @@ struct conf {
     size_t n_capabilities;
     struct capability_row *capabilities; /* as they stand */
     size_t n_keys;                       /* from keys_file */
-    struct key_record *keys;
+    struct conf_key **keys;
 };
 
 /* Where conf_load finds the environment (tests give their own); NULL = getenv. */
@@ -155,7 +158,15 @@ int conf_load(const char *path, conf_getenv *env, struct conf **out, struct errm
 /* The same from bytes (name is used in messages); keys_file is still read from disk. */
 int conf_parse(const char *name, struct slice text, conf_getenv *env, struct conf **out,
                struct errmsg *why) MUST_CHECK;
+/* The same for a reload: declared keys that stand in the file as they did in `before` are shared
+ * with it, not read again; what is said of an error is the same. Whichever of the two goes first is
+ * freed by conf_free_beside() the other. */
+int conf_parse_after(const struct conf *before, const char *name, struct slice text,
+                     struct conf **out, struct errmsg *why) MUST_CHECK;
 void conf_free(struct conf **conf);
+void conf_free_beside(struct conf **conf, const struct conf *other);
+/* Those keys alone, of one that lives on without them. */
+void conf_forget_keys(struct conf *conf, const struct conf *other);
 /* Those of upstreams, the environment that they came from, and the keys of certificates: in a child
  * that has no use for them. */
 void conf_forget_credentials(struct conf *conf);

@@ -25,6 +25,10 @@ struct conf_receiver {
 
 /* The secrets of both: only the process that sends needs them. */
 void conf_forget_receivers(struct conf *conf);
+/* What a reload may change of both, with all that is said beside them. */
+bool conf_receivers_are_same(const struct conf *a, const struct conf *b);
+/* They move, with their secrets, which `from` has no more. */
+void conf_take_receivers(struct conf *conf, struct conf *from);
 /* The next of "name=value,name=value"; false at the end. A part without "=" has an empty name. */
 bool conf_header_next(struct slice *rest, struct slice *out_name, struct slice *out_value);
 

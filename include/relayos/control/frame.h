@@ -37,12 +37,16 @@ void frame_end(struct frame_out *out);
 void frame_str(struct frame_out *out, const char *key, struct slice value);
 void frame_cstr(struct frame_out *out, const char *key, const char *value); /* NULL -> nil */
 void frame_int(struct frame_out *out, const char *key, int64_t value);
+void frame_int_if(struct frame_out *out, const char *key, bool is_known,
+                  int64_t value);                                            /* or nil */
+void frame_int_known(struct frame_out *out, const char *key, int64_t value); /* 0 -> nil */
 void frame_bool(struct frame_out *out, const char *key, bool value);
 void frame_nil(struct frame_out *out, const char *key);
 void frame_bin(struct frame_out *out, const char *key, const void *bytes, size_t len);
 /* A value read elsewhere, copied whole (forwarding). */
 struct frame_value;
 void frame_copy(struct frame_out *out, const char *key, const struct frame_value *value);
+void frame_copy_members(struct frame_out *out, const struct frame_value *map);
 /* Length prefix and body, appended to a buf. All maps must be closed. Resets the writer. A frame
  * past LIMIT_CONTROL_FRAME is not appended and sets wire->overflow. */
 void frame_out_finish(struct frame_out *out, struct buf *wire);

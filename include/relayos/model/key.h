@@ -77,10 +77,11 @@ struct key_record {
     int64_t tokens_per_minute;   /* 0 = none */
     int64_t max_concurrent;      /* 0 = none */
     int64_t created_us, expires_us /* 0 = never */, updated_us, last_used_us, revoked_us;
-    uint64_t rotated_from; /* key id it replaces, or 0 */
-    uint64_t rotated_to;   /* key id that replaces it, or 0 */
-    uint64_t group_id;     /* first key of its chain of rotations: limits and what is used of
-                              them belong to the chain, not to the key */
+    int64_t capture_until_us; /* until then what it asks and is told is kept; 0 = it is not */
+    uint64_t rotated_from;    /* key id it replaces, or 0 */
+    uint64_t rotated_to;      /* key id that replaces it, or 0 */
+    uint64_t group_id;        /* first key of its chain of rotations: limits and what is used of
+                                 them belong to the chain, not to the key */
 };
 
 #endif

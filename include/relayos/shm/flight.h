@@ -57,6 +57,9 @@ struct flight *flight_take(struct flight_desk *desk);
 /* A slot that was taken but never came to INTENT, or was refused, goes back. */
 void flight_put_back(struct flight_desk *desk, struct flight *flight);
 
+/* Its slot is wanted soon, and has left the cache: others worked while a provider did. */
+void flight_expect(const struct flight *flight);
+
 /* The record, written by the owner alone; see model/flight.h for what is written when. */
 struct flight_record *flight_record(struct flight *flight);
 

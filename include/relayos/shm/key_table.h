@@ -34,11 +34,12 @@ struct key_limit_cells {
 /* What the ledger publishes and a worker copies out. */
 struct key_view {
     uint64_t key_id;
-    uint32_t row;        /* index of the row: rate cells have the same index */
-    uint32_t flags;      /* enum key_flag, with the atomic part merged in */
-    uint64_t group_id;   /* of its chain of rotations */
-    uint64_t owner_hash; /* of owner (hash_table64 of the name): seals are bound to it */
-    int64_t expires_us;  /* real time, 0 = never */
+    uint32_t row;             /* index of the row: rate cells have the same index */
+    uint32_t flags;           /* enum key_flag, with the atomic part merged in */
+    uint64_t group_id;        /* of its chain of rotations */
+    uint64_t owner_hash;      /* of owner (hash_table64 of the name): seals are bound to it */
+    int64_t expires_us;       /* real time, 0 = never */
+    int64_t capture_until_us; /* real time: until then its calls are kept; 0 = they are not */
     int64_t requests_per_minute, tokens_per_minute; /* 0 = none */
     uint8_t tool, n_limits;
     uint8_t policy; /* enum route_policy + 1; 0 = as each model says */

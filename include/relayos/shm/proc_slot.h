@@ -64,7 +64,9 @@ enum proc_state {
     COUNTER(unheld, UNHELD)         /* worker: answered before the row was durable (power_wait) */ \
     COUNTER(replays, REPLAYS)       /* worker: answered again to an Idempotency-Key */             \
     COUNTER(shed, SHED)             /* worker: refused early, for want of room or time */          \
-    COUNTER(probes, PROBES)         /* prober */                                                   \
+    COUNTER(captures, CAPTURES)     /* worker: calls whose bodies were written down */             \
+    COUNTER(captures_lost, CAPTURES_LOST) /* those for which there was no room, or no disk */      \
+    COUNTER(probes, PROBES)               /* prober */                                             \
     COUNTER(probes_failed, PROBES_FAILED)
 
 enum proc_counter {

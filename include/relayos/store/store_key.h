@@ -68,7 +68,6 @@ void store_key_page_fini(struct store_key_page *page);
 
 /* A key that was rotated and whose overlap is over, but which is not revoked yet. */
 int store_key_rotated_out(struct store *store, int64_t now_us, struct key_record *out) MUST_CHECK;
-int store_key_count(struct store *store, uint64_t *out_live) MUST_CHECK;
 
 /*
  * Inside a batch. Insert sets key->id (and group_id, if 0, to it). ERR_EXISTS when an active key

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -124,6 +125,14 @@ Test(sandbox, arguments_that_are_looked_at_are_told_apart)
     cr_expect_eq(decide_call(program, SYS_prctl, PR_SET_DUMPABLE, 0, 0), allowed);
     cr_expect_neq(decide_call(program, SYS_prctl, PR_SET_DUMPABLE, 1, 0), allowed);
     cr_expect_neq(decide_call(program, SYS_ioctl, 0, 0x5412, 0), allowed); /* TIOCSTI */
+    for (int i = 0; i < 2; i++) { /* of whoever made the filter */
+        int number = i == 0 ? SYS_tgkill : SYS_prlimit64;
+
+        cr_expect_eq(decide_call(program, number, (uint64_t)getpid(), SIGABRT, 0), allowed);
+        cr_expect_eq(decide_call(program, number, (uint64_t)getppid(), SIGABRT, 0),
+                     SECCOMP_RET_ERRNO | EPERM);
+        cr_expect_eq(decide_call(program, number, 1, 0, 0), SECCOMP_RET_ERRNO | EPERM);
+    }
 
     struct seccomp_data other = {.nr = SYS_read, .arch = AUDIT_ARCH_I386};
     cr_expect_eq(decide(program, &other), SECCOMP_RET_KILL_PROCESS);
@@ -187,6 +196,32 @@ Test(sandbox, what_nobody_may_ends_a_process_of_any_role)
     }
 }
 
+Test(sandbox, a_process_of_any_role_reaches_no_other_not_even_its_parent)
+{
+    if (!is_there())
+        cr_skip_test("no seccomp here");
+    for (int role = 0; role < SANDBOX_N_ROLES; role++) {
+        struct sandbox_wish wish = {.role = role, .mode = SANDBOX_ENFORCE};
+        int status;
+        pid_t parent = getpid(), pid = fork();
+
+        if (pid == 0) {
+            if (sandbox_enter(&wish, NULL) != 0)
+                _exit(NOT_CONFINED);
+            /* A signal that is none, and limits that are only asked for: nothing but the right. */
+            bool has_own = syscall(SYS_tgkill, getpid(), gettid(), 0) == 0 &&
+                           syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, NULL) == 0 &&
+                           syscall(SYS_prlimit64, getpid(), RLIMIT_NOFILE, NULL, NULL) == 0;
+            bool has_others =
+                (syscall(SYS_tgkill, parent, parent, 0) == 0 || errno != EPERM) ||
+                (syscall(SYS_prlimit64, parent, RLIMIT_NOFILE, NULL, NULL) == 0 || errno != EPERM);
+            _exit(has_own && !has_others ? DONE : REFUSED);
+        }
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == DONE, "role %d: %#x", role, status);
+    }
+}
+
 Test(sandbox, what_is_not_in_the_table_ends_it_too_and_leaves_its_number)
 {
     static const long stream[5] = {AF_INET, SOCK_STREAM, 0, 0, 0};
@@ -208,10 +243,12 @@ Test(sandbox, what_is_not_in_the_table_ends_it_too_and_leaves_its_number)
 
 Test(sandbox, files_are_those_of_the_list_with_the_rights_of_the_list)
 {
-    static const struct sandbox_path paths[] = {
-        {"/usr", SANDBOX_READS}, {"/no/such/place", SANDBOX_OWNS}, {"/dev/null", SANDBOX_ADDS}};
+    static const struct sandbox_path paths[] = {{"/usr", SANDBOX_READS},
+                                                {"/no/such/place", SANDBOX_OWNS},
+                                                {"/dev/null", SANDBOX_ADDS},
+                                                {"/dev/full", SANDBOX_LEAVES}};
     struct sandbox_wish wish = {
-        .role = SANDBOX_LEDGER, .mode = SANDBOX_ENFORCE, .paths = paths, .n_paths = 3};
+        .role = SANDBOX_LEDGER, .mode = SANDBOX_ENFORCE, .paths = paths, .n_paths = 4};
     const struct {
         const char *path;
         int flags, expected;
@@ -219,7 +256,8 @@ Test(sandbox, files_are_those_of_the_list_with_the_rights_of_the_list)
         {"/usr/bin/env", O_RDONLY, DONE},       {"/usr", O_RDONLY | O_DIRECTORY, DONE},
         {"/usr/bin/env", O_RDWR, REFUSED},      {"/etc/passwd", O_RDONLY, REFUSED},
         {"/dev/null", O_WRONLY, DONE},          {"/tmp/sandbox-test", O_CREAT | O_WRONLY, REFUSED},
-        {"/proc/1/environ", O_RDONLY, REFUSED},
+        {"/proc/1/environ", O_RDONLY, REFUSED}, {"/dev/full", O_WRONLY, DONE},
+        {"/dev/full", O_RDONLY, REFUSED},
     };
 
     if (!is_there() || landlock_abi() < 1)

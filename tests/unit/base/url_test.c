@@ -113,3 +113,31 @@ Test(url, lengths_are_bounded)
     snprintf(text, sizeof(text), "https://%060d.%060d.%060d.%060d.%060d.example/", 0, 0, 0, 0, 0);
     cr_expect(url_parse(slice_str(text), &url) != NULL, "a name of 300");
 }
+
+Test(url, an_operator_may_name_hosts_of_the_own_network)
+{
+    static const char *const hosts[] = {"localhost", "intranet", "vllm.svc.cluster.local.", "a."};
+    static const char *const never[] = {"a..b", ".", "..", "127.1", "127.0.0.1.", "0x7f.1", "-a"};
+    char text[64];
+    struct url url;
+
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        snprintf(text, sizeof(text), "http://%s:8000/v1", hosts[i]);
+        cr_expect(url_parse_vouched(slice_str(text), &url) == NULL, "%s", text);
+        cr_expect_str_eq(url.host, hosts[i]);
+        cr_expect(!url.is_complete && url_parse(slice_str(text), &url) != NULL, "%s", text);
+    }
+    for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+        snprintf(text, sizeof(text), "http://%s:8000/v1", never[i]);
+        cr_expect(url_parse_vouched(slice_str(text), &url) != NULL, "%s", text);
+    }
+}
+
+Test(url, loopback_is_what_never_leaves_the_machine)
+{
+    cr_expect(url_is_loopback("127.0.0.1") && url_is_loopback("127.255.0.9"));
+    cr_expect(url_is_loopback("::1") && url_is_loopback("0:0:0:0:0:0:0:1"));
+    cr_expect(url_is_loopback("localhost"));
+    cr_expect(!url_is_loopback("128.0.0.1") && !url_is_loopback("::2"));
+    cr_expect(!url_is_loopback("localhost.example") && !url_is_loopback("127.0.0.1.example"));
+}

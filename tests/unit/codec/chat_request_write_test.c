@@ -2,6 +2,7 @@
  *
  * What chat upstreams are sent, OpenAI's own and those that know less.
  */
+#include "built_in.h"
 #include "translate_run.h"
 #include "translators.h"
 
@@ -406,7 +407,7 @@ Test(chat_request_write, a_late_system_message_is_the_users_where_the_model_know
     static const char body[] =
         "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\","
         "\"content\":\"hi\"},{\"role\":\"system\",\"content\":\"late\"}]}";
-    struct capability capability = *capability_of(SLICE_LIT("house-7"));
+    struct capability capability = *built_in(SLICE_LIT("house-7"));
     struct translate_target target = {.model = SLICE_LIT("house-7"), .capability = &capability};
     struct translate_run r = {.operation = OPERATION_CHAT};
     const struct translator *chat = translator_of(PROTOCOL_OPENAI_CHAT);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "built_in.h"
 #include "relayos/codec/json_scan.h"
 #include "translators.h"
 #include "turns.h"
@@ -76,7 +77,7 @@ static void
 write_for(struct writing *w, const char *model)
 {
     const struct translate_target target = {.model = slice_str(model),
-                                            .capability = capability_of(slice_str(model))};
+                                            .capability = built_in(slice_str(model))};
     enum json_type type;
     struct json_error error;
 

@@ -3,6 +3,7 @@
  * Requests for models of different families (protocols.md 7.2 - 7.6): each model gets what it
  * takes.
  */
+#include "built_in.h"
 #include "translate_run.h"
 #include "translators.h"
 
@@ -35,7 +36,7 @@ make(const char *model)
     f->parts[0].text = SLICE_LIT("hi");
     f->tool = (struct neutral_tool){.name = SLICE_LIT("f")};
     f->target = (struct translate_target){.model = slice_str(model),
-                                          .capability = capability_of(slice_str(model))};
+                                          .capability = built_in(slice_str(model))};
     arena_init(&f->arena, 1 << 20);
     buf_init(&f->out, 1 << 20);
     return f;
@@ -177,11 +178,11 @@ Test(messages_request_write, sends_sampling_where_it_is_taken)
     cr_expect(write_out(f) == 0);
     EXPECT_HAS(f, "\"temperature\":1,\"top_k\":5");
     EXPECT_DROPPED(f, "top_p");
-    f->target.capability = capability_of(SLICE_LIT("claude-opus-5"));
+    f->target.capability = built_in(SLICE_LIT("claude-opus-5"));
     cr_expect(write_out(f) == 0);
     EXPECT_LACKS(f, "temperature");
     EXPECT_DROPPED(f, "temperature, top_p, top_k");
-    f->target.capability = capability_of(SLICE_LIT("claude-sonnet-4-6"));
+    f->target.capability = built_in(SLICE_LIT("claude-sonnet-4-6"));
     cr_expect(write_out(f) == 0);
     EXPECT_HAS(f, "\"temperature\":1,\"top_p\":0.90,\"top_k\":5");
     f->request.effort = NEUTRAL_EFFORT_LOW; /* thinking and sampling exclude each other */
@@ -203,7 +204,7 @@ Test(messages_request_write, forces_a_tool_or_says_so)
     EXPECT_HAS(f, "\"tool_choice\":{\"type\":\"tool\",\"name\":\"f\"}");
     EXPECT_LACKS(f, "thinking");
     EXPECT_DROPPED(f, "reasoning_effort");
-    f->target.capability = capability_of(SLICE_LIT("claude-opus-5-5"));
+    f->target.capability = built_in(SLICE_LIT("claude-opus-5-5"));
     cr_expect(write_out(f) == 0);
     EXPECT_HAS(f, "\"tool_choice\":{\"type\":\"auto\"}");
     EXPECT_HAS(f, "\"system\":[{\"type\":\"text\",\"text\":\"You must call a tool (f).\"}]");
@@ -287,7 +288,7 @@ Test(messages_request_write, wraps_late_instructions_where_they_are_not_taken)
     f->request.n_turns = f->request.n_parts = 2;
     cr_expect(write_out(f) == 0);
     EXPECT_HAS(f, "{\"role\":\"system\",\"content\":[{\"type\":\"text\",\"text\":\"late\"}]}");
-    f->target.capability = capability_of(SLICE_LIT("claude-sonnet-4-6"));
+    f->target.capability = built_in(SLICE_LIT("claude-sonnet-4-6"));
     cr_expect(write_out(f) == 0);
     EXPECT_HAS(f,
                "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"},"
@@ -440,7 +441,7 @@ Test(messages_request_write, cleans_the_schema_of_an_answer)
         "[\"number\",\"null\"],\"default\":1.50},\"l\":{\"type\":\"array\",\"items\":{\"anyOf\":["
         "{\"type\":\"string\"},{\"$ref\":\"#/$defs/d\"}]}}},\"$defs\":{\"d\":{\"properties\":{},"
         "\"additionalProperties\":false}},\"required\":[\"l\"],\"additionalProperties\":false}}}");
-    f->target.capability = capability_of(SLICE_LIT("claude-opus-4-0"));
+    f->target.capability = built_in(SLICE_LIT("claude-opus-4-0"));
     cr_expect(write_out(f) == 0);
     EXPECT_LACKS(f, "output_config");
     EXPECT_HAS(f, "valid by this JSON Schema: {\\\"$schema\\\"");
@@ -468,7 +469,7 @@ Test(messages_request_write, keeps_what_only_this_api_says_of_a_tool)
     cr_expect(write_out(f) == 0);
     EXPECT_LACKS(f, "defer_loading");
     f->request.protocol = PROTOCOL_ANTHROPIC_MESSAGES;
-    f->target.capability = capability_of(SLICE_LIT("claude-3-5-sonnet"));
+    f->target.capability = built_in(SLICE_LIT("claude-3-5-sonnet"));
     cr_expect(write_out(f) == 0);
     EXPECT_LACKS(f, "strict");
     end(f);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <criterion/criterion.h>
 
+#include "built_in.h"
 #include "translators.h"
 
 struct written {
@@ -16,7 +17,7 @@ write_from(enum operation operation, const char *model, const char *body)
 {
     const struct translator *client = translator_of(dialect_operation_protocol(operation));
     const struct translate_target target = {.model = slice_str(model),
-                                            .capability = capability_of(slice_str(model)),
+                                            .capability = built_in(slice_str(model)),
                                             .max_output_tokens = 1000,
                                             .flavor = FLAVOR_OPENAI};
     struct written written = {0};
@@ -223,7 +224,7 @@ Test(responses_request_write, reasoning_goes_back_to_its_maker_alone)
                                             .choice = NEUTRAL_CHOICE_TOOL,
                                             .choice_name = SLICE_LIT("patch")};
     const struct translate_target target = {.model = SLICE_LIT("gpt-4.1"),
-                                            .capability = capability_of(SLICE_LIT("gpt-4.1"))};
+                                            .capability = built_in(SLICE_LIT("gpt-4.1"))};
     struct written written = {0};
     struct arena arena;
 
@@ -267,7 +268,7 @@ Test(responses_request_write, a_call_that_cannot_be_made_is_not_demanded)
                                       .n_choices = 1,
                                       .protocol = PROTOCOL_ANTHROPIC_MESSAGES,
                                       .choice = NEUTRAL_CHOICE_REQUIRED};
-    const struct translate_target target = {.capability = capability_of(SLICE_LIT("gpt-5"))};
+    const struct translate_target target = {.capability = built_in(SLICE_LIT("gpt-5"))};
     struct written written = {0};
     struct arena arena;
 
@@ -301,7 +302,7 @@ Test(responses_request_write, what_cannot_be_said_is_refused)
                                                 .n_turns = 1,
                                                 .n_parts = cases[i].part != NULL,
                                                 .n_choices = cases[i].n_choices};
-        const struct translate_target target = {.capability = capability_of(SLICE_LIT("gpt-5"))};
+        const struct translate_target target = {.capability = built_in(SLICE_LIT("gpt-5"))};
         struct written written = {0};
         struct arena arena;
 

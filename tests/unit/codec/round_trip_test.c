@@ -4,6 +4,7 @@
  */
 #include <criterion/parameterized.h>
 
+#include "built_in.h"
 #include "request_digest.h"
 #include "translate_run.h"
 #include "turns.h"
@@ -152,7 +153,7 @@ ParameterizedTestParameters(round_trip, a_request_written_and_read_means_the_sam
 ParameterizedTest(struct home *home, round_trip, a_request_written_and_read_means_the_same)
 {
     const struct translate_target target = {.model = slice_str(home->model),
-                                            .capability = capability_of(slice_str(home->model)),
+                                            .capability = built_in(slice_str(home->model)),
                                             .flavor = FLAVOR_OPENAI};
 
     for (unsigned seed = 1; seed < 1500; seed++) {

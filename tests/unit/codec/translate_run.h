@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "built_in.h"
 #include "relayos/codec/carrier.h"
 #include "relayos/codec/json_scan.h"
 #include "relayos/codec/sse.h"
@@ -56,7 +57,7 @@ run_request(struct translate_run *run, struct slice body)
     const struct translator *upstream = translator_of(run->upstream);
     const struct translate_target target = {
         .model = run->model,
-        .capability = capability_of(run->model),
+        .capability = built_in(run->model),
         .flavor = run->flavor,
     };
     struct json_error error;

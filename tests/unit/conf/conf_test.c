@@ -336,7 +336,7 @@ Test(conf, declared_keys_become_records)
     snprintf(text, sizeof(text), BROKEN_PROLOGUE "keys_file: %s\n", keys_path);
 
     struct conf *conf = parse(text, test_env);
-    const struct key_record *key = &conf->keys[0];
+    const struct key_record *key = &conf->keys[0]->record;
 
     cr_assert_eq(conf->n_keys, 2);
     cr_assert_str_eq(key->name, "ci-bot");
@@ -354,10 +354,10 @@ Test(conf, declared_keys_become_records)
     cr_assert_eq(key->limits[1].period, LIMIT_PERIOD_TOTAL);
     cr_assert_eq(key->requests_per_minute, 60);
     cr_assert_eq(key->expires_us, INT64_C(1798761600000000));
-    cr_assert_eq(conf->keys[1].flags, KEY_ALL_MODELS);
-    cr_assert_eq(conf->keys[1].tool, KEY_TOOL_OTHER);
-    cr_assert_eq(conf->keys[1].policy, 0, "as each model says");
-    cr_assert_eq(conf->keys[1].n_limits, 0);
+    cr_assert_eq(conf->keys[1]->record.flags, KEY_ALL_MODELS);
+    cr_assert_eq(conf->keys[1]->record.tool, KEY_TOOL_OTHER);
+    cr_assert_eq(conf->keys[1]->record.policy, 0, "as each model says");
+    cr_assert_eq(conf->keys[1]->record.n_limits, 0);
     conf_free(&conf);
 }
 
@@ -386,7 +386,7 @@ Test(conf, a_key_has_several_quotas_at_once)
     snprintf(text, sizeof(text), BROKEN_PROLOGUE "keys_file: %s\n", keys_path);
 
     struct conf *a = parse(text, test_env);
-    const struct key_record *key = &a->keys[0];
+    const struct key_record *key = &a->keys[0]->record;
 
     cr_assert_eq(key->n_limits, 4);
     cr_expect_eq(memcmp(key->limits, expected, sizeof(expected)), 0);

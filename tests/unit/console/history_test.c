@@ -25,7 +25,7 @@ slots_of(uint32_t route_id, int64_t since_us, int64_t until_us)
     frame_map(out, NULL);
     history_write(history, route_id, since_us, until_us, out);
     frame_end(out);
-    struct frame_in *in = segment_fixture_read(out);
+    struct frame_in *in = framed(out);
     frame_out_free(&out);
     return in;
 }

@@ -14,22 +14,19 @@
 
 #include "import_channels_db.h"
 #include "import_write.h"
-#include "relayos/base/fdio.h"
+#include "source_file.h"
 
 #define NOW_US INT64_C(1795000000000000) /* November 2026 */
 
 static void
 make_database(const char *sql_path, char path[64])
 {
-    struct errmsg why;
     struct buf sql;
     sqlite3 *db;
 
     snprintf(path, 64, "/tmp/import-XXXXXX");
     close(mkstemp(path));
-    buf_init(&sql, 1 << 20);
-    cr_assert_eq(fdio_read_file(sql_path, &sql, &why), 0, "%s", why.text);
-    buf_append_byte(&sql, '\0');
+    source_file_read(sql_path, &sql);
     cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
     cr_assert_eq(sqlite3_exec(db, sql.ptr, NULL, NULL, NULL), SQLITE_OK, "%s", sqlite3_errmsg(db));
     sqlite3_close(db);

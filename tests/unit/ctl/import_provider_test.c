@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "import_provider.h"
-#include "relayos/base/fdio.h"
+#include "source_file.h"
 
 static const struct import_provider rows[] = {
 #define NONE (-1)
@@ -37,13 +37,10 @@ describe(const struct import_provider *row, char out[256])
 
 Test(import_provider, the_manual_has_each_row)
 {
-    struct errmsg why;
     struct buf page;
     size_t n_items = 0;
 
-    buf_init(&page, 1 << 20);
-    cr_assert_eq(fdio_read_file("man/relayos-migrate.7", &page, &why), 0, "%s", why.text);
-    buf_append_byte(&page, '\0');
+    source_file_read("man/relayos-migrate.7", &page);
     const char *section = strstr(page.ptr, "\n.Sh PROVIDERS\n");
     for (size_t n = 0; n < N_ROWS; n++) {
         char item[256];

@@ -9,19 +9,16 @@
 #include <string.h>
 
 #include "client.h"
-#include "relayos/base/fdio.h"
+#include "source_file.h"
 
 Test(manual, has_each_exit_status_and_no_other)
 {
     static const enum ctl_exit statuses[] = {CTL_OK,          CTL_REFUSED, CTL_USAGE,
                                              CTL_UNREACHABLE, CTL_MISSING, CTL_CONFLICT};
     size_t n = sizeof(statuses) / sizeof(statuses[0]), n_items = 0;
-    struct errmsg why;
     struct buf page;
 
-    buf_init(&page, 1 << 20);
-    cr_assert_eq(fdio_read_file("man/relayosctl.8", &page, &why), 0, "%s", why.text);
-    buf_append_byte(&page, '\0');
+    source_file_read("man/relayosctl.8", &page);
     char *section = strstr(page.ptr, "\n.Sh EXIT STATUS\n");
     *strstr(section + 1, "\n.Sh ") = '\0';
     for (size_t i = 0; i < n; i++) {

@@ -6,8 +6,8 @@
 #include <criterion/criterion.h>
 
 #include "explain.h"
+#include "framed.h"
 #include "relayos/base/clock.h"
-#include "relayos/base/limits.h"
 
 #define US_PER_S INT64_C(1000000)
 
@@ -62,10 +62,7 @@ static struct frame_in *
 sample(void)
 {
     struct frame_out *out = frame_out_new();
-    struct frame_in *in = NULL;
-    struct buf wire;
 
-    buf_init(&wire, LIMIT_CONTROL_FRAME);
     frame_map(out, NULL);
     frame_cstr(out, "model", "m");
     frame_array(out, "routes");
@@ -73,10 +70,9 @@ sample(void)
         write_route(out, &samples[i]);
     frame_end(out);
     frame_end(out);
-    frame_out_finish(out, &wire);
-    cr_assert_eq(frame_in_take(&wire, &in), 0);
+
+    struct frame_in *in = framed(out);
     frame_out_free(&out);
-    buf_fini(&wire);
     return in;
 }
 
@@ -133,15 +129,11 @@ Test(ctl_route, one_route_tells_who_put_it_out_and_what_its_credentials_are_like
     buf_init(&out, 65536);
     /* One of the list, in place of the only one. */
     struct frame_out *frame = frame_out_new();
-    struct frame_in *one = NULL;
-    struct buf wire;
 
-    buf_init(&wire, LIMIT_CONTROL_FRAME);
     frame_map(frame, NULL);
     frame_copy(frame, "route", frame_at(frame_get(frame_root(in), "routes"), 0));
     frame_end(frame);
-    frame_out_finish(frame, &wire);
-    cr_assert_eq(frame_in_take(&wire, &one), 0);
+    struct frame_in *one = framed(frame);
     route_print_one(frame_root(one), &args, &out);
     buf_append_byte(&out, '\0');
     expect_line(&out, "state ", "open 2h 30m");
@@ -152,7 +144,6 @@ Test(ctl_route, one_route_tells_who_put_it_out_and_what_its_credentials_are_like
     frame_out_free(&frame);
     frame_in_free(&one);
     frame_in_free(&in);
-    buf_fini(&wire);
     buf_fini(&out);
 }
 

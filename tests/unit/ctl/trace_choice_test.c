@@ -5,7 +5,7 @@
 
 #include <criterion/criterion.h>
 
-#include "relayos/base/limits.h"
+#include "framed.h"
 #include "trace.h"
 
 static void
@@ -64,10 +64,7 @@ static struct frame_in *
 sample(void (*write)(struct frame_out *))
 {
     struct frame_out *out = frame_out_new();
-    struct frame_in *in = NULL;
-    struct buf wire;
 
-    buf_init(&wire, LIMIT_CONTROL_FRAME);
     frame_map(out, NULL);
     frame_map(out, "request");
     write(out);
@@ -78,10 +75,9 @@ sample(void (*write)(struct frame_out *))
     frame_end(out);
     frame_end(out);
     frame_end(out);
-    frame_out_finish(out, &wire);
-    cr_assert_eq(frame_in_take(&wire, &in), 0);
+
+    struct frame_in *in = framed(out);
     frame_out_free(&out);
-    buf_fini(&wire);
     return in;
 }
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "relayos/base/limits.h"
+#include "framed.h"
 #include "trace.h"
 
 static void
@@ -23,10 +23,7 @@ static struct frame_in *
 sample(void)
 {
     struct frame_out *out = frame_out_new();
-    struct frame_in *in = NULL;
-    struct buf wire;
 
-    buf_init(&wire, LIMIT_CONTROL_FRAME);
     frame_map(out, NULL);
     frame_map(out, "request");
     frame_cstr(out, "request_id", "01a21447-ddff-75db-8dd9-f502da26938e");
@@ -55,10 +52,9 @@ sample(void)
     frame_end(out);
     frame_end(out);
     frame_end(out);
-    frame_out_finish(out, &wire);
-    cr_assert_eq(frame_in_take(&wire, &in), 0);
+
+    struct frame_in *in = framed(out);
     frame_out_free(&out);
-    buf_fini(&wire);
     return in;
 }
 

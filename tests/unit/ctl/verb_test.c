@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "relayos/base/errmsg.h"
-#include "relayos/base/fdio.h"
 #include "relayos/base/limits.h"
+#include "source_file.h"
 #include "verb.h"
 
 /* The frame that a row's writer makes of these words, as JSON. */
@@ -180,11 +180,8 @@ Test(verb, every_public_command_of_the_daemon_can_be_given)
 Test(verb, the_manual_has_a_subsection_for_each_command_and_names_its_options)
 {
     struct buf page;
-    struct errmsg why;
 
-    buf_init(&page, 1 << 20);
-    cr_assert_eq(fdio_read_file("man/relayosctl.8", &page, &why), 0, "%s", why.text);
-    buf_append_byte(&page, '\0');
+    source_file_read("man/relayosctl.8", &page);
     for (size_t n = 0; verb_at(n) != NULL; n++) {
         const struct verb *verb = verb_at(n);
         char heading[64];
@@ -211,11 +208,8 @@ Test(verb, the_manual_has_a_subsection_for_each_command_and_names_its_options)
 Test(verb, the_manual_has_no_subsection_for_what_is_no_command)
 {
     struct buf page;
-    struct errmsg why;
 
-    buf_init(&page, 1 << 20);
-    cr_assert_eq(fdio_read_file("man/relayosctl.8", &page, &why), 0, "%s", why.text);
-    buf_append_byte(&page, '\0');
+    source_file_read("man/relayosctl.8", &page);
     for (const char *at = page.ptr; (at = strstr(at, "\n.Ss ")) != NULL;) {
         bool is_there = false;
 

@@ -20,6 +20,24 @@ declare(struct frame_out *args, uint8_t n, const char *name, int64_t quota_nusd)
     frame_end(args);
 }
 
+/* The same for one model, whatever it may spend. */
+static void
+declare_scoped(struct frame_out *args, uint8_t n, const char *name, const char *model)
+{
+    uint8_t digest[KEY_DIGEST_SIZE];
+
+    memset(digest, n, sizeof(digest));
+    frame_map(args, NULL);
+    frame_bin(args, "digest", digest, sizeof(digest));
+    frame_cstr(args, "name", name);
+    frame_cstr(args, "last4", "zzzz");
+    frame_int(args, "flags", 0);
+    frame_array(args, "models");
+    frame_cstr(args, NULL, model);
+    frame_end(args);
+    frame_end(args);
+}
+
 static void
 expect_counts(struct fixture *fixture, int64_t added, int64_t changed, int64_t removed)
 {
@@ -253,5 +271,74 @@ Test(key_declare, a_policy_comes_and_goes_with_the_file)
     expect_counts(&fixture, 0, 1, 0);
     cr_assert_eq(find(&fixture, 1, &view), 0);
     cr_expect_eq(view.policy, 0);
+    fixture_fini(&fixture);
+}
+
+/* What a name means to keys' scopes is seen to when there is a new one, and only then. */
+Test(key_declare, a_scope_comes_to_hold_with_the_models_name)
+{
+    struct fixture fixture;
+    struct key_view view;
+    uint32_t id;
+
+    fixture_init(&fixture);
+    struct frame_out *args = fixture_command(&fixture, "key.sync");
+    frame_array(args, "keys");
+    declare_scoped(args, 1, "one", "later");
+    frame_end(args);
+    (void)fixture_result(&fixture);
+    cr_assert_eq(find(&fixture, 1, &view), 0);
+    cr_expect_eq(view.scope[0], 0);
+    (void)fixture_command(&fixture, "registry");
+    (void)fixture_result(&fixture);
+    cr_expect_not(fixture.ledger.book.is_walking, "there is no new name");
+    cr_assert_eq(catalog_intern(fixture.heritage.catalog, SLICE_LIT("later"), &id), 0);
+    (void)fixture_command(&fixture, "registry");
+    (void)fixture_result(&fixture);
+    ledger_tick(&fixture.ledger, clock_mono_us());
+    cr_assert_eq(find(&fixture, 1, &view), 0);
+    cr_expect_eq(view.scope[0], UINT64_C(1) << id);
+    cr_expect_not(fixture.ledger.book.is_walking);
+    fixture_fini(&fixture);
+}
+
+/* What is not named stays; what is named and was never there is no fault. */
+Test(key_declare, what_has_changed_may_be_told_alone)
+{
+    struct fixture fixture;
+    struct key_view view;
+    uint8_t digest[KEY_DIGEST_SIZE];
+
+    fixture_init(&fixture);
+    uint64_t stored = fixture_key(&fixture, "made by hand", 0, NULL);
+    struct frame_out *args = fixture_command(&fixture, "key.sync");
+    frame_array(args, "keys");
+    declare(args, 1, "one", 1000);
+    declare(args, 2, "two", 1000);
+    declare(args, 3, "three", 1000);
+    frame_end(args);
+    expect_counts(&fixture, 3, 0, 0);
+
+    for (int i = 0; i < 2; i++) { /* the second time it is so already */
+        args = fixture_command(&fixture, "key.sync");
+        frame_array(args, "keys");
+        declare(args, 3, "one", 2000); /* the name that is set free */
+        declare(args, 4, "four", 1000);
+        frame_end(args);
+        frame_array(args, "removed");
+        for (int n = 1; n < 7; n += 5) {
+            memset(digest, n, sizeof(digest));
+            frame_bin(args, NULL, digest, sizeof(digest));
+        }
+        frame_end(args);
+        expect_counts(&fixture, i == 0, i == 0, i == 0);
+        cr_expect_eq(find(&fixture, 1, &view), ERR_INVALID_KEY);
+        cr_expect_eq(find(&fixture, 2, &view), 0, "not named");
+        cr_expect_eq(find(&fixture, 3, &view), 0);
+        cr_expect_eq(fixture_quota(&fixture, view.key_id, 0).limit, 2000);
+        cr_expect_eq(find(&fixture, 4, &view), 0);
+        fixture_view(&fixture, stored, &view);
+        cr_expect_eq(view.flags & KEY_REVOKED, 0, "it never was of the file");
+    }
     fixture_fini(&fixture);
 }

@@ -7,6 +7,8 @@
 
 #include "ledger_process.h"
 
+#define FIXTURE_CAPTURED "019abbf1-0000-7abc-8def-0123456789ab" /* where a test has kept one */
+
 static inline void
 fixture_init_sized(struct fixture *fixture, const struct segment_capacity *capacity)
 {
@@ -59,8 +61,9 @@ fixture_init(struct fixture *fixture)
 static inline void
 fixture_fini(struct fixture *fixture)
 {
-    static const char *const names[] = {"relayos.db", "relayos.db-wal", "relayos.db-shm",
-                                        "relayos.db-seq", "relayos.lock"};
+    static const char *const names[] = {"relayos.db",     "relayos.db-wal",
+                                        "relayos.db-shm", "relayos.db-seq",
+                                        "relayos.lock",   "captures/" FIXTURE_CAPTURED};
     struct secret *pepper = (struct secret *)fixture->heritage.pepper;
     char path[128];
 
@@ -78,6 +81,8 @@ fixture_fini(struct fixture *fixture)
         snprintf(path, sizeof(path), "%s/%s", fixture->dir, names[i]);
         unlink(path);
     }
+    snprintf(path, sizeof(path), "%s/captures", fixture->dir);
+    rmdir(path);
     rmdir(fixture->dir);
     clock_fake_stop();
 }

@@ -70,7 +70,8 @@ look(const struct fixture *fixture)
     return books;
 }
 
-/* A backup is a file of its own, and who was refused is only told of: the books do not change. */
+/* A backup is a file of its own; who was refused, or reads what was captured, is only told of: the
+ * books do not change. */
 static bool
 is_tried(enum command command)
 {
@@ -78,7 +79,7 @@ is_tried(enum command command)
 
     return info->where == COMMAND_LEDGER && info->right == COMMAND_WRITE &&
            command != COMMAND_BACKUP_BEGIN && command != COMMAND_BACKUP_END &&
-           command != COMMAND_SESSION_REFUSED;
+           command != COMMAND_SESSION_REFUSED && command != COMMAND_REQUEST_BODY;
 }
 
 static void

@@ -6,6 +6,8 @@
 #ifndef TESTS_WRITE_CASE_H
 #define TESTS_WRITE_CASE_H
 
+#include <sys/stat.h>
+
 #include "ledger_fixture.h"
 
 #define HASH "$argon2id$v=19$m=65536,t=2,p=1$c2FsdA$c3Vt"
@@ -46,6 +48,27 @@ give_name(struct fixture *fixture, struct frame_out *args)
 {
     (void)fixture;
     frame_cstr(args, "name", "new");
+}
+
+static inline void
+give_request(struct fixture *fixture, struct frame_out *args)
+{
+    (void)fixture;
+    frame_cstr(args, "request_id", FIXTURE_CAPTURED);
+}
+
+static inline void
+prepare_capture(struct fixture *fixture)
+{
+    char path[128];
+
+    fixture->conf.capture_keep_us = INT64_MAX / 2;
+    snprintf(path, sizeof(path), "%s/captures", fixture->dir);
+    cr_assert_eq(mkdir(path, 0700), 0);
+    snprintf(path, sizeof(path), "%s/captures/" FIXTURE_CAPTURED, fixture->dir);
+    FILE *file = fopen(path, "w");
+    fprintf(file, "{\"request\":{\"body\":\"a\"},\"answer\":{\"body\":\"b\"}}\n");
+    fclose(file);
 }
 
 static inline void
@@ -188,6 +211,7 @@ static const struct {
     [COMMAND_KEY_REVOKE] = {give_key, "key 1", NULL},
     [COMMAND_KEY_ROTATE] = {give_key, "key 1", NULL},
     [COMMAND_LEDGER_ADJUST] = {give_adjustment, "key 1", NULL},
+    [COMMAND_REQUEST_BODY] = {give_request, "request " FIXTURE_CAPTURED, prepare_capture},
     [COMMAND_LEDGER_BILLED] = {give_day, "day 20251031", NULL},
     [COMMAND_BACKUP_BEGIN] = {give_file, "backup", NULL},
     [COMMAND_BACKUP_END] = {give_drop, "backup", prepare_backup},

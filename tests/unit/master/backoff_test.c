@@ -72,12 +72,12 @@ Test(backoff, three_crashes_within_a_minute_are_a_spell)
     struct crash_spell spell = {.n = 0};
     int64_t now_us = 1; /* a machine that has just started */
 
-    cr_expect_not(crash_spell_note(&spell, now_us));
-    cr_expect_not(crash_spell_note(&spell, now_us));
-    cr_expect(crash_spell_note(&spell, now_us), "all at once");
-    cr_expect(crash_spell_note(&spell, now_us + CRASH_SPELL_US), "the two of before are near");
+    cr_expect_not(backoff_note_crash(&spell, now_us));
+    cr_expect_not(backoff_note_crash(&spell, now_us));
+    cr_expect(backoff_note_crash(&spell, now_us), "all at once");
+    cr_expect(backoff_note_crash(&spell, now_us + CRASH_SPELL_US), "the two of before are near");
     for (int i = 0; i < 10; i++) {
         now_us += 40 * SECOND;
-        cr_expect_not(crash_spell_note(&spell, now_us + CRASH_SPELL_US), "one in 40 s");
+        cr_expect_not(backoff_note_crash(&spell, now_us + CRASH_SPELL_US), "one in 40 s");
     }
 }

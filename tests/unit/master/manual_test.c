@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "relayos/base/errmsg.h"
-#include "relayos/base/fdio.h"
 #include "relayos/master/master.h"
+#include "source_file.h"
 
 #define MAX_EVENTS 512
 
@@ -49,16 +49,6 @@ add(struct events *events, const char *name, size_t len)
     strcpy(events->names[events->n++], copy);
 }
 
-static void
-read_text(const char *path, struct buf *out)
-{
-    struct errmsg why;
-
-    buf_init(out, 4 << 20);
-    cr_assert_eq(fdio_read_file(path, out, &why), 0, "%s", why.text);
-    buf_append_byte(out, '\0');
-}
-
 /* The first argument of each log_<level>( call, which must be a literal. */
 static int
 take_calls(const char *path, const struct stat *st, int flag, struct FTW *walk)
@@ -72,7 +62,7 @@ take_calls(const char *path, const struct stat *st, int flag, struct FTW *walk)
     if (flag != FTW_F || len < 3 || strcmp(path + len - 2, ".c") != 0 ||
         strcmp(path, "src/base/log.c") == 0)
         return 0;
-    read_text(path, &text);
+    source_file_read(path, &text);
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
         for (const char *at = text.ptr; (at = strstr(at, calls[i])) != NULL;) {
             at += strlen(calls[i]);
@@ -91,7 +81,7 @@ take_items(const char *path)
 {
     struct buf text;
 
-    read_text(path, &text);
+    source_file_read(path, &text);
     char *section = strstr(text.ptr, "\n.Sh DIAGNOSTICS");
     cr_assert_not_null(section);
     char *end = strstr(section + 1, "\n.Sh ");
@@ -126,7 +116,7 @@ Test(manual, diagnostics_lists_each_log_event_and_no_other)
 static char *
 read_section(struct buf *page, const char *begin, const char *end)
 {
-    read_text("man/relayosd.8", page);
+    source_file_read("man/relayosd.8", page);
     char *section = strstr(page->ptr, begin);
     cr_assert_not_null(section, "%s", begin);
     *strstr(section + 1, end) = '\0';
@@ -140,7 +130,7 @@ Test(manual, has_each_signal_and_no_other)
     char *section = read_section(&page, "\n.Ss Signals\n", "\n.Ss ");
     size_t n_signals = 0, n_items = 0;
 
-    read_text("src/master/master.c", &source);
+    source_file_read("src/master/master.c", &source);
     const char *from = strstr(source.ptr, "\non_signal(struct master");
     cr_assert_not_null(from);
     *strstr(from, "\n}\n") = '\0';
@@ -212,7 +202,7 @@ check_variables(const char *path, const struct stat *st, int flag, struct FTW *w
     if (flag != FTW_F || len < 3 || strcmp(path + len - 2, ".c") != 0 ||
         strcmp(path, "src/base/crash.c") == 0)
         return 0;
-    read_text(path, &text);
+    source_file_read(path, &text);
     for (const char *at = text.ptr; (at = strstr(at, "getenv(\"")) != NULL;) {
         char name[64];
 
@@ -238,7 +228,7 @@ copy_section(const char *path, const char *begin)
 {
     struct buf page;
 
-    read_text(path, &page);
+    source_file_read(path, &page);
     char *section = strstr(page.ptr, begin);
     cr_assert_not_null(section, "%s: %s", path, begin);
     char *end = strstr(section + 1, "\n.Sh ");

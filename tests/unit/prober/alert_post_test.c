@@ -2,10 +2,14 @@
 #include "alert_post.h"
 
 #include <criterion/criterion.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "relayos/shm/tally.h"
 #include "retry_pace.h"
+#include "segment_fixture.h"
 
 static struct alert_notice notice = {.alert = {.kind = ALERT_QUOTA_NEAR,
                                                .subject = "key 7 \"cursor\"",
@@ -90,4 +94,105 @@ Test(alert_post, pauses_grow_to_a_bound_and_differ)
     }
     cr_expect_eq(retry_pace_us(1, 0), RETRY_PACE_FIRST_US / 2);
     cr_expect_eq(retry_pace_us(50, 0), RETRY_PACE_MAX_US / 2);
+}
+
+/* ---- the queue ---- */
+
+static struct segment_fixture fixture;
+static struct alert_post post;
+
+/* One is on its way for good: what it is stays open, and nothing is sent. */
+static void
+fill_from_nothing(void)
+{
+    segment_fixture_init(&fixture);
+    post = (struct alert_post){.segment = fixture.segment};
+    post.post.call = (struct upstream_call *)&post;
+}
+
+static void
+say(int subject, bool is_resolved)
+{
+    struct alert alert = {.kind = ALERT_ROUTE_DOWN};
+
+    snprintf(alert.subject, sizeof(alert.subject), "route %d", subject);
+    alert_post_queue(&post, &alert, is_resolved);
+}
+
+/* What waits, in order: "5+" is the raising of 5, "5-" its end. */
+static void
+list(int first, int n, char *out, size_t size)
+{
+    size_t len = 0;
+
+    out[0] = '\0';
+    for (int i = first; i < first + n; i++) {
+        const struct alert_notice *is = &post.queue[(post.first + i) % ALERT_QUEUE];
+
+        len += (size_t)snprintf(out + len, size - len, "%s%c ", is->alert.subject + 6,
+                                is->is_resolved ? '-' : '+');
+    }
+}
+
+Test(alert_post, the_end_of_an_alert_is_kept_when_others_come_and_go, .init = fill_from_nothing)
+{
+    char text[128];
+
+    say(1, false); /* on its way */
+    say(2, true);  /* was told before the receiver went away */
+    for (int n = 0; n < 1000; n++) {
+        say(3, n % 2 == 1);
+        say(4, n % 2 == 0);
+    }
+    cr_expect_eq(post.n_queued, ALERT_QUEUE);
+    cr_expect_eq(tally_get(fixture.segment, TALLY_ALERTS_DROPPED), 2002 - ALERT_QUEUE);
+    list(0, 4, text, sizeof(text));
+    cr_expect_str_eq(text, "1+ 2- 3- 4+ ", "n = 873 and on: %s", text);
+    list(ALERT_QUEUE - 4, 4, text, sizeof(text));
+    cr_expect_str_eq(text, "3+ 4- 3- 4+ ", "%s", text);
+}
+
+Test(alert_post, the_last_word_of_each_is_there_in_the_order_in_which_it_was_said,
+     .init = fill_from_nothing)
+{
+    static bool is_over[ALERT_QUEUE - 1];
+    static int said_at[ALERT_QUEUE - 1];
+    uint64_t random = 1;
+    int next = INT_MAX;
+
+    say(999, false); /* on its way; all that there is room for beside it */
+    for (int n = 0; n < 2000; n++) {
+        random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+        int subject = (int)((random >> 33) % (ALERT_QUEUE - 1));
+
+        is_over[subject] = !is_over[subject];
+        said_at[subject] = n + 1;
+        say(subject, is_over[subject]);
+    }
+    cr_assert_str_eq(post.queue[post.first].alert.subject, "route 999", "it is not moved");
+    for (uint32_t n = post.n_queued; n-- > 1;) {
+        const struct alert_notice *is = &post.queue[(post.first + n) % ALERT_QUEUE];
+        int subject = (int)strtol(is->alert.subject + 6, NULL, 10);
+
+        if (said_at[subject] == 0)
+            continue; /* one that was overtaken, and there was room for it */
+        cr_expect_eq(is->is_resolved, is_over[subject], "route %d", subject);
+        cr_expect_lt(said_at[subject], next, "route %d", subject);
+        next = said_at[subject];
+        said_at[subject] = 0;
+    }
+    for (int subject = 0; subject < ALERT_QUEUE - 1; subject++)
+        cr_expect_eq(said_at[subject], 0, "route %d", subject);
+}
+
+Test(alert_post, where_each_has_one_word_the_oldest_goes, .init = fill_from_nothing)
+{
+    char text[64];
+
+    for (int n = 0; n < ALERT_QUEUE + 10; n++)
+        say(n, true);
+    list(0, 3, text, sizeof(text));
+    cr_expect_str_eq(text, "0- 11- 12- ", "%s", text);
+    list(ALERT_QUEUE - 2, 2, text, sizeof(text));
+    cr_expect_str_eq(text, "264- 265- ", "%s", text);
 }

@@ -9,12 +9,12 @@
 
 #include "metrics_text.h"
 #include "relayos/base/clock.h"
-#include "relayos/base/fdio.h"
 #include "relayos/model/key.h"
 #include "relayos/shm/proc_slot.h"
 #include "relayos/shm/quota.h"
 #include "relayos/shm/tally.h"
 #include "segment_fixture.h"
+#include "source_file.h"
 
 static struct segment_fixture fixture;
 static struct report report;
@@ -192,13 +192,10 @@ Test(report_metrics, seconds_have_as_many_digits_as_they_need)
 
 Test(report_metrics, the_manual_lists_each_metric_and_no_other)
 {
-    struct errmsg why;
     struct buf page;
     size_t n_items = 0, n = 0;
 
-    buf_init(&page, 1 << 20);
-    cr_assert_eq(fdio_read_file("man/relayos-metrics.7", &page, &why), 0, "%s", why.text);
-    buf_append_byte(&page, '\0');
+    source_file_read("man/relayos-metrics.7", &page);
     for (const struct report_metric *row; (row = report_metrics_row(n)) != NULL; n++) {
         char expected[512];
 

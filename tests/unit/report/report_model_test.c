@@ -24,7 +24,7 @@ is_status(const char *status)
     frame_map(out, NULL);
     report_model_list(&report, "data", out);
     frame_end(out);
-    struct frame_in *in = segment_fixture_read(out);
+    struct frame_in *in = framed(out);
     bool is_so =
         segment_fixture_is(frame_at(frame_get(frame_root(in), "data"), 0), "status", status);
     frame_in_free(&in);
@@ -61,7 +61,7 @@ Test(report_model, a_price_without_changes_and_tiers_has_none, .init = setup)
     frame_map(out, NULL);
     report_price_list(&report, "data", out);
     frame_end(out);
-    struct frame_in *in = segment_fixture_read(out);
+    struct frame_in *in = framed(out);
     const struct frame_value *model = frame_at(frame_get(frame_root(in), "data"), 0),
                              *price = frame_get(model, "price"),
                              *route = frame_at(frame_get(model, "routes"), 1);

@@ -1,25 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-#include "fixture.h"
 #include "relayos/shm/affinity.h"
+#include "segment_suite.h"
 
 #define SECOND INT64_C(1000000)
 #define TTL    (600 * SECOND)
 
-static struct segment *segment;
-
-static void
-make(void)
-{
-    segment = fixture_segment();
-}
-
-static void
-drop(void)
-{
-    segment_detach(&segment);
-}
-
-TestSuite(affinity, .init = make, .fini = drop);
+SEGMENT_SUITE(affinity);
 
 static uint64_t
 key_of(uint64_t n)

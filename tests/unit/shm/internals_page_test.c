@@ -10,26 +10,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "relayos/base/fdio.h"
 #include "relayos/shm/flight.h"
+#include "source_file.h"
 
 static struct buf page, layout;
 
 static void
-read_file(const char *path, struct buf *out)
-{
-    struct errmsg why;
-
-    buf_init(out, 1 << 20);
-    cr_assert_eq(fdio_read_file(path, out, &why), 0, "%s", why.text);
-    buf_append_byte(out, '\0');
-}
-
-static void
 read_both(void)
 {
-    read_file("man/relayos-internals.7", &page);
-    read_file("src/shm/layout.h", &layout);
+    source_file_read("man/relayos-internals.7", &page);
+    source_file_read("src/shm/layout.h", &layout);
 }
 
 static void

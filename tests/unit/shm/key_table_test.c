@@ -1,25 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-#include "fixture.h"
 #include "relayos/base/hash.h"
 #include "relayos/shm/rate.h"
+#include "segment_suite.h"
 
 #include <sched.h>
 
-static struct segment *segment;
-
-static void
-make(void)
-{
-    segment = fixture_segment();
-}
-
-static void
-drop(void)
-{
-    segment_detach(&segment);
-}
-
-TestSuite(key_table, .init = make, .fini = drop);
+SEGMENT_SUITE(key_table);
 
 static void
 digest_of(uint64_t n, uint8_t digest[KEY_DIGEST_SIZE])

@@ -1,22 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-#include "fixture.h"
 #include "relayos/base/proc.h"
+#include "segment_suite.h"
 
-static struct segment *segment;
-
-static void
-make(void)
-{
-    segment = fixture_segment();
-}
-
-static void
-drop(void)
-{
-    segment_detach(&segment);
-}
-
-TestSuite(proc_slot, .init = make, .fini = drop);
+SEGMENT_SUITE(proc_slot);
 
 Test(proc_slot, roles_have_slots_of_their_own)
 {

@@ -1,22 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-#include "fixture.h"
 #include "quota_hold.h"
+#include "segment_suite.h"
 
-static struct segment *segment;
-
-static void
-make(void)
-{
-    segment = fixture_segment();
-}
-
-static void
-drop(void)
-{
-    segment_detach(&segment);
-}
-
-TestSuite(quota, .init = make, .fini = drop);
+SEGMENT_SUITE(quota);
 
 static int
 open_cell(uint64_t key_id, uint32_t period_id, struct quota_terms terms, uint32_t *idx,

@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-#include "fixture.h"
 #include "relayos/shm/rate.h"
+#include "segment_suite.h"
 
 #define MINUTE_US INT64_C(60000000)
 
-static struct segment *segment;
-
-static void
-make(void)
-{
-    segment = fixture_segment();
-}
-
-static void
-drop(void)
-{
-    segment_detach(&segment);
-}
-
-TestSuite(rate, .init = make, .fini = drop);
+SEGMENT_SUITE(rate);
 
 static int
 take(int64_t per_minute, int64_t amount, int64_t now_us)

@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-#include "fixture.h"
 #include "relayos/shm/refusal.h"
+#include "segment_suite.h"
 
 #include <sched.h>
 
-static struct segment *segment;
-
-static void
-make(void)
-{
-    segment = fixture_segment();
-}
-
-static void
-drop(void)
-{
-    segment_detach(&segment);
-}
-
-TestSuite(refusal, .init = make, .fini = drop);
+SEGMENT_SUITE(refusal);
 
 Test(refusal, a_full_ring_drops_the_newest_and_counts_it)
 {

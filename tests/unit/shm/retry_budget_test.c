@@ -1,25 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-#include "fixture.h"
 #include "relayos/shm/retry_budget.h"
+#include "segment_suite.h"
 
 #define SECOND INT64_C(1000000)
 #define SPAN   (5 * SECOND)
 
-static struct segment *segment;
-
-static void
-make(void)
-{
-    segment = fixture_segment();
-}
-
-static void
-drop(void)
-{
-    segment_detach(&segment);
-}
-
-TestSuite(retry_budget, .init = make, .fini = drop);
+SEGMENT_SUITE(retry_budget);
 
 Test(retry_budget, a_few_are_always_allowed_and_then_a_share_of_the_requests)
 {

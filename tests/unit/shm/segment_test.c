@@ -174,7 +174,7 @@ create_in_small_shm(void)
     struct segment *segment = NULL;
     struct errmsg why = {""};
 
-    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("tmpfs", "/dev/shm", "tmpfs", 0, "size=64k") != 0)
         return 77;
     if (segment_create("relayos.small", &fixture_capacity, &segment, &why) != ERR_FULL)

@@ -41,6 +41,9 @@ static const struct {
     ASKED(USAGE_SAMPLE_OF_ID),
     ASKED(ROW_FLOOR),
     ASKED(ROW_CEILING),
+    /* And what the prober reads, which has no directory to sort in. */
+    ASKED(ROW_PAGE),
+    ASKED(LEDGER_LAST),
     ASKED(USER_NEXT),
     ASKED(USER_FIND),
     ASKED(SESSION_GET),

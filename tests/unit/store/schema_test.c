@@ -144,6 +144,7 @@ Test(schema, what_version_3_wrote_has_no_choices_and_its_keys_no_policy)
     cr_assert_eq(store_key_get(fixture.store, 1, &key), 0);
     cr_expect_eq(key.policy, 0);
     cr_expect_eq(key.n_networks, 0);
+    cr_expect_eq(key.capture_until_us, 0);
     cr_expect_neq(key.flags & KEY_STRICT, 0);
     struct uuid request = {.bytes = {0x01, 0x9a, 0xac, 0, 0, 0, 0x70, 0, 0x80, [15] = 1}};
     cr_assert_eq(store_trace_get(fixture.store, request, &trace), 0);

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: ISC */
+#include <sys/wait.h>
+
+#include "relayos/base/sandbox.h"
 #include "relayos/store/store_adjust.h"
 #include "relayos/store/store_reader.h"
 #include "store_fixture.h"
@@ -73,5 +76,50 @@ Test(store_reader, refuses_what_it_cannot_read_and_makes_nothing)
                      ERR_STORE);
         cr_expect_not_null(strstr(why.text, "newer"), "%s", why.text);
     }
+    fixture_fini(&fixture);
+}
+
+/* A sort that is too much for memory, confined as the console is. */
+static int
+sort_confined(const struct fixture *fixture, const char *temporary)
+{
+    const struct sandbox_path paths[] = {
+        {"/dev/urandom", SANDBOX_READS}, {fixture->dir, SANDBOX_ADDS}, {temporary, SANDBOX_OWNS}};
+    struct sandbox_wish wish = {.role = SANDBOX_CONSOLE,
+                                .mode = SANDBOX_ENFORCE,
+                                .paths = paths,
+                                .n_paths = sizeof(paths) / sizeof(paths[0])};
+    struct store *reader = NULL;
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        if (sandbox_enter(&wish, NULL) != 0 ||
+            store_reader_open(fixture->path, STORE_READER_LIVE, &reader, NULL) != 0)
+            _exit(1);
+        int rc = db_exec(reader, "PRAGMA cache_size = 10;"
+                                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+                                 " LIMIT 100000) SELECT i, hex(randomblob(50)) AS b FROM n"
+                                 " ORDER BY b");
+        _exit(rc == 0 ? 0 : 2);
+    }
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+Test(store_reader, sorts_what_is_too_much_for_memory_where_it_may_write_and_remove)
+{
+    struct fixture fixture;
+    struct sandbox_means means;
+    char temporary[] = "/var/tmp/relayos-sort-XXXXXX";
+
+    sandbox_probe(&means);
+    if (!means.has_seccomp || means.landlock_abi < 1)
+        cr_skip_test("no sandbox here");
+    cr_assert_not_null(mkdtemp(temporary));
+    setenv("SQLITE_TMPDIR", temporary, 1); /* SQLite asks for it once */
+    fixture_init(&fixture);
+    fixture_fill(&fixture, 1);
+    cr_expect_eq(sort_confined(&fixture, temporary), 0);
+    cr_expect_eq(rmdir(temporary), 0, "it leaves nothing");
     fixture_fini(&fixture);
 }

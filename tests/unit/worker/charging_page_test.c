@@ -9,19 +9,9 @@
 #include <string.h>
 
 #include "relayos/base/buf.h"
-#include "relayos/base/fdio.h"
 #include "relayos/conf/conf.h"
 #include "relayos/policy/price.h"
-
-static void
-read_file(const char *path, struct buf *out)
-{
-    struct errmsg why;
-
-    buf_init(out, 1 << 20);
-    cr_assert_eq(fdio_read_file(path, out, &why), 0, "%s", why.text);
-    buf_append_byte(out, '\0');
-}
+#include "source_file.h"
 
 /* tests/integration/charging_test.c has a test by the name of each rule. */
 Test(charging_page, each_rule_has_its_test)
@@ -29,8 +19,8 @@ Test(charging_page, each_rule_has_its_test)
     struct buf page, tests;
     int n_rules = 0;
 
-    read_file("man/relayos-api.7", &page);
-    read_file("tests/integration/charging_test.c", &tests);
+    source_file_read("man/relayos-api.7", &page);
+    source_file_read("tests/integration/charging_test.c", &tests);
     char *rule = strstr(page.ptr, ".Sh CHARGING\n"), *end = strstr(page.ptr, ".Sh QUOTAS\n");
 
     cr_assert(rule != NULL && end != NULL);
@@ -58,7 +48,7 @@ parse_example(void)
     struct conf *conf;
     struct errmsg why;
 
-    read_file("man/relayos.yaml.5", &page);
+    source_file_read("man/relayos.yaml.5", &page);
     const char *line = strstr(page.ptr, start);
 
     cr_assert_not_null(line);

@@ -86,6 +86,8 @@ function mainFacts(ctx, key) {
         ["Quotas are", key.strict ? badge("strict", "info") : "estimated"],
         ctx.can("operator") && key.policy ? ["Choice of routes",
             key.policy === "model" ? "as each model has it" : key.policy] : null,
+        key.capture_until_us > Date.now() * 1000 ? ["Its calls are captured until",
+            dateTime(key.capture_until_us)] : null,
         ["Created", date(key.created_us)],
         key.rotated_from ? ["Takes the place of",
             keyLink(key.rotated_from, `key ${key.rotated_from}`)] : null,
@@ -102,8 +104,26 @@ function actions(ctx, key, changed) {
         button("Edit", () => edit(ctx, key, changed)),
         isDisabled ? enabler() : button("Disable", () => disable(ctx, key, changed)),
         key.rotated_to ? null : button("Rotate", () => rotate(ctx, key)),
+        ctx.can("operator") && button("Capture", () => capture(key, changed)),
         button("Revoke", () => revoke(key, changed), { class: "danger-quiet" }),
     ];
+}
+
+// Against no version: it says nothing of what anybody else changes.
+async function capture(key, changed) {
+    const isOn = key.capture_until_us > Date.now() * 1000;
+    const done = await formDialog({ title: `Capture the calls of ${key.name}`, submit: "Save",
+        fields: [
+            h("p", {}, "Its requests and answers are kept for a while, with secrets blotted out, for " +
+                "admins to read. It ends by itself, and is noted in the audit trail."),
+            field({ label: "From now on", name: "capture_us", type: "select", required: true,
+                value: isOn ? "0" : String(HOUR_US), read: Number, options: [["0", "Not any more"],
+                    [String(HOUR_US / 4), "For 15 minutes"], [String(HOUR_US), "For an hour"],
+                    [String(24 * HOUR_US), "For a day"]] }),
+        ], onSubmit: (values) => api.patch(`/keys/${key.id}`, values) });
+    if (done !== null)
+        await changed(done.capture_until_us > 0 ? "Its calls are captured now." :
+            "Its calls are not captured any more.");
 }
 
 // Against what was shown, not what has come since: a change of someone else's is not written over.

@@ -6,6 +6,7 @@
 import { api } from "../api.js";
 import { adviceOn } from "../advice.js";
 import { attemptsView, choicesView } from "../attempts.js";
+import { capturedView } from "../captured.js";
 import { bytes, copyButton, count, dateTime, duration, facts, freshness, h, lines, link, money,
     NONE, notice, poll, refresh, section, table, usd } from "../dom.js";
 import { isFailed, isRunning, modelName, offsetOf, outcome, PROVENANCE, timeline, tookUs, waitedUs,
@@ -57,7 +58,8 @@ function show(ctx, request, fresh) {
         request.corrections?.length > 0 && section("Corrections",
             corrections(ctx, request.corrections)),
         request.attempts?.length > 0 && section("Attempts", attemptsView(request)),
-        request.choices?.length > 0 && section("Routes looked at", choicesView(request)));
+        request.choices?.length > 0 && section("Routes looked at", choicesView(request)),
+        ctx.can("admin") && !isRunning(request) && capturedView(ctx, request));
 }
 
 function summary(request) {
