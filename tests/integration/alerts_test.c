@@ -69,14 +69,7 @@ stop(void)
 static int
 ask(const char *key, const char *model)
 {
-    const struct call *call = call_of(OPERATION_CHAT);
-    char *body = call_body(call, model, true, "a-prompt-of-the-caller");
-    struct http_reply *reply = http_call(gateway->port, call->path, key, NULL, body);
-    int status = reply->status;
-
-    http_reply_free(&reply);
-    free(body);
-    return status;
+    return call_status(gateway, key, model, true, "a-prompt-of-the-caller");
 }
 
 /* Value of a header of a request as it came. */

@@ -81,14 +81,7 @@ mode_of(const char *path)
 static int
 status_of(const struct gateway *gateway, const char *key, const char *model)
 {
-    const struct call *call = call_of(OPERATION_CHAT);
-    char *body = call_body(call, model, false, "hi");
-    struct http_reply *reply = http_call(gateway->port, call->path, key, NULL, body);
-    int status = reply->status;
-
-    http_reply_free(&reply);
-    free(body);
-    return status;
+    return call_status(gateway, key, model, false, "hi");
 }
 
 /* The field behind the n-th comma outside quotes of the line that begins so. */

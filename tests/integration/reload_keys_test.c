@@ -76,14 +76,7 @@ stop(void)
 static int
 status_of(const char *key)
 {
-    const struct call *call = call_of(OPERATION_CHAT);
-    char *body = call_body(call, "flat", false, "hi");
-    struct http_reply *reply = http_call(gateway->port, call->path, key, NULL, body);
-    int status = reply->status;
-
-    http_reply_free(&reply);
-    free(body);
-    return status;
+    return call_status(gateway, key, "flat", false, "hi");
 }
 
 static bool

@@ -163,6 +163,18 @@ call_model(const struct gateway *gateway, const struct call *call, const char *k
 }
 
 int
+call_status(const struct gateway *gateway, const char *key, const char *model, bool is_stream,
+            const char *text)
+{
+    struct http_reply *reply =
+        call_model(gateway, call_of(OPERATION_CHAT), key, model, is_stream, text);
+    int status = reply->status;
+
+    http_reply_free(&reply);
+    return status;
+}
+
+int
 call_begin(const struct gateway *gateway, const struct call *call, const char *key, bool is_stream,
            const char *text)
 {

@@ -34,6 +34,9 @@ struct http_reply *call_make(const struct gateway *gateway, const struct call *c
                              const char *key, bool is_stream, const char *text);
 struct http_reply *call_model(const struct gateway *gateway, const struct call *call,
                               const char *key, const char *model, bool is_stream, const char *text);
+/* Its status, of a chat completion. */
+int call_status(const struct gateway *gateway, const char *key, const char *model, bool is_stream,
+                const char *text);
 /* A connection with the request sent and nothing read. */
 int call_begin(const struct gateway *gateway, const struct call *call, const char *key,
                bool is_stream, const char *text);
