@@ -263,7 +263,7 @@ Test(manual_examples, each_does_what_the_page_says, .timeout = 300)
         {"--out /etc/relayos/relayos.yaml", "--out imported.yaml"},
         {"/etc/relayos/relayos.yaml", ""},
         {"/etc/relayos/", ""},
-        {"/var/backups/", ""},
+        {"/var/backups/relayos/", ""},
         {"/var/lib/node_exporter/", ""},
         {"claude-sonnet-4/anthropic", "claude-sonnet-4/canary-anthropic"},
         {"-0.10usd", "-0.001usd"}, /* of a request of a cent */
