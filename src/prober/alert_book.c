@@ -108,13 +108,15 @@ alert_book_end(struct alert_book *book, int64_t now_us, alert_book_tell *tell, v
     }
 }
 
-void
-alert_book_go_on(struct alert_book *book, const struct alert_book *from)
+bool
+alert_book_take_over(struct alert_book *book, const struct alert *alert)
 {
-    for (size_t n = 0; n < from->n; n++) {
-        if ((book->kinds >> from->rows[n].kind & 1) != 0)
-            book->rows[book->n++] = from->rows[n];
-    }
+    bool is_wanted = (book->kinds >> alert->kind & 1) != 0;
+
+    assert(book->n < ALERT_ROWS);
+    if (is_wanted)
+        book->rows[book->n++] = *alert;
+    return is_wanted;
 }
 
 size_t

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "relayos/base/err.h"
+
 /* KIND(name, NAME, severity, seconds that it must hold before it is told). The order is that of the
  * words of the directive alerts.kinds; relayosd(8) lists them, a test compares. */
 #define ALERT_KINDS(KIND)                                                                          \
@@ -67,8 +69,9 @@ void alert_book_begin(struct alert_book *book);
 void alert_book_see(struct alert_book *book, enum alert_kind kind, const char *subject,
                     const char *text, int64_t now_us, int64_t real_us);
 void alert_book_end(struct alert_book *book, int64_t now_us, alert_book_tell *tell, void *ctx);
-/* Go on with what stands in another (but for kinds that are not wanted). */
-void alert_book_go_on(struct alert_book *book, const struct alert_book *from);
+/* Go on with what stands in another book, at a new one's beginning; false: its kind is not wanted.
+ */
+bool alert_book_take_over(struct alert_book *book, const struct alert *alert) MUST_CHECK;
 /* Those that were told and not taken back. */
 size_t alert_book_n_standing(const struct alert_book *book);
 

@@ -88,19 +88,22 @@ see_quota(const struct view *view, const struct quota_cell_id *id, const struct 
     char subject[ALERT_SUBJECT_SIZE], name[LIMIT_NAME] = "", used[32], limit[32], period[24];
     unsigned long long key_id = id->key_id;
 
+    /* Names change, and cannot always be read: the subject goes without. */
     view->look->key_name(view->look->ctx, id->key_id, name);
+    const char *colon = name[0] == '\0' ? "" : ": ";
     snprintf(period, sizeof(period), id->period_id == 0 ? "total" : "%u", id->period_id);
-    snprintf(subject, sizeof(subject), "key %llu%s%s: %s, %s, %s", key_id,
-             name[0] == '\0' ? "" : " ", name, is_money ? "usd" : "tokens", model, period);
+    snprintf(subject, sizeof(subject), "key %llu: %s, %s, %s", key_id, is_money ? "usd" : "tokens",
+             model, period);
     (is_money ? text_usd_format : text_count_format)(quota->used, used);
     (is_money ? text_usd_format : text_count_format)(quota->limit, limit);
     see(view, ALERT_QUOTA_NEAR, subject,
-        "%s of %s are used; %s. To allow more: relayosctl key update %llu --quota AMOUNT", used,
-        limit, meaning, key_id);
+        "%s%s%s of %s are used; %s. To allow more: relayosctl key update %llu --quota AMOUNT", name,
+        colon, used, limit, meaning, key_id);
     if (quota->used >= quota->limit)
         see(view, ALERT_QUOTA_USED_UP, subject,
-            "%s of %s are used up; %s. To allow more: relayosctl key update %llu --quota AMOUNT",
-            used, limit, meaning, key_id);
+            "%s%s%s of %s are used up; %s. To allow more: relayosctl key update %llu --quota "
+            "AMOUNT",
+            name, colon, used, limit, meaning, key_id);
 }
 
 static void

@@ -80,19 +80,25 @@ take_kept(struct alerts *alerts, int fd)
     return is_whole;
 }
 
-/* Another receiver knows of nothing but what is still on its way. */
+/* Another receiver knows of nothing but what is still on its way. For kinds that nobody wants to
+ * hear of any more, what was told is taken back: no one would ever say that it is over. */
 static void
 go_on(struct alerts *alerts, const struct kept *kept)
 {
     bool is_other = strcmp(kept->url, alerts->prober->heritage->conf->alerts.url) != 0;
 
-    alert_book_go_on(&alerts->book, &kept->book);
-    for (uint32_t n = 0; n < kept->n_queued; n++)
-        alert_post_queue(&alerts->post, &kept->queue[n].alert, kept->queue[n].is_resolved);
-    for (size_t n = 0; n < alerts->book.n && is_other; n++) {
-        struct alert *alert = &alerts->book.rows[n];
+    for (uint32_t n = 0; n < kept->n_queued; n++) {
+        const struct alert_notice *notice = &kept->queue[n];
 
-        alert->is_told = alert->is_told && is_queued(alerts, alert);
+        if (!is_other || !notice->is_resolved || is_queued(alerts, &notice->alert))
+            alert_post_queue(&alerts->post, &notice->alert, notice->is_resolved);
+    }
+    for (size_t n = 0; n < kept->book.n; n++) {
+        struct alert alert = kept->book.rows[n];
+
+        alert.is_told = alert.is_told && (!is_other || is_queued(alerts, &alert));
+        if (!alert_book_take_over(&alerts->book, &alert) && alert.is_told)
+            tell(alerts, &alert, true);
     }
 }
 

@@ -25,6 +25,7 @@ struct section {
 
 static const struct section all = {"alerts: {url: ", "/hook'"};
 static const struct section some = {"alerts: {url: ", "/hook', kinds: [quota_near, quota_used_up]"};
+static const struct section few = {"alerts: {url: ", "/hook', kinds: [quota_used_up]"};
 static const struct section traces = {"otlp: {endpoint: ", "', interval: 100ms"};
 
 static const struct gateway_options *
@@ -90,6 +91,10 @@ Test(alerts_reload, another_receiver_hears_what_stands_and_the_same_one_nothing_
     cr_assert_not_null(receiver_wait(second, "\"kind\":\"quota_used_up\"", 0));
     cr_expect_eq(receiver_count(second, NEAR), 1, "told once");
     cr_expect_eq(receiver_count(first, "\"kind\""), 1, "the first one hears no more");
+    load(&few, second);
+    cr_assert_not_null(receiver_wait(second, "\"is_resolved\":true", 0),
+                       "of a kind not wanted now");
+    cr_expect_eq(receiver_count(second, NEAR), 2, "that one");
     free(key);
 }
 

@@ -112,7 +112,8 @@ Test(alerts, a_quota_is_told_of_at_80_and_at_100_per_cent, .init = start_alerts,
     const char *near = receiver_wait(receiver, "\"kind\":\"quota_near\"", 0);
     cr_assert_not_null(near);
     cr_expect_eq(strncmp(near, "POST /hook HTTP/1.1\r\n", 21), 0, "%s", near);
-    cr_expect_not_null(strstr(near, "\"subject\":\"key 1 "), "the key's name: %s", near);
+    cr_expect_not_null(strstr(near, "\"subject\":\"key 1: usd, "), "%s", near);
+    cr_expect_not_null(strstr(near, "\"text\":\"test-1: $0.08 of $0.10"), "%s", near);
     cr_expect_not_null(strstr(near, "\"is_resolved\":false"));
     cr_expect_null(strstr(near, key), "its secret");
     expect_signed(near);

@@ -95,8 +95,8 @@ Test(alert_look, a_quota_is_told_of_at_80_and_at_100_per_cent, .init = setup)
     const struct alert *near = seen(ALERT_QUOTA_NEAR);
 
     cr_assert_not_null(near);
-    cr_expect_str_eq(near->subject, "key 7 name-7: usd, all models, 202611");
-    cr_expect_not_null(strstr(near->text, "$80.00 of $100.00 are used"), "%s", near->text);
+    cr_expect_str_eq(near->subject, "key 7: usd, all models, 202611");
+    cr_expect_not_null(strstr(near->text, "name-7: $80.00 of $100.00 are used"), "%s", near->text);
     cr_expect_null(seen(ALERT_QUOTA_USED_UP));
     open_cell(8, 100 * INT64_C(1000000000), true);
     const struct alert *up = seen(ALERT_QUOTA_USED_UP);
