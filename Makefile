@@ -23,7 +23,8 @@ NO_REP  := -mmemset-strategy=libcall:-1:noalign -mmemcpy-strategy=libcall:-1:noa
 NO_REP  := $(shell $(CC) $(NO_REP) -fsyntax-only -x c /dev/null 2>/dev/null && echo "$(NO_REP)")
 # Where it was built is nobody's business, and the same source makes the same bytes everywhere.
 PLACELESS = -ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(abspath $(BUILD))=build
-CFLAGS  += -std=gnu11 $(OPTIMISE) $(PLACELESS) $(WARNINGS) $(HARDEN) $(SANITIZE)
+# A plain char has a sign on amd64 and none on arm64: here it has one.
+CFLAGS  += -std=gnu11 -fsigned-char $(OPTIMISE) $(PLACELESS) $(WARNINGS) $(HARDEN) $(SANITIZE)
 CPPFLAGS += -D_GNU_SOURCE -DRELAYOS_VERSION='"$(VERSION)"' -Iinclude
 # Tests are compiled once and run once: what is tested is optimised, they are not.
 TEST_CFLAGS = $(filter-out -O% -D_FORTIFY_SOURCE=2,$(CFLAGS)) -O0
@@ -66,7 +67,7 @@ CPPFLAGS_net := -DH2O_USE_LIBUV=0
 libs_of = $(sort $(LIBS_$(1)) $(foreach u,$(USES_$(1)),$(LIBS_$(u)))) -lcrypto -lm -lpthread
 ars_of  = $(patsubst %,$(BUILD)/lib%.a,$(1) $(USES_$(1)))
 
-.PHONY: all run check check-build check-unit check-integration check-clients check-cli check-browser check-asan chaos chaos-points chaos-faults chaos-mutants crash-build traffic wire hang-ups mutated \
+.PHONY: all run check check-build check-unit check-integration check-clients check-cli check-browser check-asan check-scalar chaos chaos-points chaos-faults chaos-mutants crash-build traffic wire hang-ups mutated \
         sim heal slow slow-short fronts soak soak-short check-valgrind prove prove-short lint lint-light fuzz \
         fuzz-build bench bench-settle bench-pick bench-translate bench-syscalls bench-console bench-start install uninstall deb check-deb check-systemd check-reproducible clean format deps deps-deb deps-check-deb deps-test deps-browser deps-prove deps-deep
 .SECONDARY:
@@ -79,7 +80,7 @@ MAINS := src/ctl/relayosctl.c # its main() must not be what a unit test links
 define LAYER_RULES
 OBJECTS_$(1) := $$(patsubst src/%.c,$(BUILD)/obj/%.o,$$(filter-out $(MAINS),$$(wildcard src/$(1)/*.c)))
 $(BUILD)/lib$(1).a: $$(OBJECTS_$(1))
-	@rm -f $$@ && ar rcsD $$@ $$^
+	@rm -f $$@ && $(AR) rcsD $$@ $$^
 $(BUILD)/obj/$(1)/%.o: src/$(1)/%.c
 	@mkdir -p $$(@D)
 	@echo "  CC $$<"
@@ -178,7 +179,7 @@ $(BUILD)/tests/support/%.o: tests/support/%.c
 	@echo "  CC $<"
 	@$(CC) $(TEST_CFLAGS) $(CPPFLAGS) -Itests/support -MMD -MP -c -o $@ $<
 $(BUILD)/libsupport.a: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
-	@rm -f $@ && ar rcsD $@ $^
+	@rm -f $@ && $(AR) rcsD $@ $^
 $(BUILD)/tests/integration/%_test: tests/integration/%_test.c $(BUILD)/libsupport.a $(BUILD)/libconsole.a \
     $(BUILD)/libcodec.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
@@ -225,6 +226,11 @@ check-valgrind: deps-test $(VALGRIND_TESTS)
 	    timeout 600 valgrind -q --trace-children=yes --error-exitcode=9 --errors-for-leak-kinds=none \
 	        $$test --timeout 300 2>$(BUILD)/valgrind.log >/dev/null || { cat $(BUILD)/valgrind.log; echo "$$test"; exit 1; }; \
 	done; echo "check-valgrind: $(words $(VALGRIND_TESTS)) suites, nothing to report"
+
+# What is written for vectors is written without them, too, for other machines: the same tests.
+check-scalar: deps-test
+	@$(MAKE) --no-print-directory -j$(JOBS) BUILD=$(BUILD)/scalar OPTIMISE="-O2 -g -U__SSE2__" \
+	    UNIT_TESTS='$(patsubst $(BUILD)/%,$$(BUILD)/%,$(filter $(foreach layer,base codec net,$(BUILD)/tests/unit/$(layer)/%),$(UNIT_TESTS)))' check-unit
 
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ASAN_BUILD := $(BUILD)/asan

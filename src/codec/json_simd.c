@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdint.h>
 
-#ifdef __x86_64__
+#ifdef __SSE2__
 #include <immintrin.h>
 #endif
 
@@ -84,7 +84,7 @@ contains_slowly(struct slice text, size_t at, const struct search *search)
     return false;
 }
 
-#ifdef __x86_64__
+#ifdef __SSE2__
 
 /*
  * Walk the stops of one block of `size` bytes at p. Escapes of one letter are stepped over within
