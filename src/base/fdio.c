@@ -199,6 +199,21 @@ fdio_set_nonblocking(int fd)
 }
 
 void
+fdio_leave_streams(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (null < 0)
+        return;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        (void)dup2(null, fd);
+    if (null > STDERR_FILENO)
+        fdio_close(&null);
+    else /* one of them was closed: now it is this, and dup2() to itself leaves its flags */
+        (void)fcntl(null, F_SETFD, 0);
+}
+
+void
 fdio_close(int *fd)
 {
     /* Never retried on EINTR: on Linux the descriptor is gone either way. errno stays the cause. */

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "relayos/base/clock.h"
-#include "relayos/base/text.h"
 
 enum { MAX_MS = RETRY_HINT_MAX_S * 1000, NOT_SAID = -1 };
 

@@ -14,7 +14,6 @@
 
 #include "conn.h"
 #include "conn_front.h"
-#include "interpose.h"
 #include "relayos/base/log.h"
 #include "relayos/base/mem.h"
 

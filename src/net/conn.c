@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "accept.h"
@@ -18,11 +17,10 @@
 #include "relayos/base/mem.h"
 #include "relayos/base/secret.h"
 
-#define STASH_MAX      65536            /* pipelined bytes kept while busy */
-#define STASH_MORE     32768            /* of one read past it, TLS records included */
-#define READ_SIZE      4096             /* least room for a read */
-#define DRAIN_GRACE_US INT64_C(1000000) /* for a request that is on its way */
-#define LOCAL_PIECE    65536            /* written at a time to a UNIX socket */
+#define STASH_MAX   65536 /* pipelined bytes kept while busy */
+#define STASH_MORE  32768 /* of one read past it, TLS records included */
+#define READ_SIZE   4096  /* least room for a read */
+#define LOCAL_PIECE 65536 /* written at a time to a UNIX socket */
 
 /*
  * The library parses through functions that know no connection. It does so only within its read
@@ -148,22 +146,13 @@ conn_close(struct conn *conn)
         conn->library_read(conn->sock, h2o_socket_error_closed);
 }
 
-/* Whoever has just connected is about to ask, and whoever has asked already gets an answer: closing
- * under their request would be a reset. */
+/* Whoever has connected, or keeps a connection for its next request, may be about to ask: closing
+ * under that would be a reset. It is answered, with Connection: close. */
 void
 conn_drain(struct conn *conn)
 {
-    int n_unread = 0;
-
-    if (conn->state == CONN_FRONT)
-        conn_deadline_set(conn, DRAIN_GRACE_US);
-    if (conn->state != CONN_IDLE)
-        return;
-    (void)ioctl(h2o_socket_get_fd(conn->sock), FIONREAD, &n_unread);
-    if (conn->is_first || n_unread > 0)
-        conn_deadline_set(conn, DRAIN_GRACE_US);
-    else
-        conn_close(conn);
+    if (conn->state == CONN_FRONT || conn->state == CONN_IDLE)
+        conn_deadline_set(conn, CONN_DRAIN_GRACE_US);
 }
 
 struct conn *

@@ -25,8 +25,9 @@
 #include "server_impl.h"
 #include "tls_session.h"
 
-#define CONN_MAGIC      0x434f4e4e
-#define CONN_WRITE_BUFS 4 /* of one write */
+#define CONN_MAGIC          0x434f4e4e
+#define CONN_WRITE_BUFS     4                /* of one write */
+#define CONN_DRAIN_GRACE_US INT64_C(1000000) /* for a request that is on its way */
 
 enum conn_state {
     CONN_FRONT, /* PROXY header or TLS handshake: not yet the library's */
@@ -85,7 +86,7 @@ void conn_open(struct server *server, struct server_listener *listener, int fd,
 void conn_enter_library(struct conn *conn);
 /* Close now; an exchange in progress ends incomplete. The conn may be gone afterwards. */
 void conn_close(struct conn *conn);
-/* Nothing new: close it if it is idle, and no request is on its way. */
+/* Nothing new: an idle one is closed after a moment, in which its next request may still come. */
 void conn_drain(struct conn *conn);
 /* NULL if the socket is not a client's. */
 struct conn *conn_from_socket(h2o_socket_t *sock);

@@ -31,10 +31,6 @@ conn_deadline_settle(struct conn *conn)
         return;
     if (conn->state == CONN_IDLE && conn->sock->input->size > 0)
         conn->state = CONN_HEAD;
-    if (conn->state == CONN_IDLE && conn->server->is_draining && !conn->is_first) {
-        conn_close(conn);
-        return;
-    }
     if (conn->state == CONN_BODY)
         conn_body_reserve(conn);
     if (conn->state == conn->timed_state)
@@ -44,8 +40,9 @@ conn_deadline_settle(struct conn *conn)
     case CONN_FRONT:
         break;
     case CONN_IDLE:
-        conn_deadline_set(conn,
-                          conn->is_first ? conf->header_timeout_us : conf->keepalive_timeout_us);
+        conn_deadline_set(conn, conn->server->is_draining ? CONN_DRAIN_GRACE_US
+                                : conn->is_first          ? conf->header_timeout_us
+                                                          : conf->keepalive_timeout_us);
         wait_for_request(conn);
         break;
     case CONN_HEAD:

@@ -10,6 +10,7 @@
 #include "accept.h"
 #include "forwarded.h"
 #include "interpose.h"
+#include "linger.h"
 #include "proxy_header.h"
 #include "relayos/base/log.h"
 #include "relayos/base/mem.h"
@@ -30,6 +31,8 @@ static void advance(struct conn *conn, struct slice bytes);
 static bool read_header(struct conn *conn, struct slice *bytes);
 static bool take_address(struct conn *conn, const struct proxy_header *header);
 static void shake_hands(struct conn *conn, struct slice bytes);
+static bool speaks_plainly(struct slice bytes);
+static void turn_away_plain(struct conn *conn);
 static void read_early(struct conn *conn);
 static void send_output(struct conn *conn);
 static void on_front_written(h2o_socket_t *sock, const char *err);
@@ -163,6 +166,10 @@ shake_hands(struct conn *conn, struct slice bytes)
 {
     struct conn_front *front = conn->front;
 
+    if (conn->tls == NULL && speaks_plainly(bytes)) {
+        turn_away_plain(conn);
+        return;
+    }
     if (conn->tls == NULL)
         conn->tls = tls_session_new(front->tls);
     tls_session_give(conn->tls, bytes);
@@ -183,6 +190,26 @@ shake_hands(struct conn *conn, struct slice bytes)
         send_output(conn);
     else if (front->is_done)
         conn_enter_library(conn);
+}
+
+/* A method's first letter, which is no type of a TLS record. */
+static bool
+speaks_plainly(struct slice bytes)
+{
+    return bytes.len > 0 && bytes.ptr[0] >= 'A' && bytes.ptr[0] <= 'Z';
+}
+
+/* http:// where https:// was meant: whoever does that finds out by nothing else. */
+static void
+turn_away_plain(struct conn *conn)
+{
+    const struct refusal plain = {400, ERR_CATEGORY_INVALID_REQUEST,
+                                  "this port speaks TLS; use https:// in the base URL"};
+
+    conn->server->front_counts.n_tls_failed++;
+    refusal_write(conn, &plain);
+    linger_start(&conn->server->lingering, conn->server->loop, h2o_socket_get_fd(conn->sock));
+    conn_front_end(conn, "plain HTTP");
 }
 
 /* What came right behind the handshake. If it is no TLS any more, reading will find that out. */

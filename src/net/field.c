@@ -43,12 +43,6 @@ field_next_line(struct slice *rest, struct slice *out)
 }
 
 enum field_state
-field_next(struct slice *rest, struct http_header *out, const char **reason)
-{
-    return next(rest, out, reason);
-}
-
-enum field_state
 field_read(struct slice *rest, struct http_header *out, size_t max, size_t *out_n,
            const char **reason)
 {
@@ -65,7 +59,7 @@ field_read(struct slice *rest, struct http_header *out, size_t max, size_t *out_
 }
 
 /* One pass over what is as it should be; why something is not is found out afterwards. */
-static inline __attribute__((always_inline)) enum field_state
+static enum field_state
 next(struct slice *rest, struct http_header *out, const char **reason)
 {
     const char *name = rest->ptr, *end = name + rest->len;
@@ -220,12 +214,6 @@ fault_of(struct slice line)
     if (!field_is_token(slice_of(line.ptr, (size_t)(colon - line.ptr))))
         return "a header name has a character that is not allowed";
     return "a header value has a control character";
-}
-
-void
-field_lower_token(char *token, size_t len)
-{
-    lower_token(token, token + len);
 }
 
 bool

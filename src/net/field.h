@@ -21,20 +21,12 @@ enum field_state {
 enum field_state field_next_line(struct slice *rest, struct slice *out);
 
 /*
- * Take the next "name: value" off *rest. The name is made lower case in place: the bytes are
- * writable. BAD: *reason says why, a static phrase.
- */
-enum field_state field_next(struct slice *rest, struct http_header *out, const char **reason);
-
-/*
- * Take fields off *rest up to the empty line, *out_n of them into out: END. Otherwise what
- * field_next() says of the one behind them; OK: there are more than max.
+ * Take "name: value" lines off *rest up to the empty line, *out_n of them into out: END. Otherwise
+ * what is the matter with the one behind them; OK: there are more than max. BAD: *reason says why,
+ * a static phrase. Names are made lower case in place: the bytes are writable.
  */
 enum field_state field_read(struct slice *rest, struct http_header *out, size_t max, size_t *out_n,
                             const char **reason);
-
-/* Make a token lower case in place. */
-void field_lower_token(char *token, size_t len);
 
 bool field_is_token(struct slice s);
 /* Digits only, no sign, no overflow; -1 otherwise. */

@@ -116,10 +116,11 @@ phr_decode_chunked(struct phr_chunked_decoder *decoder, char *bytes, size_t *len
 void
 h2o_send_error_generic(h2o_req_t *req, int status, const char *reason, const char *body, int flags)
 {
-    struct refusal refusal = refusal_of_status(status);
+    struct conn *conn = conn_from_request(req);
+    struct refusal refusal = refusal_of_status(conn, status);
 
     (void)reason, (void)body, (void)flags;
-    conn_on_refused(conn_from_request(req), &refusal);
+    conn_on_refused(conn, &refusal);
     h2o_process_request(req);
 }
 

@@ -230,7 +230,8 @@ explain(struct errmsg *why, const char *host, uint16_t port, int error)
     const char *advice = "";
 
     if (error == EADDRINUSE)
-        advice = ": another program listens there; stop it or choose another port";
+        advice = ": another program listens there; stop it, or choose another port: listen in the "
+                 "configuration, RELAYOS_PORT without one";
     else if (error == EACCES)
         advice = ": ports below 1024 need root (or CAP_NET_BIND_SERVICE)";
     else if (error == EADDRNOTAVAIL)

@@ -36,10 +36,10 @@ refusal_of_verdict(enum guard_verdict verdict, const char *reason)
 }
 
 struct refusal
-refusal_of_status(int status)
+refusal_of_status(const struct conn *conn, int status)
 {
     if (status == 413)
-        return (struct refusal){413, ERR_CATEGORY_REQUEST_TOO_LARGE, "the body is over the limit"};
+        return (struct refusal){413, ERR_CATEGORY_REQUEST_TOO_LARGE, conn->server->too_large};
     return (struct refusal){400, ERR_CATEGORY_INVALID_REQUEST, "the chunked body is malformed"};
 }
 

@@ -16,12 +16,12 @@ struct conn;
 struct refusal {
     int status; /* 0: none */
     enum err_category category;
-    const char *detail; /* static */
+    const char *detail; /* static, or the server's */
 };
 
 struct refusal refusal_of_verdict(enum guard_verdict verdict, const char *reason);
 /* Of what the library itself refuses: bodies (400, 413). */
-struct refusal refusal_of_status(int status);
+struct refusal refusal_of_status(const struct conn *conn, int status);
 
 /* Answer the made-up request that stands for the refused bytes; the connection closes after it. */
 void refusal_respond(struct conn *conn, h2o_req_t *req);

@@ -50,7 +50,7 @@ resolver_free(struct resolver **resolver)
     if (r->n_running > 0)
         return;
     h2o_multithread_unregister_receiver(r->queue, &r->receiver);
-    h2o_multithread_destroy_queue(r->queue);
+    h2o_multithread_destroy_queue(r->queue); /* libh2o 2.2.5 leaves 88 bytes of it allocated */
     free(r);
 }
 

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,12 +14,12 @@
 #include "accept.h"
 #include "conn.h"
 #include "conn_body.h"
-#include "conn_front.h"
 #include "exchange.h"
 #include "guard_selftest.h"
 #include "relayos/base/log.h"
 #include "relayos/base/mem.h"
 #include "relayos/base/secret.h"
+#include "relayos/base/text.h"
 #include "relayos/net/server_body.h"
 #include "server_impl.h"
 
@@ -56,7 +57,11 @@ static void
 set_limits(struct server *server)
 {
     const struct server_conf *conf = &server->conf;
+    char size[32];
 
+    text_size_format((int64_t)conf->max_body_bytes, size);
+    snprintf(server->too_large, sizeof(server->too_large), "the body is over the limit of %s",
+             size);
     places_init(&server->places, conf->max_connections / 2);
     server->places.max_each = conf->max_client_connections;
     server->places.max_strangers = conf->max_client_strangers;

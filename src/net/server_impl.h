@@ -62,10 +62,11 @@ struct server {
     struct linger_list lingering;
     struct timer accept_timer; /* pause for want of descriptors */
     uint32_t max_fds;
-    int reserve_fd;   /* -1: none */
-    int64_t short_us; /* of descriptors, the last time; 0: not, for a while */
-    char *scratch;    /* requests are read into it first; nothing stays there */
-    char *plain;      /* the same for what TLS makes of it, and of answers; or NULL */
+    int reserve_fd;     /* -1: none */
+    int64_t short_us;   /* of descriptors, the last time; 0: not, for a while */
+    char *scratch;      /* requests are read into it first; nothing stays there */
+    char *plain;        /* the same for what TLS makes of it, and of answers; or NULL */
+    char too_large[64]; /* what a larger body is refused with */
     bool is_accepting;
     bool is_draining;
 };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include <assert.h>
+#include <errno.h>
 
 #include "upstream_impl.h"
 
 static void connect_next(struct upstream_call *call);
+static bool is_own_shortage(int error);
 static bool may_connect(const struct upstream_call *call, const struct sockaddr *address);
 static void on_connected(h2o_socket_t *sock, const char *err);
 static void start_tls(struct upstream_call *call);
@@ -86,6 +88,10 @@ connect_next(struct upstream_call *call)
         h2o_socket_t *sock =
             h2o_socket_connect(call->pool->loop->evloop, (struct sockaddr *)&address->sockaddr,
                                address->len, on_connected);
+        if (sock == NULL && is_own_shortage(errno)) {
+            upstream_fail_later(call, UPSTREAM_NO_CONNECTION);
+            return;
+        }
         if (sock == NULL)
             continue;
         sock->data = call->link;
@@ -94,6 +100,13 @@ connect_next(struct upstream_call *call)
         return;
     }
     upstream_fail_later(call, call->is_forbidden ? UPSTREAM_FORBIDDEN : UPSTREAM_CONNECT);
+}
+
+/* No address is to blame for it. */
+static bool
+is_own_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
 static bool

@@ -46,6 +46,9 @@ struct upstream_origin {
     bool is_tls, is_literal;
     char ca_file[LIMIT_PATH];
     SSL_CTX *tls;
+    struct stat authorities; /* ca_file, as it was when it was last read */
+    bool is_ca_unreadable;   /* it was no good then: `tls` is from before, or NULL */
+    int64_t ca_retry_us;
     uint32_t n_calls, n_open, n_idle;
     uint32_t max_open, max_idle;                  /* as the latest call has it */
     struct upstream_link *idle_first, *idle_last; /* newest first */
@@ -88,8 +91,8 @@ struct upstream_call {
     struct slice head, body[8];
     size_t n_body;
     enum upstream_phase phase;
-    enum upstream_result failure; /* of PHASE_FAILED */
-    struct timer failed;          /* of PHASE_FAILED; all other deadlines are the link's */
+    enum upstream_result failure; /* of UPSTREAM_PHASE_FAILED */
+    struct timer failed;          /* the same; all other deadlines are the link's */
     int64_t phase_deadline_us, total_deadline_us;
     int64_t connect_deadline_us, connect_timeout_us, tls_timeout_us;
     int64_t first_byte_timeout_us, idle_timeout_us;
@@ -132,7 +135,7 @@ void upstream_dial_on_resolved(struct resolver_name *name);
 
 struct upstream_origin *upstream_pool_origin(struct upstream_pool *pool,
                                              const struct upstream_record *target);
-/* NULL if the origin's file of authorities can't be read. */
+/* NULL if the origin's file of authorities can't be read and never could. */
 SSL_CTX *upstream_pool_tls(struct upstream_origin *origin);
 struct upstream_link *upstream_pool_open(struct upstream_origin *origin);
 struct upstream_link *upstream_pool_take(struct upstream_origin *origin);

@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "relayos/base/log.h"
 #include "relayos/base/mem.h"
 #include "tls.h"
 #include "upstream_impl.h"
 
-#define IDLE_US 55000000 /* before the 60 s at which most servers close */
+#define IDLE_US     55000000 /* before the 60 s at which most servers close */
+#define CA_RETRY_US 60000000 /* it was us who could not: no descriptor, no memory */
 
 static bool is_same_origin(const struct upstream_origin *origin,
                            const struct upstream_record *target);
@@ -16,6 +18,8 @@ static struct upstream_origin *origin_new(struct upstream_pool *pool,
                                           const struct upstream_record *target);
 static void origin_free(struct upstream_origin *origin);
 static void drop_unused_origins(struct upstream_pool *pool);
+static void note_unreadable(struct upstream_origin *origin);
+static bool is_same_file(const struct stat *a, const struct stat *b);
 static void idle_push(struct upstream_link *link);
 static void idle_remove(struct upstream_link *link);
 
@@ -156,17 +160,53 @@ drop_unused_origins(struct upstream_pool *pool)
     }
 }
 
+/*
+ * What is in ca_file now counts, once it can be read: to mend it takes no reload. One that is no
+ * good is read once, not for each connection: large ones take their time.
+ */
 SSL_CTX *
 upstream_pool_tls(struct upstream_origin *origin)
 {
     struct upstream_pool *pool = origin->pool;
+    struct stat now = {0}; /* as of before it is read: a change meanwhile is seen the next time */
 
-    if (origin->tls != NULL)
-        return origin->tls;
-    if (origin->ca_file[0] == '\0' && pool->system_store == NULL)
+    if (origin->ca_file[0] != '\0')
+        (void)stat(origin->ca_file, &now);
+    else if (pool->system_store == NULL)
         pool->system_store = tls_store_system();
-    origin->tls = tls_client_new(origin->name.host, origin->ca_file, pool->system_store);
-    return origin->tls;
+
+    bool is_known = is_same_file(&origin->authorities, &now);
+    if (origin->tls != NULL && is_known &&
+        (!origin->is_ca_unreadable || loop_now_us(pool->loop) < origin->ca_retry_us))
+        return origin->tls;
+
+    SSL_CTX *tls = tls_client_new(origin->name.host, origin->ca_file, pool->system_store);
+    if (tls == NULL && !(is_known && origin->is_ca_unreadable))
+        note_unreadable(origin);
+    origin->authorities = now;
+    origin->is_ca_unreadable = tls == NULL;
+    if (tls == NULL) {
+        origin->ca_retry_us = loop_now_us(pool->loop) + CA_RETRY_US;
+        return origin->tls;
+    }
+    SSL_CTX_free(origin->tls);
+    origin->tls = tls;
+    return tls;
+}
+
+static void
+note_unreadable(struct upstream_origin *origin)
+{
+    log_error("upstream.ca_unreadable", "host=%s ca_file=\"%s\" effect=\"%s\"", origin->name.host,
+              origin->ca_file,
+              origin->tls != NULL ? "the authorities of before hold" : "nobody is trusted");
+}
+
+static bool
+is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
 /* ---- connections ---- */

@@ -35,7 +35,6 @@ alert_book_init(struct alert_book *book, uint32_t wanted)
 {
     book->kinds = wanted;
     book->n = 0;
-    book->n_no_room = 0;
 }
 
 void
@@ -55,10 +54,8 @@ alert_book_see(struct alert_book *book, enum alert_kind kind, const char *subjec
     if ((book->kinds >> kind & 1) == 0)
         return;
     alert = find(book, kind, subject);
-    if (alert == NULL && book->n == ALERT_ROWS) {
-        book->n_no_room++;
-        return;
-    }
+    if (alert == NULL && book->n == ALERT_ROWS)
+        return; /* seen again when there is */
     if (alert == NULL) {
         alert = &book->rows[book->n++];
         alert->kind = kind;

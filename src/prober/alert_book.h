@@ -39,7 +39,7 @@ enum alert_kind {
 const char *alert_book_kind_name(enum alert_kind kind);
 const char *alert_book_severity(enum alert_kind kind);
 
-#define ALERT_ROWS         256 /* at a time; what finds no room is counted */
+#define ALERT_ROWS         256 /* at a time; what finds no room waits */
 #define ALERT_SUBJECT_SIZE 320
 #define ALERT_TEXT_SIZE    512
 #define ALERT_CALM_US      INT64_C(60000000)
@@ -58,7 +58,6 @@ typedef void alert_book_tell(void *ctx, const struct alert *alert, bool is_resol
 struct alert_book {
     uint32_t kinds; /* a bit for each that is wanted */
     size_t n;
-    uint64_t n_no_room;
     struct alert rows[ALERT_ROWS];
 };
 

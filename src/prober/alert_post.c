@@ -161,7 +161,8 @@ on_end(void *ctx, int status, enum upstream_result result)
     if (post->n_queued > 0)
         timer_set(post->post.loop, &post->timer,
                   loop_now_us(post->post.loop) +
-                      retry_pace_us(post->n_tries == 0 ? 1 : post->n_tries, random),
+                      retry_pace_asked_us(post->n_tries == 0 ? 1 : post->n_tries, random,
+                                          post->post.retry_after_s),
                   on_timer);
 }
 

@@ -13,7 +13,6 @@
 #include "otlp_span.h"
 #include "post.h"
 #include "prober.h"
-#include "relayos/base/clock.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/hash.h"
 #include "relayos/base/log.h"
@@ -24,6 +23,8 @@
 #define BATCH_ROWS  128
 #define BATCH_BYTES (1024 * 1024) /* a batch ends with the request that passes it */
 #define NO_SEQ      (-1)
+#define READ_TRIES                                                                                 \
+    5 /* of a batch, with a pause before each: then it goes without what cannot be read */
 
 struct otlp {
     struct prober *prober;
@@ -33,7 +34,9 @@ struct otlp {
     int64_t seq; /* rows up to it are done with; NO_SEQ: not known yet */
     int64_t batch_seq;
     uint32_t n_batch;    /* requests in it */
+    uint32_t n_gone;     /* and such whose trace is gone */
     uint32_t n_failures; /* in a row */
+    uint32_t n_unread;   /* batches that could not be read, in a row */
     bool is_full;        /* there is more behind the batch */
     struct buf headers;  /* hold secrets */
     struct store_row rows[BATCH_ROWS];
@@ -45,10 +48,13 @@ static int open_mark(const char *data_dir);
 static void on_timer(struct timer *timer);
 static bool find_start(struct otlp *otlp, struct store *store);
 static bool collect(struct otlp *otlp, struct store *store);
-static void add(struct otlp *otlp, struct store *store, const struct store_row *row,
-                struct json_out *json);
+static void read_again(struct otlp *otlp);
+static int add(struct otlp *otlp, struct store *store, const struct store_row *row,
+               struct json_out *json);
 static void on_end(void *ctx, int status, enum upstream_result result);
+static void try_again(struct otlp *otlp, int status, enum upstream_result result);
 static void go_on(struct otlp *otlp);
+static void keep_mark(const struct otlp *otlp);
 static void set_timer(struct otlp *otlp, int64_t wait_us);
 
 struct otlp *
@@ -144,7 +150,8 @@ on_timer(struct timer *timer)
         post_send(&otlp->post, buf_slice(&otlp->headers));
 }
 
-/* Where there is no mark, or one of another database: what comes from now on. */
+/* Where there is no mark, or one of another database: what comes from now on. That is kept at once:
+ * a prober that ends before its first batch is taken must not cost what was settled meanwhile. */
 static bool
 find_start(struct otlp *otlp, struct store *store)
 {
@@ -158,12 +165,13 @@ find_start(struct otlp *otlp, struct store *store)
         return false;
     }
     ssize_t n = otlp->mark_fd < 0 ? 0 : pread(otlp->mark_fd, text, sizeof(text), 0);
-    if (n < 0 || otlp_mark_read(slice_of(text, (size_t)n), &seq) != 0 || seq > last)
-        seq = last;
-    otlp->seq = seq;
-    tally_set(otlp->prober->segment, TALLY_TRACES_SEQ, seq);
-    log_info("otlp.begin", "after_row=%lld rows_behind=%lld", (long long)seq,
-             (long long)(last - seq));
+    bool is_known = n >= 0 && otlp_mark_read(slice_of(text, (size_t)n), &seq) == 0 && seq <= last;
+    otlp->seq = is_known ? seq : last;
+    if (!is_known)
+        keep_mark(otlp);
+    tally_set(otlp->prober->segment, TALLY_TRACES_SEQ, otlp->seq);
+    log_info("otlp.begin", "after_row=%lld rows_behind=%lld", (long long)otlp->seq,
+             (long long)(last - otlp->seq));
     return true;
 }
 
@@ -175,27 +183,43 @@ collect(struct otlp *otlp, struct store *store)
     struct store_row_cursor cursor = {.after = otlp->seq};
     struct json_out json;
     size_t n_rows = 0, n = 0;
+    int rc = store_row_next(store, &all, &cursor, otlp->rows, BATCH_ROWS, &n_rows);
 
-    if (store_row_next(store, &all, &cursor, otlp->rows, BATCH_ROWS, &n_rows) != 0) {
-        reading_distrust(&otlp->prober->reading);
+    if (rc != 0) {
+        read_again(otlp);
         return false;
     }
     if (n_rows == 0 && cursor.is_at_end)
         return false;
     buf_clear(&otlp->post.body);
-    otlp->n_batch = 0;
+    otlp->n_batch = otlp->n_gone = 0;
     json_out_init(&json, &otlp->post.body);
     otlp_span_begin(&json);
-    while (n < n_rows && otlp->post.body.len < BATCH_BYTES)
-        add(otlp, store, &otlp->rows[n++], &json);
+    while (rc == 0 && n < n_rows && otlp->post.body.len < BATCH_BYTES)
+        rc = add(otlp, store, &otlp->rows[n++], &json);
+    if (rc != 0) {
+        read_again(otlp);
+        return false;
+    }
+    otlp->n_unread = 0;
     otlp_span_end(&json);
     otlp->batch_seq = n < n_rows ? otlp->rows[n - 1].seq : cursor.after;
     otlp->is_full = n < n_rows || !cursor.is_at_end;
     return true;
 }
 
-/* A trace may be gone while its row stays: corrections never had one. */
 static void
+read_again(struct otlp *otlp)
+{
+    otlp->n_unread++;
+    if (otlp->n_unread == 1 || otlp->n_unread == READ_TRIES)
+        log_warn("otlp.unread", "after_row=%lld tries=%u", (long long)otlp->seq, otlp->n_unread);
+    reading_distrust(&otlp->prober->reading);
+}
+
+/* A trace may be gone while its row stays: corrections never had one. One that cannot be read now
+ * is not gone, until it is the one that all others wait for. */
+static int
 add(struct otlp *otlp, struct store *store, const struct store_row *row, struct json_out *json)
 {
     const struct conf *conf = otlp->prober->heritage->conf;
@@ -203,15 +227,17 @@ add(struct otlp *otlp, struct store *store, const struct store_row *row, struct 
         .row = row, .trace = &otlp->trace, .has_upstreams = conf->otlp_upstreams};
 
     if (row->is_correction || conf->otlp_sample == 0)
-        return;
-    if (store_trace_get(store, row->request_id, &otlp->trace) != 0) {
-        tally_add(otlp->prober->segment, TALLY_TRACES_DROPPED, 1);
-        return;
-    }
+        return 0;
+    int rc = store_trace_get(store, row->request_id, &otlp->trace);
+    bool is_gone = rc == ERR_MISSING || (rc != 0 && otlp->n_unread >= READ_TRIES);
+    otlp->n_gone += is_gone;
+    if (rc != 0)
+        return is_gone ? 0 : rc;
     if (!otlp_span_is_sampled(row, otlp->trace.flight.traceparent, conf->otlp_sample))
-        return;
+        return 0;
     otlp_span_write(json, &request);
     otlp->n_batch++;
+    return 0;
 }
 
 static void
@@ -219,42 +245,59 @@ on_end(void *ctx, int status, enum upstream_result result)
 {
     struct otlp *otlp = ctx;
     struct segment *segment = otlp->prober->segment;
-    uint64_t random = 0;
 
     switch (otlp_verdict_of(status)) {
     case OTLP_TAKEN:
         tally_add(segment, TALLY_TRACES_SENT, otlp->n_batch);
         go_on(otlp);
-        return;
+        break;
     case OTLP_REFUSED:
         log_error("otlp.refused", "status=%d traces=%u", status, otlp->n_batch);
         tally_add(segment, TALLY_TRACES_DROPPED, otlp->n_batch);
         go_on(otlp);
-        return;
+        break;
     case OTLP_AGAIN:
+        try_again(otlp, status, result);
         break;
     }
-    tally_add(segment, TALLY_TRACES_FAILED, 1);
-    log_warn("otlp.not_taken", "status=%d reason=%s failures=%u", status,
-             upstream_result_name(result), ++otlp->n_failures);
+}
+
+static void
+try_again(struct otlp *otlp, int status, enum upstream_result result)
+{
+    uint64_t random = 0;
+
     (void)!getrandom(&random, sizeof(random), 0);
-    set_timer(otlp, retry_pace_us(otlp->n_failures, random));
+    int64_t wait_us = retry_pace_asked_us(++otlp->n_failures, random, otlp->post.retry_after_s);
+    tally_add(otlp->prober->segment, TALLY_TRACES_FAILED, 1);
+    log_warn("otlp.not_taken", "status=%d reason=%s failures=%u again_ms=%lld", status,
+             upstream_result_name(result), otlp->n_failures, (long long)wait_us / 1000);
+    set_timer(otlp, wait_us);
 }
 
 /* The batch is done with. */
 static void
 go_on(struct otlp *otlp)
 {
-    char text[OTLP_MARK_SIZE];
+    struct segment *segment = otlp->prober->segment;
 
     otlp->seq = otlp->batch_seq;
     otlp->n_failures = 0;
+    keep_mark(otlp);
+    tally_add(segment, TALLY_TRACES_DROPPED, otlp->n_gone);
+    tally_set(segment, TALLY_TRACES_SEQ, otlp->seq);
+    set_timer(otlp, otlp->is_full ? 0 : otlp->prober->heritage->conf->otlp_interval_us);
+}
+
+/* Not there after a power cut: some are sent again, which they may be. */
+static void
+keep_mark(const struct otlp *otlp)
+{
+    char text[OTLP_MARK_SIZE];
+
     otlp_mark_write(otlp->seq, text);
-    /* Not there after a power cut: some are sent again, which they may be. */
     if (otlp->mark_fd >= 0 && pwrite(otlp->mark_fd, text, sizeof(text), 0) != sizeof(text))
         log_warn("otlp.no_mark", "file=otlp.mark reason=\"%s\"", strerror(errno));
-    tally_set(otlp->prober->segment, TALLY_TRACES_SEQ, otlp->seq);
-    set_timer(otlp, otlp->is_full ? 0 : otlp->prober->heritage->conf->otlp_interval_us);
 }
 
 static void

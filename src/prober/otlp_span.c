@@ -19,6 +19,8 @@ enum { STATUS_ERROR = 2 };
 
 static void attribute(struct json_out *out, const char *key, const char *value);
 static void attribute_int(struct json_out *out, const char *key, int64_t value);
+static void attribute_of(struct json_out *out, const char *key, const char *type,
+                         const char *value);
 static void begin_span(struct json_out *out, const struct otlp_request *request, unsigned id,
                        const char *name, int kind);
 static void write_times(struct json_out *out, const struct otlp_request *request, int64_t from_us,
@@ -69,12 +71,7 @@ otlp_span_end(struct json_out *out)
 static void
 attribute(struct json_out *out, const char *key, const char *value)
 {
-    json_out_object(out, NULL);
-    json_out_str(out, "key", key);
-    json_out_object(out, "value");
-    json_out_str(out, "stringValue", value);
-    json_out_end_object(out);
-    json_out_end_object(out);
+    attribute_of(out, key, "stringValue", value);
 }
 
 /* 64 bits are text in the JSON of protobuf. */
@@ -84,10 +81,16 @@ attribute_int(struct json_out *out, const char *key, int64_t value)
     char text[24];
 
     snprintf(text, sizeof(text), "%lld", (long long)value);
+    attribute_of(out, key, "intValue", text);
+}
+
+static void
+attribute_of(struct json_out *out, const char *key, const char *type, const char *value)
+{
     json_out_object(out, NULL);
     json_out_str(out, "key", key);
     json_out_object(out, "value");
-    json_out_str(out, "intValue", text);
+    json_out_str(out, type, value);
     json_out_end_object(out);
     json_out_end_object(out);
 }

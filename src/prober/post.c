@@ -4,6 +4,9 @@
 #include <assert.h>
 #include <string.h>
 
+#include "relayos/base/clock.h"
+#include "relayos/codec/retry_hint.h"
+
 #define POST_TIMEOUT_US INT64_C(15000000)
 
 static void write_head(struct post *post, struct slice headers);
@@ -52,7 +55,7 @@ post_send(struct post *post, struct slice headers)
     request.head = buf_slice(&post->head);
     request.body[0] = buf_slice(&post->body);
     request.n_body = 1;
-    post->status = 0;
+    post->status = post->retry_after_s = 0;
     post->call = upstream_start(post->pool, &request, &events, post);
 }
 
@@ -80,9 +83,12 @@ static void
 on_head(void *data, int status, const struct http_header *headers, size_t n_headers)
 {
     struct post *post = data;
+    struct retry_hint hint;
 
-    (void)headers;
-    (void)n_headers;
+    retry_hint_init(&hint);
+    for (size_t n = 0; n < n_headers; n++)
+        retry_hint_header(&hint, headers[n].name, headers[n].value, clock_real_us());
+    post->retry_after_s = retry_hint_seconds(&hint);
     post->status = status;
 }
 

@@ -31,6 +31,7 @@ struct post {
     struct upstream_call *call; /* NULL: none is under way */
     struct buf head, body;      /* of that one; the head may hold secrets */
     int status;
+    int retry_after_s; /* what its answer asked for, 0 = nothing */
 };
 
 void post_init(struct post *post, const struct conf_receiver *receiver, const char *suffix);

@@ -9,7 +9,6 @@
 #include "relayos/base/secret.h"
 #include "relayos/codec/dialect.h"
 #include "relayos/codec/flavor.h"
-#include "relayos/shm/proc_slot.h"
 
 static void cap_timeouts(struct upstream_record *upstream);
 static const struct dialect *dialect_for(const struct upstream_record *upstream);

@@ -24,4 +24,17 @@ retry_pace_us(uint32_t n, uint64_t random)
     return wait_us / 2 + (int64_t)(random % (uint64_t)(wait_us / 2 + 1));
 }
 
+/* asked_s: by the receiver's Retry-After, 0 = not. No sooner than that, within the bound; and where
+ * many are asked to wait the same time, not all at its end. */
+static inline int64_t
+retry_pace_asked_us(uint32_t n, uint64_t random, int asked_s)
+{
+    int64_t wait_us = retry_pace_us(n, random), asked_us = asked_s * INT64_C(1000000);
+
+    if (asked_us <= wait_us)
+        return wait_us;
+    asked_us += (int64_t)(random % (RETRY_PACE_FIRST_US / 2));
+    return asked_us < RETRY_PACE_MAX_US ? asked_us : RETRY_PACE_MAX_US;
+}
+
 #endif

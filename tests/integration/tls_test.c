@@ -116,7 +116,8 @@ Test(tls, bodies_of_any_size_pass_and_what_is_too_large_is_answered)
 /* As a network cuts them: handshake, head, body, and what comes on an idle connection. */
 Test(tls, records_that_arrive_in_pieces_are_records)
 {
-    struct gateway *gateway = gateway_start(&(struct gateway_options){.listeners = listeners});
+    struct gateway *gateway = gateway_start(
+        &(struct gateway_options){.listeners = listeners, .settings = "limits: {body_rate: 0}\n"});
     const struct call *call = call_of(OPERATION_CHAT);
     char *key = gateway_key(gateway, ""), text[3001];
     static const size_t pieces[] = {50, 400, 1460};
@@ -329,7 +330,8 @@ Test(tls, slow_and_silent_handshakes_are_cut_and_plain_http_is_not_served)
     cr_expect_str_eq(said, "");
     free(said);
     struct http_reply *reply = http_call(port, "/healthz", NULL, NULL, NULL);
-    cr_expect_eq(reply->status, 0);
+    cr_expect_eq(reply->status, 400);
+    cr_expect_not_null(strstr(reply->body, "use https://"), "%s", reply->body);
     http_reply_free(&reply);
     cr_expect(gateway_wait(gateway, gateway_logged, "listener.refused .*too slow"));
     http_close(silent, false);

@@ -3,11 +3,9 @@
  * Upstreams with TLS: a request, and the credential in it, goes to nobody whose certificate is not
  * good for the name in the URL, by an authority that is trusted, today.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -32,20 +30,19 @@ Test(upstream_tls, only_a_good_certificate_of_that_name_gets_the_request, .timeo
     struct gateway *gateway = gateway_start(NULL); /* whose mock they all lead to */
     struct gateway_options with = {0};
     char upstreams[2048] = "", models[2048] = "", *key = gateway_key(gateway, "");
-    pid_t fronts[4];
+    struct tls_front *fronts[4];
 
     certificate_write(&authority, gateway->dir, "ca");
     for (int i = 0; i < 4; i++) {
         struct certificate certificate = certificate_new(&wishes[i]);
         size_t n_up = strlen(upstreams), n_models = strlen(models);
-        int port;
 
-        fronts[i] = tls_front_start(&certificate, gateway->mock_port, &port);
+        fronts[i] = tls_front_start(&certificate, gateway->mock_port);
         certificate_free(&certificate);
         snprintf(upstreams + n_up, sizeof upstreams - n_up,
                  "  %s:\n    url: https://localhost:%d/openai/v1\n    protocols: openai_chat\n"
                  "    key_env: GATEWAY_CREDENTIAL\n    probe: none\n    ca_file: %s/ca.pem\n",
-                 names[i], port, gateway->dir);
+                 names[i], tls_front_port(fronts[i]), gateway->dir);
         snprintf(models + n_models, sizeof models - n_models,
                  "  over-%s:\n    price: free\n    routes: [{upstream: %s, model: gpt-4.1-mini}]\n",
                  names[i], names[i]);
@@ -78,11 +75,9 @@ Test(upstream_tls, only_a_good_certificate_of_that_name_gets_the_request, .timeo
         }
         http_reply_free(&reply);
     }
-    for (int i = 0; i < 4; i++) {
-        kill(fronts[i], SIGKILL);
-        waitpid(fronts[i], NULL, 0);
-    }
     cr_expect_eq(gateway_stop(&gateway), 0);
+    for (int i = 0; i < 4; i++)
+        tls_front_stop(&fronts[i]);
     certificate_free(&authority);
     free(key);
 }

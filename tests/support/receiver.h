@@ -16,6 +16,8 @@ void receiver_stop(struct receiver **receiver);
 int receiver_port(const struct receiver *receiver);
 /* From now on; 0: the connection is closed without an answer. */
 void receiver_answer(struct receiver *receiver, int status);
+/* These very bytes from now on, whatever they are; NULL: as receiver_answer() has it. */
+void receiver_say(struct receiver *receiver, const char *bytes);
 /* The nth (0 = first) that holds the text (head and body), waited for; NULL: none came. Borrowed
  * until receiver_stop(). */
 const char *receiver_wait(struct receiver *receiver, const char *text, int n);

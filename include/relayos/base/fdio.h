@@ -25,6 +25,8 @@ int fdio_replace_file(const char *path, struct slice contents, mode_t mode,
 /* mkdir -p with mode for what is made; 0 or ERR_IO. */
 int fdio_make_dirs(const char *path, mode_t mode, struct errmsg *why) MUST_CHECK;
 int fdio_set_nonblocking(int fd);
+/* The standard streams: from now on to /dev/null, and whoever read them is waited for no more. */
+void fdio_leave_streams(void);
 /* Close *fd if it is open and set it to -1. */
 void fdio_close(int *fd);
 

@@ -93,7 +93,7 @@ struct exchange_events { /* of one exchange, set by the handler with exchange_bi
  */
 struct server *server_new(const struct server_conf *conf, struct errmsg *why);
 void server_free(struct server **server);
-/* Stop accepting, close idle connections, answer the rest with Connection: close. */
+/* Stop accepting, answer with Connection: close, close what is idle for a moment more. */
 void server_drain(struct server *server);
 /* Connections still open; 0 after a drain means done. */
 uint32_t server_n_connections(const struct server *server);
@@ -122,7 +122,7 @@ void exchange_vouch(struct exchange *exchange);
 void exchange_release_request(struct exchange *exchange);
 
 /*
- * Whole response in one write. status_text is ours. Headers and body are copied or kept as said:
+ * Whole response in one write. Headers and body are copied or kept as said:
  * body bytes must stay until on_end. Content-Length is set; HEAD sends no body.
  */
 void exchange_respond(struct exchange *exchange, int status, const struct http_header *headers,

@@ -4,7 +4,7 @@
  *
  * Pool per worker and origin: LIFO, caps on open and idle, idle sockets stay registered so that an
  * early close is noticed; a reused connection that dies before any byte of the answer is replaced
- * once by a fresh one (the request is sent again; is_redial in the report). TLS 1.2+, one SSL_CTX
+ * once by a fresh one (the request is sent again; n_redials in the report). TLS 1.2+, one SSL_CTX
  * per origin with the host name verified by us (the library skips it on TLS 1.3); IP literals too.
  * Names are resolved off the loop, cached with a TTL, next address tried on connect failure.
  *
@@ -39,7 +39,7 @@ enum upstream_result {
     UPSTREAM_CONNECT_TIMEOUT,
     UPSTREAM_TLS, /* handshake, certificate or name refused */
     UPSTREAM_TLS_TIMEOUT,
-    UPSTREAM_NO_CONNECTION, /* pool cap reached */
+    UPSTREAM_NO_CONNECTION, /* pool cap reached, or descriptors */
     UPSTREAM_RESET,         /* closed or reset before the answer's head was whole */
     UPSTREAM_FIRST_BYTE_TIMEOUT,
     UPSTREAM_IDLE_TIMEOUT,

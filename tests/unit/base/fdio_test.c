@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "relayos/base/fdio.h"
@@ -94,4 +95,37 @@ Test(fdio, a_closed_descriptor_is_not_closed_again)
     fdio_close(&fd);
     cr_assert_eq(fd, -1);
     fdio_close(&fd);
+}
+
+/* A child does it: the test has streams of its own. */
+static int
+leave_with_closed(int closed)
+{
+    struct stat null, st;
+
+    close(closed);
+    fdio_leave_streams();
+    if (stat("/dev/null", &null) != 0)
+        return 1;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fstat(fd, &st) != 0 || st.st_rdev != null.st_rdev)
+            return 10 + fd;
+        if (fcntl(fd, F_GETFD) != 0)
+            return 20 + fd;
+    }
+    return 0;
+}
+
+Test(fdio, streams_that_are_left_are_all_there_whichever_was_closed)
+{
+    for (int closed = STDIN_FILENO; closed <= STDERR_FILENO; closed++) {
+        pid_t pid = fork();
+        int status = -1;
+
+        if (pid == 0)
+            _exit(leave_with_closed(closed));
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d was closed: %d", closed,
+                  WEXITSTATUS(status));
+    }
 }

@@ -20,6 +20,16 @@ copy_of(const char *bytes, size_t len)
     return memcpy(malloc(len), bytes, len);
 }
 
+/* Of what holds one header. */
+static enum field_state
+read_one(struct slice *rest, struct http_header *out, const char **reason)
+{
+    size_t n;
+    enum field_state state = field_read(rest, out, 1, &n, reason);
+
+    return n == 1 ? FIELD_OK : state;
+}
+
 /* "n: aaa?aaa\r\n" with any character in the place of any. */
 Test(field, a_control_character_is_found_wherever_it_stands)
 {
@@ -35,7 +45,7 @@ Test(field, a_control_character_is_found_wherever_it_stands)
                 memset(bytes + 3, 'a', len);
                 memcpy(bytes + 3 + len, "\r\n", 2);
                 bytes[3 + at] = (char)c;
-                enum field_state state = field_next(&rest, &header, &reason);
+                enum field_state state = read_one(&rest, &header, &reason);
                 bool is_control = (c < 0x20 && c != '\t') || c == 0x7f;
                 cr_assert_eq(state, is_control ? FIELD_BAD : FIELD_OK, "byte %02x at %zu of %zu", c,
                              at, len);
@@ -60,7 +70,7 @@ Test(field, a_header_without_its_line_end_is_incomplete_whatever_is_in_it)
         struct slice rest = slice_of(bytes, len), line;
         struct http_header header;
         const char *reason;
-        cr_assert_eq(field_next(&rest, &header, &reason), FIELD_INCOMPLETE);
+        cr_assert_eq(read_one(&rest, &header, &reason), FIELD_INCOMPLETE);
         cr_assert_eq(field_next_line(&rest, &line), FIELD_INCOMPLETE);
         cr_assert_eq(rest.len, len);
         free(bytes);
@@ -83,7 +93,7 @@ Test(field, a_name_is_a_token_up_to_its_colon_and_made_lower_case)
                 memset(bytes, 'A', len);
                 memcpy(bytes + len, ":B \r\n", 5);
                 bytes[at] = character;
-                enum field_state state = field_next(&rest, &header, &reason);
+                enum field_state state = read_one(&rest, &header, &reason);
                 bool is_good = is_token || (c == ':' && at > 0);
                 cr_assert_eq(state, is_good ? FIELD_OK : FIELD_BAD, "byte %02x at %zu of %zu", c,
                              at, len);
@@ -98,48 +108,66 @@ Test(field, a_name_is_a_token_up_to_its_colon_and_made_lower_case)
     }
 }
 
-Test(field, headers_are_taken_one_by_one_up_to_the_empty_line)
+Test(field, headers_are_taken_up_to_the_empty_line)
 {
     static const char text[] = "A:\r\nBB: \t c d\t \r\n\r\nE: f\r\n";
     char *bytes = copy_of(text, sizeof text - 1);
     struct slice rest = slice_of(bytes, sizeof text - 1);
-    struct http_header header;
+    struct http_header headers[3];
     const char *reason;
+    size_t n;
 
-    cr_assert_eq(field_next(&rest, &header, &reason), FIELD_OK);
-    cr_assert(slice_eq_str(header.name, "a") && header.value.len == 0);
-    cr_assert_eq(field_next(&rest, &header, &reason), FIELD_OK);
-    cr_assert(slice_eq_str(header.name, "bb") && slice_eq_str(header.value, "c d"));
-    cr_assert_eq(field_next(&rest, &header, &reason), FIELD_END);
+    cr_assert_eq(field_read(&rest, headers, 3, &n, &reason), FIELD_END);
+    cr_assert_eq(n, 2);
+    cr_assert(slice_eq_str(headers[0].name, "a") && headers[0].value.len == 0);
+    cr_assert(slice_eq_str(headers[1].name, "bb") && slice_eq_str(headers[1].value, "c d"));
     cr_assert(slice_eq_str(rest, "E: f\r\n"));
     free(bytes);
 }
 
-/* With any room for fields, any length of it, and a fault in any line. */
-Test(field, many_headers_are_read_as_one_by_one)
+static size_t
+count_lines(const char *bytes, size_t len)
 {
-    static const char *const texts[] = {"a: 1\r\nBb:2\r\nc-c: \r\n\r\nrest",
-                                        "a: 1\r\nb b:2\r\n\r\n", "a: 1\r\nb:2\n\r\n", "\r\n"};
+    size_t n = 0;
 
-    for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++) {
-        for (size_t len = 0; len <= strlen(texts[t]); len++) {
+    for (size_t i = 0; i < len; i++)
+        n += bytes[i] == '\n';
+    return n;
+}
+
+/* With any room for headers and any length of the text: a line counts as soon as it has ended. */
+Test(field, as_many_headers_are_read_as_are_there_and_have_room)
+{
+    static const struct {
+        const char *text;
+        size_t n;
+        enum field_state state; /* of the line behind those */
+    } cases[] = {{"a: 1\r\nBb:2\r\nc-c: \r\n\r\nrest", 3, FIELD_END},
+                 {"a: 1\r\nb b:2\r\n\r\n", 1, FIELD_BAD},
+                 {"a: 1\r\nb:2\n\r\n", 1, FIELD_BAD},
+                 {"\r\n", 0, FIELD_END}};
+    static const char *const names[] = {"a", "bb", "c-c"}, *const values[] = {"1", "2", ""};
+
+    for (size_t t = 0; t < sizeof cases / sizeof cases[0]; t++) {
+        for (size_t len = 0; len <= strlen(cases[t].text); len++) {
+            size_t n_lines = count_lines(cases[t].text, len);
+            bool is_whole = n_lines > cases[t].n;
+            size_t n_there = is_whole ? cases[t].n : n_lines;
+
             for (size_t max = 0; max < 5; max++) {
-                char *bytes = copy_of(texts[t], len);
-                struct slice many = slice_of(bytes, len), single = many;
-                struct http_header headers[5], header;
-                const char *reason = NULL, *want_reason = NULL;
-                enum field_state want;
-                size_t n, n_want = 0;
-                enum field_state state = field_read(&many, headers, max, &n, &reason);
-                while ((want = field_next(&single, &header, &want_reason)) == FIELD_OK &&
-                       n_want < max) {
-                    cr_assert_lt(n_want, n);
-                    cr_assert(slice_eq(headers[n_want].name, header.name));
-                    cr_assert(slice_eq(headers[n_want].value, header.value));
-                    n_want++;
-                }
-                cr_assert(state == want && n == n_want && reason == want_reason);
-                cr_assert(many.ptr == single.ptr && many.len == single.len);
+                char *bytes = copy_of(cases[t].text, len);
+                struct slice rest = slice_of(bytes, len);
+                struct http_header headers[5];
+                const char *reason;
+                size_t n;
+                enum field_state state = field_read(&rest, headers, max, &n, &reason);
+                cr_assert_eq(n, n_there < max ? n_there : max);
+                cr_assert_eq(state, n_there > max ? FIELD_OK
+                                    : is_whole    ? cases[t].state
+                                                  : FIELD_INCOMPLETE);
+                for (size_t i = 0; i < n; i++)
+                    cr_assert(slice_eq_str(headers[i].name, names[i]) &&
+                              slice_eq_str(headers[i].value, values[i]));
                 free(bytes);
             }
         }
@@ -166,21 +194,31 @@ Test(field, what_is_wrong_with_a_line_is_said)
         struct slice rest = slice_of(bytes, strlen(cases[i].line));
         struct http_header header;
         const char *reason = NULL;
-        cr_assert_eq(field_next(&rest, &header, &reason), FIELD_BAD, "case %zu", i);
+        cr_assert_eq(read_one(&rest, &header, &reason), FIELD_BAD, "case %zu", i);
         cr_assert_str_eq(reason, cases[i].reason, "case %zu", i);
         free(bytes);
     }
 }
 
-Test(field, only_capitals_are_made_lower_case)
+Test(field, only_capitals_are_made_lower_case_and_only_in_the_name)
 {
     static const char token[] = "AZaz09-_.~!|ABCDEFGHIJKLMNOPQRSTUVWXYZ-0123456789-abcdefghijklm";
+    static const char value[] = ":ABCDEFGHIJKLMNOPQRSTUVWXYZ\r\n";
 
-    for (size_t len = 0; len < sizeof token; len++) {
-        char *bytes = copy_of(token, sizeof token);
-        field_lower_token(bytes, len);
-        for (size_t i = 0; i < sizeof token; i++)
-            cr_assert_eq(bytes[i], i < len ? lower(token[i]) : token[i]);
+    for (size_t len = 1; len < sizeof token; len++) {
+        size_t size = len + sizeof value - 1;
+        char *bytes = malloc(size);
+        struct slice rest = slice_of(bytes, size);
+        struct http_header header;
+        const char *reason;
+
+        memcpy(bytes, token, len);
+        memcpy(bytes + len, value, sizeof value - 1);
+        cr_assert_eq(read_one(&rest, &header, &reason), FIELD_OK);
+        cr_assert_eq(header.name.len, len);
+        for (size_t i = 0; i < len; i++)
+            cr_assert_eq(bytes[i], lower(token[i]));
+        cr_assert_eq(memcmp(bytes + len, value, sizeof value - 1), 0);
         free(bytes);
     }
 }

@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/inotify.h>
 
 #include "client.h"
+#include "relayos/base/fdio.h"
+#include "relayos/base/log.h"
 #include "relayos/net/fetch.h"
 
 #define BODY_LEN 6
@@ -102,6 +105,18 @@ serve_tls(int listener)
 
 static bool only_connects; /* call_with() */
 
+static enum upstream_result
+connect_once(struct loop *loop, struct upstream_pool *pool, const struct upstream_record *target)
+{
+    struct client client = {0};
+
+    client.call = upstream_connect(pool, &(struct upstream_request){.target = target},
+                                   &client_events, &client);
+    while (client.n_ends == 0)
+        loop_run_once(loop);
+    return client.report.result;
+}
+
 static struct upstream_report
 call_with(const char *host, const char *ca_file, int n_calls)
 {
@@ -186,6 +201,102 @@ Test(tls, an_unknown_authority_is_refused)
     max_version = TLS1_3_VERSION;
     cr_expect_eq(call_with("localhost", "", 1).result, UPSTREAM_TLS);
     cr_expect_eq(call_with("localhost", "/nonexistent.pem", 1).result, UPSTREAM_TLS);
+}
+
+/* One that cannot be read leaves those of before. */
+Test(tls, authorities_are_those_that_their_file_has_now)
+{
+    static const struct {
+        const char *change;
+        enum upstream_result result;
+    } steps[] = {
+        {"echo none >now.pem", UPSTREAM_TLS},   {"cp ca.pem now.pem", UPSTREAM_OK},
+        {"echo none >now.pem", UPSTREAM_OK},    {"rm now.pem", UPSTREAM_OK},
+        {"cp wrong.pem now.pem", UPSTREAM_TLS}, {"cp ca.pem x && mv x now.pem", UPSTREAM_OK}};
+
+    cert = "good";
+    max_version = TLS1_3_VERSION;
+    struct provider provider = provider_start(serve_tls);
+    struct upstream_record target = client_target(provider.port);
+    struct loop *loop = loop_new();
+    struct upstream_pool *pool = upstream_pool_new(loop);
+    target.is_tls = 1;
+    snprintf(target.host, sizeof target.host, "127.0.0.1");
+    snprintf(target.ca_file, sizeof target.ca_file, "%s/now.pem", dir);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        run("cd %s && %s", dir, steps[i].change);
+        cr_expect_eq(connect_once(loop, pool, &target), steps[i].result, "%s", steps[i].change);
+    }
+    upstream_pool_free(&pool);
+    loop_free(&loop);
+    provider_stop(&provider);
+}
+
+/* Since it was asked last. */
+static bool
+was_opened(int watch)
+{
+    struct inotify_event events[32];
+
+    return read(watch, events, sizeof events) > 0;
+}
+
+static unsigned
+n_logged(const char *path)
+{
+    struct buf text;
+    unsigned n = 0;
+
+    buf_init(&text, 1 << 20);
+    cr_assert_eq(fdio_read_file(path, &text, NULL), 0);
+    buf_append(&text, "", 1);
+    for (const char *at = text.ptr; (at = strstr(at, "upstream.ca_unreadable")) != NULL; at++)
+        n++;
+    buf_fini(&text);
+    return n;
+}
+
+/* A large one takes its time, and that is the loop's: of all who are served. */
+Test(tls, authorities_that_are_no_good_are_read_and_told_of_once)
+{
+    char now_path[96], log_path[96];
+    int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+    cert = "good";
+    max_version = TLS1_3_VERSION;
+    struct provider provider = provider_start(serve_tls);
+    struct upstream_record target = client_target(provider.port);
+    struct loop *loop = loop_new();
+    struct upstream_pool *pool = upstream_pool_new(loop);
+    snprintf(now_path, sizeof now_path, "%s/once.pem", dir);
+    snprintf(log_path, sizeof log_path, "%s/log", dir);
+    cr_assert_eq(log_open(log_path), 0);
+    target.is_tls = 1;
+    target.max_idle_connections = 0;
+    snprintf(target.host, sizeof target.host, "127.0.0.1");
+    snprintf(target.ca_file, sizeof target.ca_file, "%s", now_path);
+
+    run("cd %s && cp ca.pem once.pem", dir);
+    cr_expect_eq(connect_once(loop, pool, &target), UPSTREAM_OK);
+    cr_expect_eq(n_logged(log_path), 0);
+    for (unsigned change = 1; change <= 2; change++) {
+        run("cd %s && echo none %u >once.pem", dir, change + 8);
+        cr_assert_geq(inotify_add_watch(watch, now_path, IN_OPEN), 0);
+        for (int i = 0; i < 3; i++) {
+            cr_expect_eq(connect_once(loop, pool, &target), UPSTREAM_OK);
+            cr_expect_eq(was_opened(watch), i == 0);
+        }
+        cr_expect_eq(n_logged(log_path), change);
+        run("cd %s && rm once.pem", dir);
+        (void)was_opened(watch); /* that it is gone */
+    }
+    run("cd %s && cp ca.pem once.pem", dir);
+    cr_expect_eq(connect_once(loop, pool, &target), UPSTREAM_OK);
+    cr_expect_eq(n_logged(log_path), 2);
+    close(watch);
+    upstream_pool_free(&pool);
+    loop_free(&loop);
+    provider_stop(&provider);
 }
 
 Test(tls, older_versions_are_refused)

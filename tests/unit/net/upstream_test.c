@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 
 #include "client.h"
 #include "upstream_impl.h"
@@ -366,6 +367,28 @@ Test(upstream, an_idle_connection_that_the_peer_closes_leaves_the_pool_at_once)
         upstream_pool_view(pool, &view);
     } while (view.n_open > 0 && clock_mono_us() < limit_us);
     cr_expect(view.n_open == 0 && view.n_idle == 0);
+    provider_stop(&provider);
+}
+
+/* Else the breaker of a route that is well would open. */
+Test(upstream, descriptors_that_are_used_up_are_no_fault_of_the_upstream)
+{
+    struct provider provider = provider_start(serve_small);
+    struct upstream_record target = client_target(provider.port);
+    struct rlimit before, none;
+    struct client client = {0};
+    int next = dup(STDOUT_FILENO);
+
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    close(next);
+    none = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    client_run(&client, loop, pool, &target);
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    cr_expect_eq(client.report.result, UPSTREAM_NO_CONNECTION);
+    client = (struct client){0};
+    client_run(&client, loop, pool, &target);
+    cr_expect_eq(client.report.result, UPSTREAM_OK);
     provider_stop(&provider);
 }
 

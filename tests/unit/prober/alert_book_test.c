@@ -123,17 +123,21 @@ Test(alert_book, any_history_tells_each_alert_and_its_end_in_turn, .init = setup
     }
 }
 
-Test(alert_book, is_bounded_and_counts_what_finds_no_room, .init = setup)
+Test(alert_book, is_bounded_and_what_finds_no_room_waits_for_it, .init = setup)
 {
     char subject[16];
 
     alert_book_begin(&book);
-    for (int n = 0; n < ALERT_ROWS + 5; n++) {
+    for (int n = ALERT_ROWS + 5; n-- > 0;) {
         snprintf(subject, sizeof subject, "%d", n);
         alert_book_see(&book, ALERT_QUOTA_NEAR, subject, "", SECOND, SECOND);
     }
     cr_expect_eq(book.n, ALERT_ROWS);
-    cr_expect_eq(book.n_no_room, 5);
+    look(2, ALERT_QUOTA_NEAR, 1); /* full still: the others turn out to be gone behind it */
+    cr_expect_eq(book.n, 0);
+    for (int64_t second = 3; second <= 1000; second++)
+        look(second, ALERT_QUOTA_NEAR, 1);
+    cr_expect_eq(told.n_raised[0], 1);
 }
 
 Test(alert_book, a_long_subject_is_found_again, .init = setup)

@@ -96,6 +96,20 @@ Test(alert_post, pauses_grow_to_a_bound_and_differ)
     cr_expect_eq(retry_pace_us(50, 0), RETRY_PACE_MAX_US / 2);
 }
 
+Test(alert_post, a_receiver_may_ask_for_more_patience_but_not_for_ever)
+{
+    for (uint64_t random = 0; random < 1000; random++) {
+        uint64_t bits = random * UINT64_C(0x9e3779b97f4a7c15);
+
+        cr_assert_eq(retry_pace_asked_us(3, bits, 0), retry_pace_us(3, bits));
+        cr_assert_eq(retry_pace_asked_us(5, bits, 1), retry_pace_us(5, bits), "ours is longer");
+        int64_t us = retry_pace_asked_us(1, bits, 30);
+        cr_assert(us >= INT64_C(30000000) && us < INT64_C(30500000), "%lld", (long long)us);
+        cr_assert_eq(retry_pace_asked_us(1, bits, 86400), RETRY_PACE_MAX_US);
+    }
+    cr_expect_neq(retry_pace_asked_us(1, 1, 30), retry_pace_asked_us(1, 2, 30));
+}
+
 /* ---- the queue ---- */
 
 static struct segment_fixture fixture;
