@@ -103,6 +103,7 @@ read_message(struct reply_stream *stream, const struct json_member *message,
     if (json_scan_object(message->value, &object, &error) != 0)
         return ERR_UPSTREAM_ERROR;
     read_usage(stream, &object, facts);
+    dialect_usage_begin(&stream->usage);
     return dialect_rewrite_object(rewrite, &object);
 }
 

@@ -50,6 +50,8 @@ chat_answer_read_event(struct answer_reader *reader, const struct sse_event *eve
         return 0;
     if (slice_eq(event->data, SLICE_LIT("[DONE]")))
         return end(&feed);
+    if (slice_eq(event->name, SLICE_LIT("error")))
+        return read_error(&feed, event->data);
     return read_body(&feed, event->data, false);
 }
 
@@ -87,7 +89,7 @@ read_body(const struct chat_feed *feed, struct slice body, bool is_whole)
         return read_error(feed, body);
     if (json_scan_object(body, &object, &error) != 0)
         return ERR_UPSTREAM_ERROR;
-    if (dialect_is_error(json_find(&object, "error")))
+    if (dialect_is_chat_error(&object))
         return read_error(feed, body);
     start(feed, &object);
     int err = read_choices(feed, &object, is_whole);

@@ -3,7 +3,6 @@
  * A whole answer to a chat client. The parts of a message are apart in JSON, in whatever order they
  * come: each kind grows in a buffer of its own, finished choices in writer->items.
  */
-#include "call_input.h"
 #include "chat_answer.h"
 #include "relayos/codec/json_out.h"
 

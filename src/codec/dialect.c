@@ -12,13 +12,12 @@ static const struct dialect *const dialects[] = {
 };
 
 struct operation_row {
-    const char *name;
     enum protocol protocol;
     const char *path;
 };
 
 static const struct operation_row operations[] = {
-#define OPERATION(name, NAME, protocol, path, kind) {#name, protocol, path},
+#define OPERATION(NAME, protocol, path, kind) {protocol, path},
     DIALECT_OPERATIONS(OPERATION)
 #undef OPERATION
 };
@@ -34,12 +33,6 @@ dialect_of(enum protocol protocol)
     assert(dialects[protocol]->protocol == protocol);
 
     return dialects[protocol];
-}
-
-const char *
-dialect_operation_name(enum operation operation)
-{
-    return row_of(operation)->name;
 }
 
 enum protocol

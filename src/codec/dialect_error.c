@@ -213,6 +213,15 @@ dialect_is_error(const struct json_member *member)
     return member->type != JSON_STRING || member->value.len > 2;
 }
 
+bool
+dialect_is_chat_error(const struct json_object *object)
+{
+    const struct json_member *kind = json_find(object, "object");
+
+    return dialect_is_error(json_find(object, "error")) ||
+           (kind != NULL && json_string_is(kind->value, "error"));
+}
+
 static void
 read_complaint(struct slice body, struct buf *scratch, struct complaint *out)
 {
@@ -474,6 +483,8 @@ static const char *
 fill_hole(enum err_category category, struct slice *before, const char **after)
 {
     static const char *const words[ERR_N_CATEGORIES] = {
+        [ERR_CATEGORY_INVALID_KEY] =
+            "check that it is complete, and neither expired, disabled nor revoked",
         [ERR_CATEGORY_UNSUPPORTED_PARAMETER] = "A parameter of this request",
         [ERR_CATEGORY_MODEL_NOT_ALLOWED] = "it asked for",
         [ERR_CATEGORY_NOT_FOUND] = "What was asked for",

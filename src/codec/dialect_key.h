@@ -29,7 +29,7 @@ struct key_row {
     uint8_t len, meaning;
 };
 #define KEY_SLOTS           128
-#define KEY_SLOT(last, len) ((11 * (last) + (len)) % KEY_SLOTS)
+#define KEY_SLOT(last, len) ((25 * (last) + (len)) % KEY_SLOTS)
 #define KEY_ROW(key, last, meaning)                                                                \
     [KEY_SLOT((last), sizeof(key) - 1)] = {(key), sizeof(key) - 1, (meaning)}
 

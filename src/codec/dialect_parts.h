@@ -118,6 +118,9 @@ void dialect_usage_clear(struct usage *usage);
 /* Counters of a (scanned) usage object in the dialect of the operation; later values overwrite.
    True if there is nothing to clean in it: see struct rewrite. */
 bool dialect_usage_read(enum operation operation, struct slice value, struct usage *usage);
+/* It was the usage of an answer's first event: the output is yet to come, and where no prompt was
+ * counted yet, that is too. */
+void dialect_usage_begin(struct usage *usage);
 /* The service tier that has answered (NULL if it is not said): factor on the price. */
 void dialect_usage_read_tier(enum operation operation, const struct json_member *tier,
                              struct usage *usage);
@@ -131,6 +134,8 @@ void dialect_read_error(int status, struct slice body, struct buf *scratch,
                         struct reply_facts *facts);
 /* Is this member an error that somebody means? null, false and empty ones are not. */
 bool dialect_is_error(const struct json_member *member);
+/* Of a chat's answer or event: has it such a member, or is it all an error (vLLM, SGLang)? */
+bool dialect_is_chat_error(const struct json_object *object);
 
 void dialect_write_openai_error(enum err_category category, struct slice message,
                                 struct slice param, struct uuid request_id, struct buf *out);

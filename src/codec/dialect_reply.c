@@ -39,6 +39,9 @@ static const struct key_row answer_fates[KEY_SLOTS] = {
     KEY_ROW("request_id", 'd', FATE_CUT),
     KEY_ROW("nvext", 't', FATE_CUT),
     KEY_ROW("timings", 's', FATE_CUT),
+    KEY_ROW("time_info", 'o', FATE_CUT),
+    KEY_ROW("kv_transfer_params", 's', FATE_CUT),
+    KEY_ROW("amazon-bedrock-invocationMetrics", 's', FATE_CUT),
     KEY_ROW("prompt_filter_results", 's', FATE_CUT),
     KEY_ROW("container", 'r', FATE_CUT), /* an id of state kept upstream */
 };
@@ -106,6 +109,7 @@ static void put_names(const struct reply_context *context, struct buf *scratch,
                       struct reply_kept *out);
 static int rewrite_members(struct rewrite *rewrite, const struct json_object *object,
                            const struct key_row *fates);
+static enum fate fate_of(const struct key_row *fates, const struct json_member *member);
 static int apply_fate(struct rewrite *rewrite, enum fate fate, const struct json_member *member);
 static int cut(struct rewrite *rewrite, const struct json_object *object, size_t i, bool has_kept);
 static int cut_results(struct rewrite *rewrite, struct slice choices);
@@ -132,8 +136,12 @@ dialect_read_reply(const struct reply_context *context, struct slice body, struc
     out_edits->n = 0;
     if (json_scan_object(body, &object, &error) != 0)
         return ERR_UPSTREAM_ERROR;
-    if (dialect_is_error(json_find(&object, "error"))) {
+    if (dialect_is_chat_error(&object)) {
+        const struct json_member *figures = json_find(&object, "usage");
+
         dialect_read_error(0, body, scratch, facts);
+        if (figures != NULL && figures->type == JSON_OBJECT) /* it may have been counted */
+            (void)dialect_usage_read(context->operation, figures->value, usage);
         return 0;
     }
     const struct json_member *answer = json_find(&object, shape->name);
@@ -147,7 +155,7 @@ dialect_read_reply(const struct reply_context *context, struct slice body, struc
     if (context->operation == OPERATION_RESPONSE)
         facts->items = answer->value;
     /* Only an estimate needs the length. */
-    if (context->operation != OPERATION_EMBEDDING && !usage->is_reported)
+    if (context->operation != OPERATION_EMBEDDING && (usage->totals & USAGE_SAID_OUTPUT) == 0)
         (void)dialect_measure(answer->value, facts);
     rewrite = (struct rewrite){.context = context,
                                .text = body,
@@ -249,7 +257,7 @@ rewrite_members(struct rewrite *rewrite, const struct json_object *object,
     int err = 0;
 
     for (size_t i = 0; i < object->n_members && err == 0; i++) {
-        enum fate fate = (enum fate)dialect_key_meaning(fates, &object->members[i]);
+        enum fate fate = fate_of(fates, &object->members[i]);
 
         if (fate == FATE_USAGE && rewrite->hide_usage)
             fate = FATE_CUT;
@@ -262,6 +270,18 @@ rewrite_members(struct rewrite *rewrite, const struct json_object *object,
         has_kept |= fate != FATE_CUT;
     }
     return err;
+}
+
+/* How long an answer took at the provider, and in whose queue, stands among the figures of some. */
+static enum fate
+fate_of(const struct key_row *fates, const struct json_member *member)
+{
+    const struct slice time = SLICE_LIT("_time");
+
+    if (fates == usage_fates && member->key.len > time.len &&
+        slice_eq(slice_sub(member->key, member->key.len - time.len, member->key.len), time))
+        return FATE_CUT;
+    return (enum fate)dialect_key_meaning(fates, member);
 }
 
 static int
@@ -385,7 +405,7 @@ clean_usage(struct rewrite *rewrite, const struct json_member *member)
 bool
 dialect_is_private(const struct json_member *figure)
 {
-    return dialect_key_meaning(usage_fates, figure) != FATE_KEEP;
+    return fate_of(usage_fates, figure) != FATE_KEEP;
 }
 
 static int

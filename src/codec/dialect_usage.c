@@ -168,11 +168,29 @@ dialect_usage_read(enum operation operation, struct slice value, struct usage *u
     /* Nothing but null, or nothing we know, is no report of zeros. */
     if ((report.is_valid | report.is_nonsense) != 0)
         usage->is_reported = true;
+    if ((report.is_valid & BIT(FIELD_INPUT)) != 0)
+        usage->totals |= USAGE_SAID_INPUT;
+    if ((report.is_valid & BIT(FIELD_OUTPUT)) != 0)
+        usage->totals |= USAGE_SAID_OUTPUT;
     if (rows_of[operation] == message_rows)
         read_anthropic(&report, usage);
     else
         read_openai(&report, usage);
     return report.is_clean;
+}
+
+void
+dialect_usage_begin(struct usage *usage)
+{
+    const int64_t *count = usage->count;
+    int64_t prompt = count[USAGE_INPUT] + count[USAGE_CACHE_READ] + count[USAGE_CACHE_WRITE_5M] +
+                     count[USAGE_CACHE_WRITE_1H];
+
+    usage->totals &= (uint8_t)~USAGE_SAID_OUTPUT;
+    if (prompt > 0 || (usage->totals & USAGE_SAID_INPUT) == 0)
+        return;
+    usage->totals &= (uint8_t)~USAGE_SAID_INPUT;
+    usage->totals |= USAGE_SAID_EMPTY;
 }
 
 static void
@@ -315,6 +333,8 @@ read_anthropic(const struct report *report, struct usage *usage)
     read_count(report, FIELD_OUTPUT, usage, &usage->count[USAGE_OUTPUT]);
     read_count(inner_of(report, FIELD_OUTPUT_DETAILS, usage), FIELD_REASONING, usage,
                &usage->reasoning_tokens);
+    if (usage->reasoning_tokens > usage->count[USAGE_OUTPUT])
+        usage->reasoning_tokens = usage->count[USAGE_OUTPUT];
     read_count(inner_of(report, FIELD_SERVER_TOOLS, usage), FIELD_WEB_SEARCH, usage,
                &usage->count[USAGE_SERVER_TOOL]);
     if ((report->is_said & BIT(FIELD_TIER)) != 0)

@@ -147,7 +147,8 @@ embedding_gemini_reply(struct slice body, const struct embedding_answer *answer,
     int err = write_vectors(embeddings->value, answer, out);
     buf_append_str(out, "],\"model\":\"");
     json_escape(out, answer->model);
-    int64_t tokens = usage->is_reported ? usage->count[USAGE_INPUT] : answer->prompt_tokens;
+    bool has_input = (usage->totals & USAGE_SAID_INPUT) != 0;
+    int64_t tokens = has_input ? usage->count[USAGE_INPUT] : answer->prompt_tokens;
     buf_printf(out, "\",\"usage\":{\"prompt_tokens\":%lld,\"total_tokens\":%lld}}",
                (long long)tokens, (long long)tokens);
     return err;

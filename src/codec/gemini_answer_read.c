@@ -179,9 +179,12 @@ read_object(struct source *source, const struct json_object *object)
         return ERR_UPSTREAM_ERROR;
     if (usage != NULL)
         gemini_usage_read(usage->value, &reader->usage);
+    bool is_blocked = candidates == NULL && feedback != NULL;
+    if (is_blocked) /* what a block is told in is our own */
+        reader->usage.totals |= USAGE_SAID_OUTPUT;
     if (!reader->is_started)
         start(source, object);
-    if (usage != NULL)
+    if (usage != NULL || is_blocked)
         give(source, (struct neutral_event){.kind = NEUTRAL_USAGE,
                                             .usage = &reader->usage,
                                             .lacks_cache_writes = true});

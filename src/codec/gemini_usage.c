@@ -64,6 +64,7 @@ static const struct detail_row details[] = {
 static void read_member(const struct json_member *member, struct report *report);
 static void read_detail(struct slice list, const struct detail_row *row, struct report *report);
 static void take_count(const struct json_member *number, enum field field, struct report *report);
+static int64_t total(struct report *report, enum field field, enum field other);
 static int64_t take(int64_t *left, int64_t count);
 
 void
@@ -76,23 +77,28 @@ gemini_usage_read(struct slice metadata, struct usage *usage)
 
     while (json_walk_member(&walk, &member))
         read_member(&member, &report);
-    usage->is_reported = true;
-    usage->is_invalid |= report.is_invalid;
+    int64_t input = total(&report, PROMPT, TOOL_PROMPT);
+    int64_t output = total(&report, CANDIDATES, THOUGHTS);
+    int64_t answer = count[CANDIDATES];
+
     usage->count[USAGE_REQUEST] = 1;
-    if (report.is_said[PROMPT]) {
-        int64_t left = count[PROMPT] + count[TOOL_PROMPT];
-
-        usage->count[USAGE_CACHE_READ] = take(&left, count[CACHED]);
-        usage->count[USAGE_INPUT_AUDIO] = take(&left, count[PROMPT_AUDIO] - count[CACHED_AUDIO]);
-        usage->count[USAGE_INPUT] = left;
+    usage->is_invalid |= report.is_invalid;
+    /* Nothing that we know is no report of zeros. */
+    usage->is_reported |= input >= 0 || output >= 0 || report.is_invalid;
+    if (input >= 0) {
+        usage->count[USAGE_CACHE_READ] = take(&input, count[CACHED]);
+        usage->count[USAGE_INPUT_AUDIO] = take(&input, count[PROMPT_AUDIO] - count[CACHED_AUDIO]);
+        usage->count[USAGE_INPUT] = input;
+        if (report.is_said[PROMPT])
+            usage->totals |= USAGE_SAID_INPUT;
     }
-    if (report.is_said[CANDIDATES] || report.is_said[THOUGHTS]) {
-        int64_t left = count[CANDIDATES];
-
-        usage->count[USAGE_OUTPUT_AUDIO] = take(&left, count[CANDIDATES_AUDIO]);
-        usage->count[USAGE_OUTPUT_IMAGE] = take(&left, count[CANDIDATES_IMAGE]);
-        usage->count[USAGE_OUTPUT] = left + count[THOUGHTS];
+    if (output >= 0) {
+        usage->count[USAGE_OUTPUT_AUDIO] = take(&answer, count[CANDIDATES_AUDIO]);
+        usage->count[USAGE_OUTPUT_IMAGE] = take(&answer, count[CANDIDATES_IMAGE]);
+        usage->count[USAGE_OUTPUT] = answer + count[THOUGHTS];
         usage->reasoning_tokens = count[THOUGHTS];
+        if (report.is_said[CANDIDATES])
+            usage->totals |= USAGE_SAID_OUTPUT;
     }
 }
 
@@ -143,6 +149,17 @@ take_count(const struct json_member *number, enum field field, struct report *re
     }
     report->count[field] = count;
     report->is_said[field] = true;
+}
+
+/* Of two counters; -1 if neither is known, or the two come to more than there can be. */
+static int64_t
+total(struct report *report, enum field field, enum field other)
+{
+    int64_t sum = report->count[field] + report->count[other];
+
+    if (sum > LIMIT_TOKENS)
+        report->is_invalid = true;
+    return sum <= LIMIT_TOKENS && (report->is_said[field] || report->is_said[other]) ? sum : -1;
 }
 
 /* So much of what is left, and never more. */

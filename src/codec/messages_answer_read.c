@@ -147,6 +147,7 @@ messages_answer_read_reply(struct answer_reader *reader, struct slice body, neut
             return ERR_UPSTREAM_ERROR;
         close_part(&r);
     }
+    (void)read_usage(&r, &object); /* of an answer that is whole */
     give(&r, (struct neutral_event){.kind = NEUTRAL_USAGE, .usage = &reader->usage});
     messages_parts_fields(object.text, stop_keys, N_STOP_FIELDS, stop);
     read_stop(&r, stop);
@@ -191,6 +192,7 @@ read_start(const struct reading *r, const struct json_object *message)
     if (r->reader->is_started) /* some servers say it twice */
         return;
     (void)read_usage(r, message);
+    dialect_usage_begin(&r->reader->usage);
     start(r, id == NULL ? (struct slice){0} : messages_parts_raw(id->value));
 }
 

@@ -38,11 +38,18 @@ read_event(struct reply_stream *stream, const struct sse_event *event, struct bu
     struct edits edits;
     struct slice text = {0};
 
+    if (slice_eq(event->name, SLICE_LIT("error"))) {
+        *facts = (struct reply_facts){0};
+        dialect_read_error_event(stream, event->data, facts);
+        return 0;
+    }
     if (dialect_repeat_event(stream, event->data, out, facts))
         return 0;
     struct rewrite rewrite = dialect_rewrite_of(stream, event->data, &edits);
     *facts = (struct reply_facts){0};
     if (slice_eq(event->data, SLICE_LIT("[DONE]"))) {
+        if (stream->n_events == 0 && !stream->usage.is_reported) /* an end of nothing */
+            return ERR_UPSTREAM_ERROR;
         facts->is_terminal = true;
         dialect_note(stream, facts);
         dialect_emit(stream, &rewrite, (struct slice){0}, out);
@@ -51,7 +58,7 @@ read_event(struct reply_stream *stream, const struct sse_event *event, struct bu
     bool is_array = event->data.len > 0 && event->data.ptr[0] == '['; /* Gemini's errors */
     if (!is_array && json_scan_object(event->data, &object, &error) != 0)
         return ERR_UPSTREAM_ERROR;
-    if (is_array || dialect_is_error(json_find(&object, "error"))) {
+    if (is_array || dialect_is_chat_error(&object)) {
         dialect_read_error_event(stream, event->data, facts);
         return 0;
     }

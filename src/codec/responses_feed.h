@@ -38,7 +38,7 @@ void responses_feed_hold(struct answer_reader *reader, struct slice item);
 /* ... until that is finished too. */
 void responses_feed_give_held(const struct responses_feed *feed);
 
-/* begin: what PART_BEGIN says; a part that is open is closed first. */
+/* begin: what NEUTRAL_PART_BEGIN says; a part that is open is closed first. */
 void responses_feed_open_part(const struct responses_feed *feed, const struct neutral_event *begin);
 void responses_feed_close_part(const struct responses_feed *feed);
 /* Of the open part. */

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "ledger.h"
-#include "relayos/base/clock.h"
 #include "relayos/base/mem.h"
 #include "relayos/shm/catalog.h"
 #include "relayos/shm/quota.h"
@@ -27,6 +26,8 @@ static int open_cell(struct ledger *ledger, uint64_t group_id, const struct key_
                      struct book_cell *cell);
 static int used_of(struct ledger *ledger, uint64_t group_id, const struct key_limit *limit,
                    const struct book_cell *cell, int64_t *out);
+static const struct book_cell *find_cell(const struct book *book, uint64_t group_id,
+                                         const struct book_cell *like);
 static void fill_view(struct ledger *ledger, const struct key_record *key, struct key_view *view);
 static uint64_t owner_hash(const struct key_record *key);
 static bool let_go_of_past(struct ledger *ledger, uint64_t group_id);
@@ -241,7 +242,7 @@ used_of(struct ledger *ledger, uint64_t group_id, const struct key_limit *limit,
                                               .model = slice_str(limit->model),
                                               .first_day = cell->first_day,
                                               .last_day = cell->last_day};
-    const struct book_cell *open = book_find_cell(&ledger->book, group_id, cell);
+    const struct book_cell *open = find_cell(&ledger->book, group_id, cell);
     int64_t nusd, tokens;
 
     if (ledger->book.is_rolling && open != NULL) {
@@ -256,8 +257,9 @@ used_of(struct ledger *ledger, uint64_t group_id, const struct key_limit *limit,
     return rc;
 }
 
-const struct book_cell *
-book_find_cell(const struct book *book, uint64_t group_id, const struct book_cell *like)
+/* The open cell of a group that counts the same as `like` (unit, period, model), or NULL. */
+static const struct book_cell *
+find_cell(const struct book *book, uint64_t group_id, const struct book_cell *like)
 {
     const struct book_entry *group = book_find(book, group_id);
 

@@ -73,9 +73,6 @@ void book_init(struct book *book);
 void book_fini(struct book *book);
 /* Entry of a key, NULL if it is not known. Good until the next key is published. */
 struct book_entry *book_find(const struct book *book, uint64_t key_id);
-/* The open cell of a group that counts the same as `like` (unit, period, model), or NULL. */
-const struct book_cell *book_find_cell(const struct book *book, uint64_t group_id,
-                                       const struct book_cell *like);
 
 /* Cells first, then the row: workers meet a key with all its limits, or not at all. */
 int book_publish(struct ledger *ledger, const struct key_record *key) MUST_CHECK;

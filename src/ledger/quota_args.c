@@ -8,13 +8,24 @@
 
 #define MAX_AMOUNT INT64_C(1000000000000000000) /* 1,000,000,000 USD, as in relayos.yaml(5) */
 #define NO_PERIOD  LIMIT_N_PERIODS
+#define MAX_SAID                                                                                   \
+    (2 * LIMIT_KEY_LIMITS) /* in one call: all that a key has gone, and as many new                \
+                            */
+
+/* What a call has said already. */
+struct said {
+    uint8_t n;
+    struct key_limit limits[MAX_SAID];
+};
 
 static int read_all(const struct frame_value *args, bool keeps_zero, struct key_record *key,
                     struct errmsg *why);
 static int read_short(const struct frame_value *args, struct key_limit *limit);
 static int read_one(const struct frame_value *quota, struct key_limit *out, struct errmsg *why);
 static int read_period(struct slice name, uint8_t *out, struct errmsg *why);
-static int put(struct key_record *key, struct key_limit limit, bool keeps_zero, struct errmsg *why);
+static int put(struct key_record *key, struct key_limit limit, bool keeps_zero, struct said *said,
+               struct errmsg *why);
+static int note_said(struct said *said, const struct key_limit *limit, struct errmsg *why);
 static uint8_t period_meant(const struct key_record *key, const struct key_limit *limit);
 static int move_all(struct key_record *key, uint8_t period, struct errmsg *why);
 static bool is_same_kind(const struct key_limit *a, const struct key_limit *b);
@@ -41,7 +52,7 @@ read_all(const struct frame_value *args, bool keeps_zero, struct key_record *key
 {
     const struct frame_value *quotas = frame_get(args, "quotas");
     uint8_t period = NO_PERIOD;
-    int n_read = 0;
+    struct said said = {.n = 0};
     int rc = read_period(frame_get_str(args, "quota_period"), &period, why);
 
     for (uint8_t unit = LIMIT_UNIT_NUSD; rc == 0 && unit <= LIMIT_UNIT_TOKENS; unit++) {
@@ -49,17 +60,15 @@ read_all(const struct frame_value *args, bool keeps_zero, struct key_record *key
 
         if (read_short(args, &limit) != 0)
             continue;
-        n_read++;
-        rc = put(key, limit, keeps_zero, why);
+        rc = put(key, limit, keeps_zero, &said, why);
     }
     for (size_t i = 0; rc == 0 && i < frame_length(quotas); i++) {
         struct key_limit limit = {.period = period};
 
-        n_read++;
         if ((rc = read_one(frame_at(quotas, i), &limit, why)) == 0)
-            rc = put(key, limit, keeps_zero, why);
+            rc = put(key, limit, keeps_zero, &said, why);
     }
-    return rc == 0 && n_read == 0 && period != NO_PERIOD ? move_all(key, period, why) : rc;
+    return rc == 0 && said.n == 0 && period != NO_PERIOD ? move_all(key, period, why) : rc;
 }
 
 static int
@@ -105,16 +114,25 @@ read_period(struct slice name, uint8_t *out, struct errmsg *why)
 }
 
 static int
-put(struct key_record *key, struct key_limit limit, bool keeps_zero, struct errmsg *why)
+put(struct key_record *key, struct key_limit limit, bool keeps_zero, struct said *said,
+    struct errmsg *why)
 {
     uint8_t n = 0;
+    int rc;
 
     if (limit.amount < 0 || limit.amount > MAX_AMOUNT) {
         errmsg_set(why, "quotas: an amount is a number from 0 to %lld", (long long)MAX_AMOUNT);
         return ERR_SYNTAX;
     }
+    if (limit.amount == 0 && !keeps_zero && key->id == 0) { /* no limit is not what is meant */
+        errmsg_set(why, "quotas: an amount of 0 takes a quota away, and a new key has none: give "
+                        "it an amount, or disable it");
+        return ERR_SYNTAX;
+    }
     if (limit.period == NO_PERIOD)
         limit.period = period_meant(key, &limit);
+    if ((rc = note_said(said, &limit, why)) != 0)
+        return rc;
     for (uint8_t i = 0; i < key->n_limits; i++) {
         if (!is_same_kind(&key->limits[i], &limit))
             key->limits[n++] = key->limits[i];
@@ -127,6 +145,27 @@ put(struct key_record *key, struct key_limit limit, bool keeps_zero, struct errm
         key->limits[n++] = limit;
     }
     key->n_limits = n;
+    return 0;
+}
+
+/* Of two for the same the second would win, and nobody be told. */
+static int
+note_said(struct said *said, const struct key_limit *limit, struct errmsg *why)
+{
+    for (uint8_t i = 0; i < said->n; i++) {
+        if (!is_same_kind(&said->limits[i], limit))
+            continue;
+        errmsg_set(why, "quotas: two in %s by %s%s%s: give one, or another period or model",
+                   store_name(STORE_NAME_UNIT, limit->unit),
+                   store_name(STORE_NAME_PERIOD, limit->period),
+                   limit->model[0] == '\0' ? "" : " for ", limit->model);
+        return ERR_SYNTAX;
+    }
+    if (said->n == MAX_SAID) {
+        errmsg_set(why, "quotas: at most %d at a time", MAX_SAID);
+        return ERR_SYNTAX;
+    }
+    said->limits[said->n++] = *limit;
     return 0;
 }
 

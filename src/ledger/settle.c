@@ -218,13 +218,18 @@ log_conflict(const struct flight_record *flight)
               (long long)flight->charge_nusd);
 }
 
-/* The rows are durable: charge what was new, then give the reservations and the slots back. */
+/*
+ * The rows are durable: charge what was new, then give the reservations and the slots back. The
+ * notes first: a flight that asked may be among the rows, and once its slot is free the next one in
+ * it may ask, of whom nothing is durable yet.
+ */
 static void
 release(struct ledger *ledger, struct settle_tally *tally)
 {
     struct settle *settle = &ledger->settle;
     uint32_t slot = ledger->heritage->slot;
 
+    intent_release(ledger);
     for (size_t i = 0; i < settle->n_rows; i++) {
         if (settle->rows[i].is_new) {
             book_charge(ledger, &settle->rows[i]);
@@ -235,7 +240,6 @@ release(struct ledger *ledger, struct settle_tally *tally)
         flight_settled(ledger->segment, settle->rows[i].flight_idx);
         wake_mark(ledger, settle->rows[i].flight_idx);
     }
-    intent_release(ledger);
     wake_send(ledger);
     proc_slot_count_add(ledger->segment, slot, PROC_COUNTER_SETTLED, (int64_t)settle->n_rows);
     proc_slot_count_add(ledger->segment, slot, PROC_COUNTER_SETTLE_BATCHES, 1);

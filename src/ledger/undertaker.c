@@ -6,7 +6,6 @@
 #include "ledger.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/crash.h"
-#include "relayos/base/log.h"
 #include "relayos/policy/price.h"
 #include "relayos/shm/flight.h"
 #include "relayos/shm/health.h"
@@ -17,6 +16,7 @@ static void bury(struct ledger *ledger, uint32_t idx, struct undertaker_tally *t
 static void judge(struct flight_record *flight, enum flight_state state,
                   struct undertaker_tally *tally);
 static bool has_usage(const struct flight_record *flight);
+static uint8_t provenance_of(const struct usage *usage);
 static bool has_reached_caller(const struct flight_record *flight);
 static uint32_t who_used(const struct flight_record *flight);
 static void end_attempts(struct flight_record *flight, bool was_sent);
@@ -99,7 +99,7 @@ judge(struct flight_record *flight, enum flight_state state, struct undertaker_t
         flight->usage.tier_permille =
             price_factor_permille(&flight->price, flight->usage.service_tier);
         flight->charge_nusd = price_charge_nusd(&flight->usage, &flight->price);
-        flight->provenance = USAGE_REPORTED;
+        flight->provenance = provenance_of(&flight->usage);
         tally->n_settled++;
     } else {
         flight->usage = nothing;
@@ -115,12 +115,20 @@ has_usage(const struct flight_record *flight)
     return flight->usage.is_reported && !flight->usage.is_invalid;
 }
 
-/* Usage of an attempt that was given up before content is not the caller's to pay. */
+/* Of a total that was not said nobody knows any more how much it came to: it is charged as 0. */
+static uint8_t
+provenance_of(const struct usage *usage)
+{
+    const uint8_t both = USAGE_SAID_INPUT | USAGE_SAID_OUTPUT;
+
+    return (usage->totals & both) == both ? USAGE_REPORTED : USAGE_ESTIMATED;
+}
+
+/* What was counted before any content came is not the caller's to pay. */
 static bool
 has_reached_caller(const struct flight_record *flight)
 {
-    return flight->stage_us[FLIGHT_STAGE_FIRST_TOKEN] != 0 || flight->n_attempts == 0 ||
-           who_used(flight) < LIMIT_ATTEMPTS;
+    return flight->stage_us[FLIGHT_STAGE_FIRST_TOKEN] != 0;
 }
 
 /* The attempt that what was noted last is about: the one that was through, else the one that ran;
@@ -172,7 +180,7 @@ note_cost(const struct flight_record *flight, struct flight_attempt *attempt, bo
     attempt->provenance = was_sent ? USAGE_INDETERMINATE : USAGE_NONE;
     if (!was_sent || !has_usage(flight))
         return;
-    attempt->provenance = USAGE_REPORTED;
+    attempt->provenance = provenance_of(&flight->usage);
     attempt->input_tokens = price_prompt_tokens(&flight->usage);
     attempt->output_tokens = price_output_tokens(&flight->usage);
     attempt->cost_nusd = price_charge_nusd(&flight->usage, &flight->cost);

@@ -147,3 +147,11 @@ estimate_output_tokens(int64_t content_bytes)
     assert(content_bytes >= 0);
     return content_bytes / BYTES_PER_TOKEN + (content_bytes % BYTES_PER_TOKEN != 0);
 }
+
+int64_t
+estimate_input_tokens(int64_t body_bytes, int64_t bound)
+{
+    int64_t tokens = estimate_output_tokens(body_bytes);
+
+    return bound > 0 && bound < tokens ? bound : tokens;
+}

@@ -24,7 +24,7 @@
 #include "relayos/base/mem.h"
 #include "relayos/base/secret.h"
 
-#define PAGE 4096
+#define PAGE 65536 /* the largest that a kernel has (arm64) */
 
 static char *place(char *base, size_t *at, size_t size);
 static size_t plan(struct catalog *catalog, char *base);

@@ -12,6 +12,8 @@
 
 #define CATALOG_TRIES 1000 /* each failed one is two commits of the master meanwhile */
 
+static int read_model(const struct catalog *catalog, const struct slice *name, uint32_t n,
+                      struct model_record *out, uint64_t *out_epoch);
 static int find_route(const struct catalog *catalog, uint64_t epoch,
                       const struct model_record *model, uint32_t n,
                       const struct route_record **out_route,
@@ -65,31 +67,20 @@ int
 catalog_find_model(const struct catalog *catalog, struct slice name, struct model_record *out,
                    uint64_t *out_epoch)
 {
-    for (int n = 0; n < CATALOG_TRIES; n++) {
-        uint64_t epoch = atomic_load_explicit(catalog->active, memory_order_acquire);
-        const struct catalog_copy *copy = catalog_copy_of(catalog, epoch);
-
-        if (atomic_load_explicit(&copy->epoch, memory_order_acquire) != epoch || epoch == 0)
-            continue;
-
-        uint16_t n_1 = copy->index[catalog_copy_entry(copy, name)];
-        bool is_there = n_1 > 0 && n_1 <= LIMIT_MODELS;
-
-        if (is_there)
-            copy_model(out, &copy->models[n_1 - 1]);
-        if (!is_whole(copy, epoch))
-            continue;
-        if (!is_there)
-            return ERR_MISSING;
-        *out_epoch = epoch;
-        return 0;
-    }
-    return ERR_MISSING;
+    return read_model(catalog, &name, 0, out, out_epoch);
 }
 
 int
 catalog_model_at(const struct catalog *catalog, uint32_t n, struct model_record *out,
                  uint64_t *out_epoch)
+{
+    return read_model(catalog, NULL, n, out, out_epoch);
+}
+
+/* The one of that name; the n-th if name is NULL. */
+static int
+read_model(const struct catalog *catalog, const struct slice *name, uint32_t n,
+           struct model_record *out, uint64_t *out_epoch)
 {
     for (int i = 0; i < CATALOG_TRIES; i++) {
         uint64_t epoch = atomic_load_explicit(catalog->active, memory_order_acquire);
@@ -97,6 +88,8 @@ catalog_model_at(const struct catalog *catalog, uint32_t n, struct model_record 
 
         if (atomic_load_explicit(&copy->epoch, memory_order_acquire) != epoch || epoch == 0)
             continue;
+        if (name != NULL)
+            n = copy->index[catalog_copy_entry(copy, *name)] - 1u; /* 0: nothing is that far */
 
         bool is_there = n < LIMIT_MODELS && n < copy->n_models;
 

@@ -55,7 +55,6 @@ static void prefetch(const struct flight_slot *slot, size_t from, size_t to);
 static void give_back(const struct segment *segment, const struct flight_record *record,
                       unsigned which);
 static void land(struct flight_desk *desk, struct flight *flight, struct holds holds);
-static void clear(struct segment *segment, uint32_t idx, struct holds holds);
 
 const char *
 flight_state_name(enum flight_state state)
@@ -277,12 +276,6 @@ flight_record(struct flight *flight)
 }
 
 uint32_t
-flight_desk_n_busy(const struct flight_desk *desk)
-{
-    return desk->n_flights - desk->n_listed;
-}
-
-uint32_t
 flight_desk_n_unsettled(const struct flight_desk *desk)
 {
     return doorbell_n_waiting(desk->done);
@@ -308,6 +301,8 @@ flight_hold(struct segment *segment, struct flight *flight, uint32_t *out_failed
         if (err != 0) {
             give_back(segment, record, (1u << i) - 1);
             flight_move(flight->head, flight->generation, FLIGHT_FREE, (struct holds){0});
+            /* Who sees the holds of the next use in the record sees that these went back. */
+            atomic_thread_fence(memory_order_release);
             *out_failed = i;
             return err;
         }
@@ -501,7 +496,8 @@ flight_is_asking(const struct segment *segment, uint32_t idx)
                FLIGHT_INTENT_ASKED;
 }
 
-/* Only the ledger frees a slot, so this is the flight that it has noted, whatever became of it. */
+/* Only the ledger frees a slot, and does this before, so it is the flight that it has noted,
+ * whatever became of it. */
 void
 flight_intent_noted(struct segment *segment, uint32_t idx)
 {
@@ -512,11 +508,27 @@ flight_intent_noted(struct segment *segment, uint32_t idx)
                                             memory_order_relaxed);
 }
 
+/* The slot goes back to its worker, or to that one's successor. */
 void
 flight_settled(struct segment *segment, uint32_t idx)
 {
     assert(flight_peek(segment, idx) == FLIGHT_DONE);
-    clear(segment, idx, holds_of(segment->flight_heads[idx]));
+
+    _Atomic uint64_t *head = &segment->flight_heads[idx];
+    uint32_t n_flights = segment->capacity.flights_per_worker;
+    struct doorbell *returns = doorbell_at(segment, idx / n_flights, DOORBELL_RETURN);
+    struct holds holds = holds_of(*head);
+
+    if (holds.held != 0) {
+        flight_move(head, shm_head_generation(*head), FLIGHT_DONE,
+                    (struct holds){.moving = holds.held | holds.moving});
+        CRASH_POINT("flight.clearing");
+        give_back(segment, &segment->flight_slots[idx].record, holds.held);
+    }
+    CRASH_POINT("flight.cleared");
+    flight_move(head, 0, FLIGHT_FREE, (struct holds){0});
+    CRASH_POINT("flight.free_unreturned");
+    (void)doorbell_push(returns, n_flights, idx % n_flights); /* full: the worker rescans */
 }
 
 bool
@@ -527,9 +539,13 @@ flight_is_orphan(const struct segment *segment, uint32_t idx)
     uint64_t head = atomic_load_explicit(&segment->flight_heads[idx], memory_order_acquire);
     enum flight_state state = shm_head_state(head);
 
-    return state != FLIGHT_FREE && state != FLIGHT_DONE &&
-           !proc_slot_is_living(segment, idx / segment->capacity.flights_per_worker,
-                                shm_head_generation(head));
+    if (state == FLIGHT_FREE || state == FLIGHT_DONE ||
+        proc_slot_is_living(segment, idx / segment->capacity.flights_per_worker,
+                            shm_head_generation(head)))
+        return false;
+    /* Its last move may have come after we looked, and its death after that. */
+    state = flight_peek(segment, idx);
+    return state != FLIGHT_FREE && state != FLIGHT_DONE;
 }
 
 void
@@ -554,31 +570,4 @@ flight_bury(struct segment *segment, uint32_t idx, const struct flight_record *r
         give_back(segment, record, concurrent);
     }
     flight_move(head, generation, FLIGHT_DONE, (struct holds){.held = kept});
-}
-
-void
-flight_void(struct segment *segment, uint32_t idx)
-{
-    assert(flight_is_orphan(segment, idx));
-    clear(segment, idx, holds_of(segment->flight_heads[idx]));
-}
-
-/* To FREE, the certain holds given back, and the slot to its worker (or that one's successor). */
-static void
-clear(struct segment *segment, uint32_t idx, struct holds holds)
-{
-    _Atomic uint64_t *head = &segment->flight_heads[idx];
-    uint32_t n_flights = segment->capacity.flights_per_worker;
-    struct doorbell *returns = doorbell_at(segment, idx / n_flights, DOORBELL_RETURN);
-
-    if (holds.held != 0) {
-        flight_move(head, shm_head_generation(*head), shm_head_state(*head),
-                    (struct holds){.moving = holds.held | holds.moving});
-        CRASH_POINT("flight.clearing");
-        give_back(segment, &segment->flight_slots[idx].record, holds.held);
-    }
-    CRASH_POINT("flight.cleared");
-    flight_move(head, 0, FLIGHT_FREE, (struct holds){0});
-    CRASH_POINT("flight.free_unreturned");
-    (void)doorbell_push(returns, n_flights, idx % n_flights); /* full: the worker rescans */
 }

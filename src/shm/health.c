@@ -386,7 +386,8 @@ is_of(const struct health_cell *cell, uint32_t id)
     return LOAD(cell->id) == id;
 }
 
-/* The writer's cell, started afresh if the row is another route's by now. */
+/* The writer's cell, started afresh if the row is another route's by now. Who looks just then may
+ * take counts of the one for the other's: one choice is off, which is not worth an order. */
 static struct health_cell *
 own_cell(struct segment *segment, uint32_t slot, uint32_t row)
 {

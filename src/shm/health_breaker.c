@@ -143,7 +143,8 @@ bool
 health_breaker_note(struct segment *segment, uint32_t slot, uint32_t row,
                     const struct health_outcome *outcome, const struct routing_settings *settings)
 {
-    uint64_t word = atomic_load_explicit(&segment->health_rows[row].breaker, memory_order_relaxed);
+    /* Acquire: of faults at the same time, who changes the word later counts the others' calls. */
+    uint64_t word = atomic_load_explicit(&segment->health_rows[row].breaker, memory_order_acquire);
 
     for (;;) {
         struct breaker b = unpack(word), next = b;
@@ -365,7 +366,7 @@ change(struct segment *segment, uint32_t row, uint64_t *word, struct breaker to)
 
     return next == *word ||
            atomic_compare_exchange_weak_explicit(&segment->health_rows[row].breaker, word, next,
-                                                 memory_order_acq_rel, memory_order_relaxed);
+                                                 memory_order_acq_rel, memory_order_acquire);
 }
 
 /* Up, so that nothing ends early. */

@@ -264,6 +264,7 @@ idempotency_finish(struct segment *segment, const struct idempotency_found *foun
     assert(atomic_load_explicit(&entry->owner, memory_order_relaxed) == found->owner);
     if (answer.len > 0 && answer.len <= IDEMPOTENCY_ANSWER_MAX) {
         entry->answer_len = (uint32_t)answer.len;
+        atomic_signal_fence(memory_order_release);
         memcpy(segment->idempotency_answers[found->entry], answer.ptr, answer.len);
     }
     entry->finished_us = now_us;

@@ -79,6 +79,8 @@ proc_slot_fence(struct segment *segment, uint32_t slot)
     struct proc_slot *s = slot_at(segment, slot);
     uint64_t claim = atomic_load_explicit(&s->claim, memory_order_acquire);
 
+    if (claim == 0) /* never offered: nobody is on the way, and generations are counted as starts */
+        return true;
     while (claim_pid(claim) == 0) {
         uint32_t next = claim_generation(claim) + 1;
 

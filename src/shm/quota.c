@@ -11,8 +11,9 @@
  *    We read the word first: a CAS that is in what we read has its "moving", or what came after it,
  *    in what we then read of the head; a CAS that is not makes our swap fail.
  *  - "moving" of a living worker says nothing, so we try again; of a dead one it counts as nothing,
- *    which is what the flight is about to become. In a DONE flight the mover is a ledger: not us,
- *    so a dead one, after its commit.
+ *    which is what the flight is about to become (if it stands there still once we know of the
+ *    death: it may have come to "held" before). In a DONE flight the mover is a ledger: not us, so
+ *    a dead one, after its commit.
  *  - Only the ledger frees DONE flights and closes cells, and it is here, not there.
  *
  * The version has 20 bits. To be fooled, a cell would have to change 2^20 times between our read
@@ -36,17 +37,24 @@
 #define QUOTA_RECONCILE_TRIES 256
 #define QUOTA_CHUNK           8192 /* cells that share one pass over the flights */
 
+/* Consecutive cells: what their words were, and what the flights say. */
+struct chunk {
+    uint32_t first, n;
+    uint64_t words[QUOTA_CHUNK];
+    int64_t sums[QUOTA_CHUNK]; /* negative: uncertain */
+};
+
 static int reserve(struct quota_cell *cell, uint32_t generation, int64_t amount, bool *out_is_over);
 static void ledger_index(struct segment *segment);
 static bool has_id(const struct quota_cell *cell, const struct quota_cell_id *id);
 static uint64_t hash_of_cell(const struct quota_cell *cell);
 static uint64_t hash_of_id(const struct quota_cell_id *id);
+static int reconcile_chunk(struct segment *segment, struct chunk *chunk);
+static void sum_flights_of_chunk(const struct segment *segment, struct chunk *chunk);
+static int reconcile_cell(struct segment *segment, uint32_t cell_idx);
 static bool sum_flights(const struct segment *segment, uint32_t cell_idx, int64_t *out_sum);
 static int share_of(const struct segment *segment, uint32_t idx, unsigned *out_held,
                     unsigned *out_uncertain);
-struct chunk;
-static int reconcile_chunk(struct segment *segment, struct chunk *chunk);
-static void sum_flights_of_chunk(const struct segment *segment, struct chunk *chunk);
 static uint64_t word_pack(int64_t reserved, uint64_t version);
 static int64_t word_reserved(uint64_t word);
 
@@ -64,15 +72,6 @@ quota_cell_at(const struct segment *segment, uint32_t idx, uint32_t generation)
         atomic_load_explicit(&cell->generation, memory_order_acquire) != generation)
         return NULL;
     return cell;
-}
-
-int
-quota_reserve(struct quota_cell *cell, int64_t amount)
-{
-    bool is_over;
-
-    return reserve(cell, atomic_load_explicit(&cell->generation, memory_order_acquire), amount,
-                   &is_over);
 }
 
 int
@@ -132,25 +131,6 @@ reserve(struct quota_cell *cell, uint32_t generation, int64_t amount, bool *out_
 }
 
 void
-quota_release(struct quota_cell *cell, int64_t amount)
-{
-    assert(cell->magic == QUOTA_MAGIC);
-    assert(amount >= 0);
-
-    uint64_t word = atomic_load_explicit(&cell->word, memory_order_relaxed);
-    uint64_t next;
-
-    do {
-        int64_t reserved = word_reserved(word);
-
-        /* A release without its reserve is a bug; a cell that is held on cannot be closed. */
-        assert(reserved != QUOTA_CLOSED && reserved >= amount);
-        next = word_pack(reserved - amount, word + 1);
-    } while (!atomic_compare_exchange_weak_explicit(&cell->word, &word, next, memory_order_acq_rel,
-                                                    memory_order_relaxed));
-}
-
-void
 quota_unhold(const struct segment *segment, const struct flight_hold *hold)
 {
     /* A hold of nothing (a free model) keeps no cell open: it may be closed by now. */
@@ -159,8 +139,19 @@ quota_unhold(const struct segment *segment, const struct flight_hold *hold)
 
     struct quota_cell *cell = quota_cell_at(segment, hold->cell_idx, hold->generation);
 
-    assert(cell != NULL);
-    quota_release(cell, hold->amount);
+    assert(cell != NULL && hold->amount > 0);
+
+    uint64_t word = atomic_load_explicit(&cell->word, memory_order_relaxed);
+    uint64_t next;
+
+    do {
+        int64_t reserved = word_reserved(word);
+
+        /* A release without its reserve is a bug; a cell that is held on cannot be closed. */
+        assert(reserved != QUOTA_CLOSED && reserved >= hold->amount);
+        next = word_pack(reserved - hold->amount, word + 1);
+    } while (!atomic_compare_exchange_weak_explicit(&cell->word, &word, next, memory_order_acq_rel,
+                                                    memory_order_relaxed));
 }
 
 void
@@ -325,10 +316,76 @@ hash_of_id(const struct quota_cell_id *id)
 /* ---- reconcile ---- */
 
 int
-quota_reconcile(struct segment *segment, uint32_t cell_idx)
+quota_reconcile_all(struct segment *segment)
 {
-    assert(cell_idx < segment->capacity.quota_cells);
+    struct chunk *chunk = mem_alloc(sizeof(*chunk));
+    uint32_t n_cells = segment->capacity.quota_cells;
+    int result = 0;
 
+    for (uint32_t first = 0; first < n_cells; first += QUOTA_CHUNK) {
+        chunk->first = first;
+        chunk->n = n_cells - first < QUOTA_CHUNK ? n_cells - first : QUOTA_CHUNK;
+        if (reconcile_chunk(segment, chunk) != 0)
+            result = ERR_BUSY;
+    }
+    free(chunk);
+    return result;
+}
+
+/* Most cells are as they were and as they should be; the rest are looked at one by one. */
+static int
+reconcile_chunk(struct segment *segment, struct chunk *chunk)
+{
+    struct quota_cell *cells = segment->quota_cells + chunk->first;
+    int64_t start_us = clock_mono_us();
+    int result = 0;
+
+    for (uint32_t c = 0; c < chunk->n; c++)
+        chunk->words[c] = atomic_load_explicit(&cells[c].word, memory_order_acquire);
+    sum_flights_of_chunk(segment, chunk);
+    for (uint32_t c = 0; c < chunk->n; c++)
+        if (atomic_load_explicit(&cells[c].word, memory_order_acquire) != chunk->words[c])
+            chunk->sums[c] = INT64_MIN;
+
+    bool is_stale = clock_mono_us() - start_us > QUOTA_SCAN_MAX_US;
+
+    for (uint32_t c = 0; c < chunk->n; c++) {
+        int64_t reserved = word_reserved(chunk->words[c]);
+
+        if (reserved != chunk->sums[c] || is_stale)
+            if (reserved != QUOTA_CLOSED && reconcile_cell(segment, chunk->first + c) != 0)
+                result = ERR_BUSY;
+    }
+    return result;
+}
+
+static void
+sum_flights_of_chunk(const struct segment *segment, struct chunk *chunk)
+{
+    uint32_t n_slots = flight_n_slots(segment);
+
+    memset(chunk->sums, 0, chunk->n * sizeof(chunk->sums[0]));
+    for (uint32_t idx = 0; idx < n_slots; idx++) {
+        unsigned held, uncertain;
+        int n_holds = share_of(segment, idx, &held, &uncertain);
+
+        for (int i = 0; i < n_holds; i++) {
+            const struct flight_hold *hold = &segment->flight_slots[idx].record.holds[i];
+            uint32_t c = hold->cell_idx - chunk->first;
+
+            if (c >= chunk->n)
+                continue;
+            if (uncertain >> i & 1)
+                chunk->sums[c] = INT64_MIN;
+            else if (held >> i & 1)
+                chunk->sums[c] += hold->amount;
+        }
+    }
+}
+
+static int
+reconcile_cell(struct segment *segment, uint32_t cell_idx)
+{
     struct quota_cell *cell = &segment->quota_cells[cell_idx];
 
     for (int n = 0; n < QUOTA_RECONCILE_TRIES; n++) {
@@ -342,6 +399,7 @@ quota_reconcile(struct segment *segment, uint32_t cell_idx)
             (void)sched_yield(); /* the worker in the middle may be waiting for this CPU */
             continue;
         }
+        atomic_thread_fence(memory_order_acquire); /* the holds were read before the swap */
         /* A sum past the field: flights changed under the scan, and so did the word. */
         if (clock_mono_us() - start_us > QUOTA_SCAN_MAX_US || sum > QUOTA_RESERVED_MAX)
             continue;
@@ -388,92 +446,19 @@ sum_flights(const struct segment *segment, uint32_t cell_idx, int64_t *out_sum)
 static int
 share_of(const struct segment *segment, uint32_t idx, unsigned *out_held, unsigned *out_uncertain)
 {
-    uint64_t head = atomic_load_explicit(&segment->flight_heads[idx], memory_order_acquire);
+    const _Atomic uint64_t *at = &segment->flight_heads[idx];
+    uint64_t head = atomic_load_explicit(at, memory_order_acquire);
     unsigned moving = shm_head_byte(head, FLIGHT_MOVING_SHIFT);
     uint32_t worker = idx / segment->capacity.flights_per_worker;
 
     *out_held = shm_head_byte(head, FLIGHT_HELD_SHIFT);
     *out_uncertain = 0;
     if (moving != 0 && shm_head_state(head) != FLIGHT_DONE &&
-        proc_slot_is_living(segment, worker, shm_head_generation(head)))
+        (proc_slot_is_living(segment, worker, shm_head_generation(head)) ||
+         atomic_load_explicit(at, memory_order_acquire) != head))
         *out_uncertain = moving;
     /* The highest bit of either: holds past it are neither held nor uncertain. */
     return *out_held | *out_uncertain ? 32 - __builtin_clz(*out_held | *out_uncertain) : 0;
-}
-
-/* Consecutive cells: what their words were, and what the flights say. */
-struct chunk {
-    uint32_t first, n;
-    uint64_t words[QUOTA_CHUNK];
-    int64_t sums[QUOTA_CHUNK]; /* negative: uncertain */
-};
-
-int
-quota_reconcile_all(struct segment *segment)
-{
-    struct chunk *chunk = mem_alloc(sizeof(*chunk));
-    uint32_t n_cells = segment->capacity.quota_cells;
-    int result = 0;
-
-    for (uint32_t first = 0; first < n_cells; first += QUOTA_CHUNK) {
-        chunk->first = first;
-        chunk->n = n_cells - first < QUOTA_CHUNK ? n_cells - first : QUOTA_CHUNK;
-        if (reconcile_chunk(segment, chunk) != 0)
-            result = ERR_BUSY;
-    }
-    free(chunk);
-    return result;
-}
-
-/* Most cells are as they were and as they should be; the rest are looked at one by one. */
-static int
-reconcile_chunk(struct segment *segment, struct chunk *chunk)
-{
-    struct quota_cell *cells = segment->quota_cells + chunk->first;
-    int64_t start_us = clock_mono_us();
-    int result = 0;
-
-    for (uint32_t c = 0; c < chunk->n; c++)
-        chunk->words[c] = atomic_load_explicit(&cells[c].word, memory_order_acquire);
-    sum_flights_of_chunk(segment, chunk);
-    for (uint32_t c = 0; c < chunk->n; c++)
-        if (atomic_load_explicit(&cells[c].word, memory_order_acquire) != chunk->words[c])
-            chunk->sums[c] = INT64_MIN;
-
-    bool is_stale = clock_mono_us() - start_us > QUOTA_SCAN_MAX_US;
-
-    for (uint32_t c = 0; c < chunk->n; c++) {
-        int64_t reserved = word_reserved(chunk->words[c]);
-
-        if (reserved != chunk->sums[c] || is_stale)
-            if (reserved != QUOTA_CLOSED && quota_reconcile(segment, chunk->first + c) != 0)
-                result = ERR_BUSY;
-    }
-    return result;
-}
-
-static void
-sum_flights_of_chunk(const struct segment *segment, struct chunk *chunk)
-{
-    uint32_t n_slots = flight_n_slots(segment);
-
-    memset(chunk->sums, 0, chunk->n * sizeof(chunk->sums[0]));
-    for (uint32_t idx = 0; idx < n_slots; idx++) {
-        unsigned held, uncertain;
-        int n_holds = share_of(segment, idx, &held, &uncertain);
-
-        for (int i = 0; i < n_holds; i++) {
-            const struct flight_hold *hold = &segment->flight_slots[idx].record.holds[i];
-            uint32_t c = hold->cell_idx - chunk->first;
-
-            if (c >= chunk->n)
-                continue;
-            if (uncertain >> i & 1)
-                chunk->sums[c] = INT64_MIN;
-            else if (held >> i & 1)
-                chunk->sums[c] += hold->amount;
-        }
-    }
 }
 
 static uint64_t

@@ -19,11 +19,13 @@ struct quota_held {
     bool is_over; /* on a shadow, which would have refused it */
 };
 /*
- * 0, ERR_QUOTA_EXCEEDED, or ERR_CONFLICT: the cell is not the hold's any more. A shadow that has no
- * room left to count in makes it a hold of nothing.
+ * Reserve its amount. 0; ERR_QUOTA_EXCEEDED, nothing changed, if used + reserved + amount would
+ * pass the limit; or ERR_CONFLICT: the cell is not the hold's any more. A shadow that has no room
+ * left to count in makes it a hold of nothing.
  */
 int quota_hold(const struct segment *segment, struct flight_hold *hold,
                struct quota_held *out) MUST_CHECK;
+/* Its one end. After a charge, quota_charge() comes first. */
 void quota_unhold(const struct segment *segment, const struct flight_hold *hold);
 
 #endif

@@ -171,9 +171,10 @@ static void
 hide_answers(const struct segment *segment, const char *end)
 {
     char *answers = (char *)segment->idempotency_answers;
+    size_t before = (uintptr_t)answers % (size_t)sysconf(_SC_PAGESIZE); /* a larger page */
 
     if (answers < end)
-        (void)madvise(answers, (size_t)(end - answers), MADV_DONTDUMP);
+        (void)madvise(answers - before, (size_t)(end - answers) + before, MADV_DONTDUMP);
 }
 
 /* A new segment is all zeros, which is right for each table but quota cells: those are closed. */

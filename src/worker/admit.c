@@ -83,6 +83,7 @@ estimate(struct request *r, struct refusal_reason *why)
     estimate_request(&r->facts, model, &terms, out);
     r->prompt_tokens = estimate_output_tokens((int64_t)r->facts.body.len); /* likely, not at most */
     r->output_tokens = out->output_tokens;
+    r->input_bound = out->input_tokens;
     /* Tools ask much of names that they do not know: 128000 tokens, the AI SDK. */
     if (model->max_output_tokens > 0 && r->facts.max_tokens > model->max_output_tokens &&
         model->max_output_tokens > thinking_budget(&r->facts)) /* a walk: rarely asked for */

@@ -12,6 +12,7 @@
 #include "relayos/base/crash.h"
 #include "relayos/policy/price.h"
 #include "relayos/policy/route_gate.h"
+#include "relayos/shm/catalog.h"
 #include "relayos/shm/health.h"
 #include "request.h"
 #include "verdict.h"
@@ -43,12 +44,21 @@ attempt_begin(struct leg *leg, const struct pick *pick)
     leg->health_row = pick->route.health_row;
     leg->credential_row = pick->credential_record.health_row;
     leg->credential_id = pick->credential_record.id;
+    leg->upstream_id = pick->upstream.id;
     leg->n_credential = pick->n_credential;
+    leg->epoch = pick->epoch;
     leg->is_trial = pick->is_trial;
     leg->is_crowded = pick->is_crowded;
     leg->place = route_gate_place(pick->route.id, &pick->credential_record);
     health_begin(r->worker->segment, r->worker->slot, leg->health_row);
     CRASH_POINT("attempt.begun");
+}
+
+int
+attempt_append_credential(const struct leg *leg, struct buf *out)
+{
+    return catalog_append_credential(leg->request->worker->catalog, leg->epoch, leg->upstream_id,
+                                     leg->n_credential, out);
 }
 
 static void
@@ -184,6 +194,7 @@ attempt_charge_facts(const struct leg *leg, struct charge_facts *out)
         .has_content = leg->stream.has_content,
         .may_have_run = outcome == ATTEMPT_UNCERTAIN || outcome == ATTEMPT_CANCELLED,
         .body_bytes = r->record->body_bytes,
+        .input_bound = r->input_bound,
         .unmetered_bytes = leg->unmetered_bytes,
         .reserved_nusd = r->record->reserved_nusd,
         .usage = &leg->stream.usage,

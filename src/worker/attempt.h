@@ -6,6 +6,7 @@
 #ifndef RELAYOS_WORKER_ATTEMPT_H
 #define RELAYOS_WORKER_ATTEMPT_H
 
+#include "relayos/base/buf.h"
 #include "relayos/base/err.h"
 #include "relayos/model/flight.h"
 #include "relayos/net/upstream.h"
@@ -17,6 +18,9 @@ struct pick;
 struct request;
 
 void attempt_begin(struct leg *leg, const struct pick *pick);
+/* The very bytes that were sent, appended to out; "" = none were. ERR_CONFLICT: there were two
+ * reloads since, and they are gone. */
+int attempt_append_credential(const struct leg *leg, struct buf *out) MUST_CHECK;
 /* What the client below knows of its connection. */
 void attempt_report(struct leg *leg, const struct upstream_report *report);
 /* Does nothing if it is ended already. */

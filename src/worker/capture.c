@@ -18,7 +18,6 @@
 #include "relayos/base/fdio.h"
 #include "relayos/base/log.h"
 #include "relayos/base/mem.h"
-#include "relayos/base/secret.h"
 #include "relayos/codec/json_out.h"
 #include "relayos/codec/scrub.h"
 #include "relayos/model/capture.h"

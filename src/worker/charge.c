@@ -12,6 +12,8 @@ static bool is_chargeable(const struct charge_facts *facts);
 static void decide(const struct charge_facts *facts, bool is_owed, const struct price *price,
                    struct charge *out);
 static void meter(const struct charge_facts *facts, struct charge *out);
+static bool has_input(const struct charge_facts *facts);
+static int64_t fresh_input(const struct charge_facts *facts);
 static void add_output(struct usage *usage, int64_t tokens);
 
 void
@@ -71,15 +73,38 @@ meter(const struct charge_facts *facts, struct charge *out)
         out->provenance = USAGE_INVALID;
         return;
     }
-    if (facts->usage->is_reported && (facts->is_complete || facts->unmetered_bytes == 0)) {
-        out->provenance = USAGE_REPORTED;
-        return;
-    }
-    out->provenance = USAGE_ESTIMATED;
-    if (!facts->usage->is_reported)
-        out->usage.count[USAGE_INPUT] = estimate_output_tokens(facts->body_bytes);
-    if (facts->operation != OPERATION_EMBEDDING)
+    bool is_input_said = has_input(facts);
+    bool has_output = facts->operation == OPERATION_EMBEDDING || facts->unmetered_bytes == 0 ||
+                      (facts->is_complete && (facts->usage->totals & USAGE_SAID_OUTPUT) != 0);
+
+    out->provenance = is_input_said && has_output ? USAGE_REPORTED : USAGE_ESTIMATED;
+    if (!is_input_said)
+        out->usage.count[USAGE_INPUT] = fresh_input(facts);
+    if (!has_output)
         add_output(&out->usage, estimate_output_tokens(facts->unmetered_bytes));
+}
+
+/* That there was no prompt is believed of an answer which was not corrected to its end. */
+static bool
+has_input(const struct charge_facts *facts)
+{
+    uint8_t totals = facts->usage->totals;
+
+    return (totals & USAGE_SAID_INPUT) != 0 ||
+           (facts->is_complete && (totals & USAGE_SAID_EMPTY) != 0);
+}
+
+/* Of the whole prompt by estimate, what is not known to be in another bucket. */
+static int64_t
+fresh_input(const struct charge_facts *facts)
+{
+    const int64_t *count = facts->usage->count;
+    int64_t known = count[USAGE_CACHE_READ] + count[USAGE_CACHE_WRITE_5M] +
+                    count[USAGE_CACHE_WRITE_1H] + count[USAGE_INPUT_AUDIO] +
+                    count[USAGE_INPUT_IMAGE];
+    int64_t whole = estimate_input_tokens(facts->body_bytes, facts->input_bound);
+
+    return whole > known ? whole - known : 0;
 }
 
 static void

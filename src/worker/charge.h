@@ -22,6 +22,7 @@ struct charge_facts {
     bool is_caller_gone;
     bool may_have_run;       /* sent upstream, outcome unknown */
     int64_t body_bytes;      /* of the request */
+    int64_t input_bound;     /* of its tokens, as they were reserved; 0 = none */
     int64_t unmetered_bytes; /* of content since the last usage */
     int64_t reserved_nusd;
     const struct usage *usage; /* as reported so far */

@@ -3,8 +3,9 @@
  * durable - what waits for the ledger (ledger.durability): power, the last bytes of an answer until
  * its row is committed; strict, the call too, until a note of it is. In mode process nothing waits.
  *
- * The ledger is nudged once a turn, commits at once and wakes us by wake_fd. Without a word from it
- * (a new master's ledger does not know where an old one's worker listens) we look now and then.
+ * The ledger is nudged once a turn, commits at once and wakes us (heritage.h, wake_fds). Without a
+ * word from it (a new master's does not know where an old one's worker listens) we look now and
+ * then.
  */
 #ifndef RELAYOS_WORKER_DURABLE_H
 #define RELAYOS_WORKER_DURABLE_H

@@ -15,7 +15,7 @@
 
 /* As rows name them; NONE stands in the header. */
 enum {
-#define OPERATION(name, NAME, protocol, path, kind) ENDPOINT_OPERATION_##NAME = OPERATION_##NAME,
+#define OPERATION(NAME, protocol, path, kind) ENDPOINT_OPERATION_##NAME = OPERATION_##NAME,
     DIALECT_OPERATIONS(OPERATION)
 #undef OPERATION
 };
@@ -179,10 +179,4 @@ endpoint_allow(const struct endpoint *endpoint)
         assert(endpoint->methods == ENDPOINT_GET_HEAD);
         return "GET, HEAD";
     }
-}
-
-const struct endpoint *
-endpoint_at(size_t n)
-{
-    return n < N_ENDPOINTS ? &endpoints[n] : NULL;
 }

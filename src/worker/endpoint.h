@@ -46,7 +46,5 @@ int endpoint_find(struct slice method, struct slice path, const struct endpoint 
 uint8_t endpoint_row(const struct endpoint *endpoint);
 /* "GET, HEAD": for Allow. */
 const char *endpoint_allow(const struct endpoint *endpoint);
-/* The n-th row, NULL past the end. */
-const struct endpoint *endpoint_at(size_t n);
 
 #endif

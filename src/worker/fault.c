@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "redact.h"
 #include "verdict.h"
 
 struct fault
@@ -45,7 +46,8 @@ fault_of_silence(const struct upstream_report *report)
 struct fault
 fault_of_reply(const struct reply_facts *facts, enum attempt_outcome outcome)
 {
-    if (!facts->is_error)
+    /* A stream that was cut: whether a caller's is, too, only relay.c knows. */
+    if (!facts->is_error || facts->category == ERR_CATEGORY_STREAM_INTERRUPTED)
         return (struct fault){.category = ERR_CATEGORY_UPSTREAM_ERROR,
                               .outcome = outcome,
                               .note = SLICE_LIT("not an answer of this protocol, or cut short")};
@@ -62,18 +64,32 @@ fault_of_reply(const struct reply_facts *facts, enum attempt_outcome outcome)
 }
 
 void
-fault_describe(const struct fault *fault, char *out, size_t size)
+fault_describe(const struct fault *fault, const struct slice *credential,
+               struct refusal_reason *out)
 {
-    struct slice param = fault->param;
+    const char *param = out->param;
 
+    out->param[0] = '\0';
+    if (credential != NULL)
+        redact_copy_without(out->param, sizeof(out->param), fault->param, *credential);
     if (fault->detail != NULL)
-        snprintf(out, size, "%s", fault->detail);
+        snprintf(out->detail, sizeof(out->detail), "%s", fault->detail);
     else if (fault->category != ERR_CATEGORY_INVALID_REQUEST)
-        snprintf(out, size, "%.*s", (int)param.len, param.len > 0 ? param.ptr : "");
-    else if (param.len > 0)
-        snprintf(out, size, "the provider rejected %.*s", (int)param.len, param.ptr);
+        snprintf(out->detail, sizeof(out->detail), "%s", param);
     else
-        snprintf(out, size, "the provider rejected it");
+        snprintf(out->detail, sizeof(out->detail), "the provider rejected %s",
+                 param[0] != '\0' ? param : "it");
+}
+
+void
+fault_note(const struct fault *fault, const struct slice *credential, unsigned status, char *out,
+           size_t size)
+{
+    if (credential != NULL)
+        redact_copy_without(out, size, fault->note, *credential);
+    else
+        snprintf(out, size, "status %u; its words may hold a credential of before two reloads",
+                 status);
 }
 
 bool

@@ -30,8 +30,16 @@ struct fault {
 struct fault fault_of_report(const struct upstream_report *report);
 /* The answer is an error, or not an answer of this protocol (then with that outcome). */
 struct fault fault_of_reply(const struct reply_facts *facts, enum attempt_outcome outcome);
-/* Detail for the caller: our words and their field, nothing of the upstream's. */
-void fault_describe(const struct fault *fault, char *out, size_t size);
+/*
+ * Detail for the caller: our words and their field, nothing of the upstream's. That field, too, is
+ * what the upstream says: redacted, without the credential that it was asked with ("" = none was;
+ * NULL: it is not known any more, and nothing that the upstream said is repeated).
+ */
+void fault_describe(const struct fault *fault, const struct slice *credential,
+                    struct refusal_reason *out);
+/* For the operator: the upstream's words, redacted likewise. */
+void fault_note(const struct fault *fault, const struct slice *credential, unsigned status,
+                char *out, size_t size);
 /* No content in time: the call was dropped for it. */
 struct fault fault_of_silence(const struct upstream_report *report);
 /* May another route be tried? Not for what is the caller's own fault. */

@@ -20,6 +20,7 @@
 static int feed_translated_end(struct leg *leg, struct reply_facts *facts);
 static int feed_event(struct leg *leg, const struct sse_event *event, struct reply_facts *facts);
 static void note_usage(struct leg *leg);
+static void forget_output(struct leg *leg);
 static void note(struct leg *leg, const struct reply_facts *facts);
 static void begin_flow(struct leg *leg);
 static void note_content(struct leg *leg);
@@ -86,6 +87,8 @@ feed_event(struct leg *leg, const struct sse_event *event, struct reply_facts *f
     size_t before = out->len;
 
     *facts = (struct reply_facts){0};
+    if (event != NULL && event->data.len == 0) /* some keep connections alive by it */
+        return 0;
     int err = leg->translation == NULL ? r->dialect->read_event(&leg->stream, event, out, facts)
               : event != NULL          ? translation_read_event(leg, event, out, facts)
                                        : translation_read_end(leg, out, facts);
@@ -110,9 +113,24 @@ feed_event(struct leg *leg, const struct sse_event *event, struct reply_facts *f
 static void
 note_usage(struct leg *leg)
 {
-    leg->unmetered_bytes = 0;
+    if ((leg->stream.usage.totals & USAGE_SAID_OUTPUT) != 0)
+        leg->unmetered_bytes = 0;
     if (leg == leg->request->leg)
         flight_note_usage(leg->request->flight, &leg->stream.usage);
+}
+
+/* What was said of the output was not of all of it: more has come. */
+static void
+forget_output(struct leg *leg)
+{
+    struct usage *usage = &leg->stream.usage;
+
+    if ((usage->totals & USAGE_SAID_OUTPUT) == 0)
+        return;
+    usage->totals &= (uint8_t)~USAGE_SAID_OUTPUT;
+    if (leg->translation != NULL)
+        translation_forget_output(leg);
+    note_usage(leg);
 }
 
 static void
@@ -123,6 +141,8 @@ note(struct leg *leg, const struct reply_facts *facts)
     leg->unmetered_bytes += facts->content_bytes;
     if (facts->has_usage)
         note_usage(leg);
+    else if (facts->content_bytes > 0 && !facts->is_terminal) /* a last word holds nothing new */
+        forget_output(leg);
     if ((facts->is_content || facts->is_terminal) && !r->is_flowing)
         begin_flow(leg);
     if (facts->is_content && r->step != REQUEST_STREAM)

@@ -50,7 +50,8 @@ struct leg {
     int64_t hedge_us, give_up_us;
 
     /* What its end tells of whom was asked (verdict.c). */
-    uint32_t health_row, credential_row, credential_id, n_credential;
+    uint32_t health_row, upstream_id, credential_row, credential_id, n_credential;
+    uint64_t epoch; /* of the catalog that the credential was taken from */
     bool is_trial, is_crowded;
     uint32_t place;     /* where state that it makes lies (route_gate_place()) */
     uint16_t refusal;   /* see reply_facts */

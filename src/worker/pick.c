@@ -14,7 +14,6 @@
 
 #include "pick_note.h"
 #include "pick_pin.h"
-#include "relayos/base/clock.h"
 #include "relayos/base/crash.h"
 #include "relayos/policy/route_gate.h"
 #include "relayos/shm/retry_budget.h"
@@ -254,6 +253,7 @@ copy_out(const struct search *s, uint32_t at, struct pick *out)
         return ERR_CONFLICT;
     out->protocol = translation_choose(s->request->dialect->protocol,
                                        out->upstream.protocols & s->gate.protocols);
+    out->epoch = epoch;
     buf_clear(&out->credential);
     return catalog_append_credential(catalog, epoch, out->upstream.id, out->n_credential,
                                      &out->credential);
@@ -339,6 +339,7 @@ describe_protocols(const struct search *s, struct refusal_reason *why)
                                   "The model %s on this endpoint (use", s->request->record->model);
     const char *separator = " ";
 
+    snprintf(why->param, sizeof(why->param), "model");
     for (int i = 0; i < DIALECT_N_OPERATIONS; i++) {
         enum operation operation = (enum operation)i;
 

@@ -21,6 +21,7 @@ struct pick {
     struct upstream_record upstream;
     struct credential_record credential_record;
     uint32_t n_credential; /* which of the upstream's */
+    uint64_t epoch;        /* of the catalog that all of it is from */
     uint32_t model_id;     /* whose route it is: a fallback's is not the request's */
     uint32_t score;
     uint8_t reason;         /* enum attempt_reason */

@@ -14,5 +14,8 @@
  * like a secret (sk-..., AIza..., Bearer ..., a run of 24 letters and digits) "***".
  */
 void redact_copy(char *out, size_t size, struct slice text);
+/* The same, and "***" for the words that hold that very secret, or part of it, whatever it looks
+ * like; "" is none. */
+void redact_copy_without(char *out, size_t size, struct slice text, struct slice secret);
 
 #endif

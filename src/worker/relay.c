@@ -20,6 +20,7 @@
 #include "relayos/base/clock.h"
 #include "relayos/base/crash.h"
 #include "relayos/base/log.h"
+#include "relayos/base/secret.h"
 #include "relayos/net/server_body.h"
 #include "reply.h"
 #include "request.h"
@@ -31,6 +32,7 @@
 static void fail_unsaid(struct leg *leg, int err, const struct refusal_reason *why);
 static struct leg *leg_from(void *data);
 static void on_head(void *data, int status, const struct http_header *headers, size_t n_headers);
+static bool is_event_stream(struct slice content_type);
 static void note_refusal(struct leg *leg, const struct http_header *headers, size_t n_headers);
 static void on_body(void *data, struct slice bytes);
 static void on_end(void *data, const struct upstream_report *report);
@@ -38,6 +40,7 @@ static void reword(struct leg *leg, struct fault *fault);
 static bool is_not_there(const struct leg *leg);
 static void end_whole(struct leg *leg);
 static void end_stream(struct leg *leg);
+static void tell_fault(struct leg *leg, const struct fault *fault, struct refusal_reason *why);
 static void log_fault(const struct leg *leg, enum err_category category);
 static void forget_body(struct request *r);
 
@@ -151,12 +154,19 @@ on_head(void *data, int status, const struct http_header *headers, size_t n_head
     }
     if (status < 200 || status > 299)
         note_refusal(leg, headers, n_headers);
-    else if (r->facts.is_stream &&
-             (content_type.len == 0 ||
-              slice_starts_with(content_type, SLICE_LIT("text/event-stream"))))
+    else if (r->facts.is_stream && (content_type.len == 0 || is_event_stream(content_type)))
         leg->body_kind = LEG_STREAM;
     else
         leg->body_kind = LEG_WHOLE;
+}
+
+static bool
+is_event_stream(struct slice content_type)
+{
+    const struct slice name = SLICE_LIT("text/event-stream");
+
+    return content_type.len >= name.len &&
+           slice_eq_nocase(slice_sub(content_type, 0, name.len), name);
 }
 
 static void
@@ -322,9 +332,7 @@ relay_fail(struct leg *leg, const struct fault *fault)
     struct request *r = leg->request;
     struct refusal_reason why = {0}; /* copied: what the fault points at goes with the leg */
 
-    fault_describe(fault, why.detail, sizeof(why.detail));
-    redact_copy(why.param, sizeof(why.param), fault->param);
-    redact_copy(leg->attempt->note, sizeof(leg->attempt->note), fault->note);
+    tell_fault(leg, fault, &why);
     log_fault(leg, fault->category);
     enum err_category category = fault->category;
     enum attempt_outcome outcome = fault->outcome;
@@ -336,6 +344,26 @@ relay_fail(struct leg *leg, const struct fault *fault)
         request_fail(r, ERR_STREAM_INTERRUPTED, "", "");
     else if (!hedge_goes_on(leg) && !(may_go_on && failover_start(r, category, outcome)))
         request_fail(r, -(int)category, why.detail, why.param);
+}
+
+/* What an upstream says may hold the very key that it was asked with. */
+static void
+tell_fault(struct leg *leg, const struct fault *fault, struct refusal_reason *why)
+{
+    struct flight_attempt *attempt = leg->attempt;
+    struct buf key;
+
+    buf_init(&key, LIMIT_CREDENTIAL);
+
+    int err = attempt_append_credential(leg, &key);
+    struct slice sent = buf_slice(&key);
+    const struct slice *credential = err == 0 ? &sent : NULL;
+
+    fault_describe(fault, credential, why);
+    fault_note(fault, credential, attempt->status, attempt->note, sizeof(attempt->note));
+    if (key.ptr != NULL)
+        secret_wipe(key.ptr, key.len);
+    buf_fini(&key);
 }
 
 /* An upstream that refuses our credential, our account or its own model needs a person. */

@@ -10,7 +10,6 @@
 #include "leg.h"
 #include "recollect.h"
 #include "relay.h"
-#include "relayos/base/clock.h"
 #include "relayos/codec/embedding.h"
 #include "reply_error.h"
 #include "request.h"
@@ -298,7 +297,7 @@ read_translated(struct leg *leg, struct reply_facts *facts)
     buf_pool_give(&r->worker->bufs, &r->out);
     buf_pool_take(&r->worker->bufs, &r->out, leg->answer.cap + TRANSLATION_MAX_EVENT);
     int err = translation_read_reply(leg, buf_slice(&leg->answer), &r->out, facts);
-    if (err == 0 && !stream->usage.is_reported)
+    if (err == 0 && (stream->usage.totals & USAGE_SAID_OUTPUT) == 0)
         leg->unmetered_bytes = facts->content_bytes;
     if (err == 0 && stream->usage.is_reported && leg == r->leg)
         flight_note_usage(r->flight, &stream->usage);

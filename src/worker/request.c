@@ -40,6 +40,7 @@ static bool asks_model(const struct endpoint *endpoint);
 static const struct dialect *caller_dialect(const struct request *r);
 static bool run_step(struct request *r, enum request_step step, step_function *run);
 static int auth(struct request *r, struct refusal_reason *why);
+static struct slice find_token(const struct http_request *http);
 static int check_key(struct worker *worker, const struct http_request *http, int64_t now_real_us);
 static int decode(struct request *r, struct refusal_reason *why);
 static int read_body(struct request *r, struct refusal_reason *why);
@@ -212,10 +213,12 @@ auth(struct request *r, struct refusal_reason *why)
 {
     const struct key_view *key = &r->worker->scratch.key;
 
-    (void)why; /* one answer for all that is wrong with a key itself */
     int err = request_read_key(r);
     r->key_id = key->key_id;
-    if (err != 0)
+    if (err == ERR_INVALID_KEY && find_token(&r->http).len == 0)
+        snprintf(why->detail, sizeof(why->detail),
+                 "none came, as Authorization: Bearer KEY or as x-api-key: KEY");
+    if (err != 0) /* one answer for all that is wrong with a key itself */
         return err;
     exchange_vouch(r->exchange);
     r->owner_hash = key->owner_hash;
@@ -235,12 +238,8 @@ request_read_key(struct request *r)
 static int
 check_key(struct worker *worker, const struct http_request *http, int64_t now_real_us)
 {
-    const struct slice none = {NULL, 0};
-    struct slice token = auth_token(http_header_find(http, "authorization"), none, none);
+    struct slice token = find_token(http);
 
-    if (token.len == 0) /* few say it in another place: the rest is looked for only then */
-        token = auth_token(none, http_header_find(http, "x-api-key"),
-                           http_header_find(http, "api-key"));
     static_assert(sizeof(struct auth_memo) <= SERVER_MEMO_SIZE, "it lies in the connection");
     int err = auth_check(worker->segment, worker->pepper, http->memo, token, now_real_us,
                          &worker->scratch.key);
@@ -248,6 +247,17 @@ check_key(struct worker *worker, const struct http_request *http, int64_t now_re
     if (err == 0 && !auth_lets_in(&worker->scratch.key, http->client_address))
         return ERR_ADDRESS_NOT_ALLOWED;
     return err;
+}
+
+static struct slice
+find_token(const struct http_request *http)
+{
+    const struct slice none = {NULL, 0};
+    struct slice token = auth_token(http_header_find(http, "authorization"), none, none);
+
+    if (token.len > 0) /* few say it in another place: the rest is looked for only then */
+        return token;
+    return auth_token(none, http_header_find(http, "x-api-key"), http_header_find(http, "api-key"));
 }
 
 /* Whoever gets false has the same request run without its body, which says why. */
@@ -348,7 +358,8 @@ request_find_model(struct request *r, struct slice name, struct model_record *ou
         return 0;
     redact_copy(shown, sizeof(shown), name);
     snprintf(why->param, sizeof(why->param), "model");
-    snprintf(why->detail, sizeof(why->detail), is_there ? "%s" : "The model %s", shown);
+    snprintf(why->detail, sizeof(why->detail),
+             is_there ? "%s" : "The model %s (GET /v1/models lists those of this key)", shown);
     return is_there ? ERR_MODEL_NOT_ALLOWED : ERR_NOT_FOUND;
 }
 
@@ -378,19 +389,6 @@ request_step(struct request *r, enum request_step to)
     assert(from != REQUEST_FINISH);
     assert(to > from || (from == REQUEST_RELAY && to == REQUEST_ROUTE));
     r->step = to;
-}
-
-const char *
-request_step_name(enum request_step step)
-{
-    static const char *const names[REQUEST_N_STEPS] = {
-#define STEP(name, NAME) #name,
-        REQUEST_STEPS(STEP)
-#undef STEP
-    };
-
-    assert(step < REQUEST_N_STEPS);
-    return names[step];
 }
 
 void

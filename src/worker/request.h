@@ -71,7 +71,7 @@ struct request {
     uint32_t served_model_id; /* of the model whose routes are tried: record's, or a fallback's */
     const char *served_model; /* its name, in the registry */
     uint32_t fallbacks[LIMIT_FALLBACKS];
-    int64_t prompt_tokens, output_tokens; /* estimate, for what it would cost on each route */
+    int64_t prompt_tokens, output_tokens, input_bound; /* likely; reserved at most */
 
     /* Attempts (relay.c). */
     struct leg *leg;         /* the one whose answer is, or will be, the caller's */

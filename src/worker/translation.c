@@ -318,7 +318,8 @@ read_vectors(struct leg *leg, struct slice body, struct buf *out, struct reply_f
         .model = leg->stream.context.public_model,
         .encoding = (enum embedding_encoding)asked->encoding,
         .n_texts = leg->translation->n_vectors,
-        .prompt_tokens = estimate_output_tokens(leg->request->record->body_bytes),
+        .prompt_tokens =
+            estimate_input_tokens(leg->request->record->body_bytes, leg->request->input_bound),
     };
 
     if (embedding_gemini_reply(body, &answer, out, &leg->stream.usage) != 0)
@@ -327,6 +328,12 @@ read_vectors(struct leg *leg, struct slice body, struct buf *out, struct reply_f
     leg->request->is_estimated = !facts->has_usage;
     facts->is_content = facts->is_terminal = true;
     return conclude(leg, 0, facts);
+}
+
+void
+translation_forget_output(struct leg *leg)
+{
+    leg->translation->reader.usage.totals &= (uint8_t)~USAGE_SAID_OUTPUT;
 }
 
 /* It is the answer, not what it took. */

@@ -41,6 +41,9 @@ int translation_begin(struct leg *leg, const struct pick *pick,
                       struct refusal_reason *why) MUST_CHECK;
 void translation_end(struct leg *leg);
 
+/* More of the output has come since the upstream said how much there is. */
+void translation_forget_output(struct leg *leg);
+
 /* As the members of struct dialect: what the caller gets is appended to out, what it says is taken
  * into leg->stream and *facts. Errors are not written: whoever gets them decides. */
 int translation_read_event(struct leg *leg, const struct sse_event *event, struct buf *out,

@@ -59,7 +59,8 @@ verdict_of(const struct request *r, const struct verdict *v)
         return HEALTH_NEUTRAL;
     if (category == ERR_CATEGORY_UPSTREAM_RATE_LIMITED)
         return HEALTH_OVERLOAD;
-    if (category == ERR_CATEGORY_OVERLOADED) /* without a status it is our own pool that is full */
+    /* Without a status it is we who are short: of connections to it, of descriptors, of memory. */
+    if (category == ERR_CATEGORY_OVERLOADED)
         return attempt->status == 0 ? HEALTH_NEUTRAL : HEALTH_OVERLOAD;
     if (verdict_is_refusal(attempt))
         return HEALTH_NEUTRAL;

@@ -161,6 +161,24 @@ Test(charging, unreported_answer, .timeout = 60)
     rig_stop();
 }
 
+/* The prompt was counted, and of the answer nothing is said. */
+Test(charging, unreported_answer_of_a_reported_prompt, .timeout = 60)
+{
+    const struct call *call;
+    int n_with_output = 0;
+    bool is_stream;
+
+    rig_start(NULL);
+    ask_all("!mock:bad-usage=half,in=100,size=4000", 2);
+    for (size_t i = 0; (call = way_at(i, &is_stream)) != NULL; i++)
+        n_with_output +=
+            call->operation != OPERATION_EMBEDDING && call->operation != OPERATION_COMPACTION;
+    books_check(gateway);
+    cr_expect_eq(n_rows("provenance = 'estimated' AND input = 100 AND output BETWEEN 990 AND 1010"),
+                 n_with_output);
+    rig_stop();
+}
+
 Test(charging, last_report, .timeout = 60)
 {
     rig_start(NULL);

@@ -208,3 +208,29 @@ Test(leak, keys_and_credentials_are_stored_and_logged_nowhere, .timeout = 120)
     cr_expect_eq(gateway_stop(&gateway), 0);
     free(key);
 }
+
+/* Some repeat it in their error, and it need not look like one. */
+Test(leak, a_credential_that_a_provider_repeats_is_stored_and_logged_nowhere, .timeout = 60)
+{
+    static const char credential[] = "own.key-of-canary";
+    static const struct gateway_options options = {
+        .settings = "log: {level: debug}\n",
+        .upstreams = ROUTES_UPSTREAM("own", "%d", "    key_env: OWN_CREDENTIAL\n"),
+        .models = ROUTES_NAMED("owned", "    routes: [{upstream: own}]\n")};
+
+    cr_assert_eq(setenv("OWN_CREDENTIAL", credential, 1), 0);
+    struct gateway *gateway = gateway_start(&options);
+    char *key = gateway_key(gateway, "");
+    char *body = call_body(call_of(OPERATION_CHAT), "owned", false, "!mock:status=401,echo-key");
+    struct http_reply *reply =
+        http_call(gateway->port, call_of(OPERATION_CHAT)->path, key, NULL, body);
+
+    cr_expect_eq(reply->status, 502);
+    books_check(gateway);
+    cr_expect_gt(n_files_with(gateway, "Incorrect API key provided: ***"), 0);
+    expect_nowhere(gateway, credential);
+    http_reply_free(&reply);
+    free(body);
+    free(key);
+    cr_expect_eq(gateway_stop(&gateway), 0);
+}

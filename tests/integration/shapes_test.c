@@ -414,8 +414,9 @@ Test(shapes, what_cannot_be_embedded_is_refused, .timeout = 60)
     expect_refused("/v1/embeddings",
                    "{\"model\":\"over-gemini\",\"input\":\"x\",\"encoding_format\":\"int8\"}", 400,
                    "encoding_format");
-    expect_refused("/v1/embeddings", "{\"model\":\"over-messages\",\"input\":\"x\"}", 404, "");
-    expect_refused("/v1/embeddings", "{\"model\":\"over-responses\",\"input\":\"x\"}", 404, "");
+    expect_refused("/v1/embeddings", "{\"model\":\"over-messages\",\"input\":\"x\"}", 404, "model");
+    expect_refused("/v1/embeddings", "{\"model\":\"over-responses\",\"input\":\"x\"}", 404,
+                   "model");
     cr_expect_eq(gateway_mock_count(gateway, "requests"), 0);
     cr_expect_eq(books_charged_nusd(gateway), 0);
     rig_stop();

@@ -347,6 +347,7 @@ go_on(unsigned w)
         usage.count[USAGE_OUTPUT] = noted < request->reserved ? noted : request->reserved;
         request->noted_before = request->noted;
         request->noted = usage.count[USAGE_OUTPUT];
+        record->stage_us[FLIGHT_STAGE_FIRST_TOKEN] = NOW_US; /* else nobody would owe it */
         flight_note_usage(request->flight, &usage);
     } else {
         request->final =

@@ -11,6 +11,7 @@
 
 static const char *const answer_models[] = {"gpt-4.1-mini", "gemini-2.5-pro", "claude-sonnet-4"};
 
+static bool answer_is_output(const char *key);
 static bool answer_is_part(const char *key);
 static bool answer_fault(const struct ask *ask, struct script *script);
 static void answer_models_list(const struct ask *ask, struct script *script);
@@ -155,10 +156,18 @@ answer_count(const struct ask *ask, const char *key, int64_t n, struct text *out
     }
     if (strcmp(ask->fault.bad_usage, "twice") == 0)
         text_fmt(out, "\"%s\":%" PRId64 ",\"%s\":7", key, n, key);
+    else if (strcmp(ask->fault.bad_usage, "half") == 0 && answer_is_output(key))
+        text_fmt(out, "\"%s\":null", key);
     else if (strcmp(ask->fault.bad_usage, "parts") == 0 && answer_is_part(key))
         text_fmt(out, "\"%s\":%" PRId64, key, n + 1000000);
     else
         text_fmt(out, "\"%s\":%" PRId64, key, n);
+}
+
+static bool
+answer_is_output(const char *key)
+{
+    return strcmp(key, "completion_tokens") == 0 || strcmp(key, "output_tokens") == 0;
 }
 
 static bool

@@ -11,7 +11,7 @@
  *
  *   status=CODE         error of that status in the provider's shape; with retry-after=TEXT
  *                       ('+' for a space, ';' for a comma), code=TEXT (error.code), html (a body no
- *                       API would send)
+ *                       API would send), echo-key (its message repeats the key it was asked with)
  *   reset, close        the connection ends before any answer
  *   stall[=N]           silence (the connection stays open)
  *   head                the head of an answer, then silence
@@ -23,12 +23,13 @@
  *   slow=MS, pace=MS    before the first byte, between events
  *   token=MS            between the start frames of a stream and the first piece of its text
  *   split=BYTES         written in pieces of so many bytes, a millisecond (or pace) apart
- *   crlf, comments      line ends; SSE comments and ids between the events, and a trailer
+ *   crlf, comments      line ends; SSE comments, ids and empty data between the events, a trailer,
+ *                       and another spelling of the content type
  *   chunked, until-eof  a plain body without Content-Length
  *   plain               a plain answer, though events were asked for
  *   drop                the connection closes after the answer without having said so
  *   redirect, gzip, bad-head, big-head   answers that no gateway should pass on
- *   no-usage, bad-usage=negative|huge|text|float|null|2^63|1e300|list|object|true|twice|parts
+ *   no-usage, bad-usage=negative|huge|text|float|null|2^63|1e300|list|object|true|twice|parts|half
  *   in=N out=N cached=N cache-write=N reasoning=N      the usage reported
  *   chunks=N, size=BYTES  pieces and length of the text; tools=N calls that many tools
  *   flex                was served in that service tier (chat, Responses)
@@ -45,6 +46,7 @@
 
 /* FAULT(name as written, member): whole numbers; -1 = not said, 0 = said without a value. */
 #define FAULTS(FAULT)                                                                              \
+    FAULT("echo-key", echo_key)                                                                    \
     FAULT("status", status)                                                                        \
     FAULT("html", html)                                                                            \
     FAULT("reset", reset)                                                                          \

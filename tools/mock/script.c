@@ -161,7 +161,9 @@ script_split(struct script *script)
 void
 script_stream_begin(struct script *script)
 {
-    script_head(script, 200, "text/event-stream; charset=utf-8");
+    script_head(script, 200,
+                script->ask->fault.comments >= 0 ? "Text/Event-Stream"
+                                                 : "text/event-stream; charset=utf-8");
     text_str(&script->wire, "cache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n");
     if (script->ask->fault.slow < 0)
         script_piece(script);
@@ -218,7 +220,7 @@ script_event_faults(struct script *script)
     struct text data = {0};
 
     if (fault->comments >= 0)
-        script_chunk(script, ": canary comment\n\n", 18);
+        script_chunk(script, ": canary comment\n\ndata:\n\n", 25);
     if (fault->garbage == n)
         script_chunk(script, "data: {\"canary\": nonsense\n\n", 27);
     if (fault->error_event == n) {
@@ -325,7 +327,9 @@ script_error_text(const struct ask *ask, int status, const char *message, struct
     const char *code = ask->fault.code, *type = script_error_type(ask->is_anthropic, status);
     char usual[256];
 
-    if (strcmp(code, "context_length_exceeded") == 0)
+    if (ask->fault.echo_key >= 0)
+        snprintf(usual, sizeof usual, "Incorrect API key provided: %s", ask->credential);
+    else if (strcmp(code, "context_length_exceeded") == 0)
         snprintf(usual, sizeof usual,
                  ask->is_anthropic ? "prompt is too long: 210000 tokens > 200000 maximum (canary)"
                  : ask->is_native

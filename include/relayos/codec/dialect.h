@@ -95,7 +95,7 @@ struct reply_context {
 /* What an answer, or one event of it, says. */
 struct reply_facts {
     bool is_error;              /* an error body or error event */
-    enum err_category category; /* of that error: see dialect_classify() */
+    enum err_category category; /* of that error, by its status and words */
     uint16_t refusal;   /* of UPSTREAM_UNAVAILABLE: 401, 402, 403 or 404, as status or words say */
     bool is_askers_own; /* UPSTREAM_RATE_LIMITED, for being larger than the rate ever allows */
     bool is_content;    /* carries content of the answer: ends failover */

@@ -178,7 +178,7 @@ struct neutral_request {
  */
 enum neutral_event_kind {
     NEUTRAL_START,      /* id, if the upstream gave one; usage, if it said something already */
-    NEUTRAL_PART_BEGIN, /* part_kind; CALL: index, id, name */
+    NEUTRAL_PART_BEGIN, /* part; CALL: index, id, name */
     NEUTRAL_PART_DELTA, /* text: of what is open; of a CALL a fragment of its arguments; json, of a
                            TEXT: an array with the log probabilities of its tokens, as OpenAI's */
     NEUTRAL_PART_STATE, /* REASONING: state, whole (a signature, encrypted content); its origin */

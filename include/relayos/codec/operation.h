@@ -11,26 +11,24 @@
 #include "relayos/model/catalog.h"
 
 /*
- * OPERATION(name, NAME, protocol, upstream path after the upstream's prefix, kind)
+ * OPERATION(NAME, protocol, upstream path after the upstream's prefix, kind)
  *
  *   ANSWERS   a model's answer: who speaks the protocol has it
  *   COUNTS    how many tokens a request has: free, whoever counts
  *   COMPACTS  a conversation for a shorter one: few have it
  */
 #define DIALECT_OPERATIONS(OPERATION)                                                              \
-    OPERATION(chat, CHAT, PROTOCOL_OPENAI_CHAT, "/chat/completions", ANSWERS)                      \
-    OPERATION(completion, COMPLETION, PROTOCOL_OPENAI_CHAT, "/completions", ANSWERS)               \
-    OPERATION(embedding, EMBEDDING, PROTOCOL_OPENAI_CHAT, "/embeddings", ANSWERS)                  \
-    OPERATION(response, RESPONSE, PROTOCOL_OPENAI_RESPONSES, "/responses", ANSWERS)                \
-    OPERATION(message, MESSAGE, PROTOCOL_ANTHROPIC_MESSAGES, "/messages", ANSWERS)                 \
-    OPERATION(count_tokens, COUNT_TOKENS, PROTOCOL_ANTHROPIC_MESSAGES, "/messages/count_tokens",   \
-              COUNTS)                                                                              \
-    OPERATION(input_tokens, INPUT_TOKENS, PROTOCOL_OPENAI_RESPONSES, "/responses/input_tokens",    \
-              COUNTS)                                                                              \
-    OPERATION(compaction, COMPACTION, PROTOCOL_OPENAI_RESPONSES, "/responses/compact", COMPACTS)
+    OPERATION(CHAT, PROTOCOL_OPENAI_CHAT, "/chat/completions", ANSWERS)                            \
+    OPERATION(COMPLETION, PROTOCOL_OPENAI_CHAT, "/completions", ANSWERS)                           \
+    OPERATION(EMBEDDING, PROTOCOL_OPENAI_CHAT, "/embeddings", ANSWERS)                             \
+    OPERATION(RESPONSE, PROTOCOL_OPENAI_RESPONSES, "/responses", ANSWERS)                          \
+    OPERATION(MESSAGE, PROTOCOL_ANTHROPIC_MESSAGES, "/messages", ANSWERS)                          \
+    OPERATION(COUNT_TOKENS, PROTOCOL_ANTHROPIC_MESSAGES, "/messages/count_tokens", COUNTS)         \
+    OPERATION(INPUT_TOKENS, PROTOCOL_OPENAI_RESPONSES, "/responses/input_tokens", COUNTS)          \
+    OPERATION(COMPACTION, PROTOCOL_OPENAI_RESPONSES, "/responses/compact", COMPACTS)
 
 enum operation {
-#define OPERATION(name, NAME, protocol, path, kind) OPERATION_##NAME,
+#define OPERATION(NAME, protocol, path, kind) OPERATION_##NAME,
     DIALECT_OPERATIONS(OPERATION)
 #undef OPERATION
         DIALECT_N_OPERATIONS
@@ -42,7 +40,7 @@ static inline enum operation_kind
 dialect_operation_kind(enum operation operation)
 {
     static const uint8_t kinds[] = {
-#define OPERATION(name, NAME, protocol, path, kind) OPERATION_##kind,
+#define OPERATION(NAME, protocol, path, kind) OPERATION_##kind,
         DIALECT_OPERATIONS(OPERATION)
 #undef OPERATION
     };
@@ -56,7 +54,6 @@ dialect_operation_counts(enum operation operation)
     return dialect_operation_kind(operation) == OPERATION_COUNTS;
 }
 
-const char *dialect_operation_name(enum operation operation);
 enum protocol dialect_operation_protocol(enum operation operation);
 const char *dialect_operation_path(enum operation operation);
 

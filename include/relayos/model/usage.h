@@ -57,7 +57,10 @@ struct usage {
     uint8_t is_reported;            /* the provider said something, if only zeros */
     uint8_t is_invalid;             /* it said something impossible */
     uint8_t service_tier;           /* enum usage_service_tier, as reported */
-    uint8_t pad;
+    uint8_t totals;                 /* which of these it said, if only as zero */
+#define USAGE_SAID_INPUT  1
+#define USAGE_SAID_OUTPUT 2
+#define USAGE_SAID_EMPTY  4 /* no prompt, before the answer: it holds once the answer is whole */
 };
 
 /* A price for each bucket, and one for the part of the output that was reasoning. */

@@ -39,5 +39,8 @@ bool estimate_has_bound(const struct request_facts *facts);
 
 /* Tokens of that many content bytes streamed: bytes / 4, rounded up. */
 int64_t estimate_output_tokens(int64_t content_bytes);
+/* Of a prompt of that many bytes that nobody counted: the same, and never more than the bound that
+ * was reserved for it (input_tokens above; 0 = there is none). */
+int64_t estimate_input_tokens(int64_t body_bytes, int64_t bound);
 
 #endif

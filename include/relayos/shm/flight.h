@@ -96,8 +96,7 @@ bool flight_is_settled(const struct flight *flight, uint32_t n_uses);
 void flight_ask_intent(struct flight_desk *desk, struct flight *flight);
 bool flight_intent_is_noted(const struct flight *flight);
 
-/* Slots of this desk not free at the moment; doorbells not yet taken by the ledger. */
-uint32_t flight_desk_n_busy(const struct flight_desk *desk);
+/* Doorbells not yet taken by the ledger. */
 uint32_t flight_desk_n_unsettled(const struct flight_desk *desk);
 
 /* ---- ledger and master side ---- */
@@ -134,10 +133,9 @@ void flight_settled(struct segment *segment, uint32_t idx);
 bool flight_is_orphan(const struct segment *segment, uint32_t idx);
 /*
  * The undertaker ends an orphan: DONE with what *record (from flight_copy) says, its quota holds
- * kept for flight_settled; or FREE, all holds given back. Holds that its worker was just taking or
+ * kept for flight_settled. Holds that its worker was just taking or
  * giving back are uncertain: call quota_reconcile_all() after the last one. Ledger only.
  */
 void flight_bury(struct segment *segment, uint32_t idx, const struct flight_record *record);
-void flight_void(struct segment *segment, uint32_t idx);
 
 #endif

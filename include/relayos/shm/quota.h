@@ -2,7 +2,8 @@
  *
  * quota - spending limits: one cell per limit and period, shared by workers and the ledger.
  *
- * Process:   reserve and release in workers (release also in the ledger); the rest in the ledger.
+ * Process:   held and given back by flights (flight.h), in workers and the ledger; the rest in the
+ *            ledger.
  * Units:     a cell counts nano-USD, tokens or concurrent requests, never negative.
  * Shadow:    a cell that is a limit's shadow counts as others do, and refuses nothing.
  * Failure:   no locks, so a dead worker blocks nobody. What it had reserved stands in its flights;
@@ -23,16 +24,6 @@ struct quota_cell; /* layout: src/shm/layout.h, private to the shm layer */
 
 /* The cell at idx if it is still of this generation, else NULL (it was recycled). */
 struct quota_cell *quota_cell_at(const struct segment *segment, uint32_t idx, uint32_t generation);
-
-/*
- * Reserve amount before a request goes upstream.
- * Returns 0, or ERR_QUOTA_EXCEEDED if used + reserved + amount would pass the limit (nothing is
- * changed). Each reservation is ended by exactly one quota_release().
- */
-int quota_reserve(struct quota_cell *cell, int64_t amount) MUST_CHECK;
-
-/* End a reservation. After a charge, call quota_charge() first: see there. */
-void quota_release(struct quota_cell *cell, int64_t amount);
 
 /* Add what a committed ledger row says was used. Ledger only: used has one writer. */
 void quota_charge(struct quota_cell *cell, int64_t used);
@@ -79,15 +70,11 @@ int quota_cell_info(const struct segment *segment, uint32_t idx,
 int quota_cell_close(struct segment *segment, uint32_t idx) MUST_CHECK;
 
 /*
- * Ledger: make reserved equal the sum over all flights that hold on this cell, where the truth is
- * uncertain (a worker died in INTENT or RELEASING). Lock-free: reads word, sums, CAS on word with
- * its version, retries while a living worker is in the middle of a move (bounded). ERR_BUSY when
- * a living worker stays there (stopped): try again later, the reservation stays too high till then.
- */
-int quota_reconcile(struct segment *segment, uint32_t cell_idx) MUST_CHECK;
-/*
- * The same for every open cell in one pass over the flights: at each ledger start, and after the
- * flights of a dead worker were buried or voided. ERR_BUSY as above: call again later.
+ * Ledger: make reserved of every open cell equal the sum over all flights that hold on it, where
+ * the truth is uncertain (a worker died in INTENT or RELEASING): at each ledger start, and after
+ * the flights of a dead worker were buried. Lock-free: reads words, sums, CAS on the word with its
+ * version, retries while a living worker is in the middle of a move (bounded). ERR_BUSY when one
+ * stays there (stopped): call again later, the reservation stays too high till then.
  */
 int quota_reconcile_all(struct segment *segment) MUST_CHECK;
 

@@ -103,6 +103,43 @@ Test(anthropic_messages, later_figures_overwrite)
     run_end(&run);
 }
 
+Test(anthropic_messages, what_the_start_says_of_the_output_is_not_all_of_it)
+{
+    static const char start[] = START("{\"input_tokens\":100,\"output_tokens\":1}");
+    struct stream_run run = run_stream(OPERATION_MESSAGE, false, start);
+
+    cr_expect_eq(run.stream.usage.totals, USAGE_SAID_INPUT);
+    run_end(&run);
+    run = run_stream(OPERATION_MESSAGE, false,
+                     START("{\"input_tokens\":100,\"output_tokens\":1}")
+                         DELTA("{\"output_tokens\":7}"));
+    cr_expect_eq(run.stream.usage.totals, USAGE_SAID_INPUT | USAGE_SAID_OUTPUT);
+    run_end(&run);
+}
+
+Test(anthropic_messages, a_start_that_says_zero_has_not_counted_the_prompt_yet)
+{
+    static const struct {
+        const char *text;
+        uint8_t totals;
+    } rows[] = {
+        {START("{\"input_tokens\":0,\"output_tokens\":0}"), USAGE_SAID_EMPTY},
+        {START("{\"output_tokens\":0}"), 0},
+        {START("{\"input_tokens\":0,\"cache_read_input_tokens\":5,\"output_tokens\":0}"),
+         USAGE_SAID_INPUT},
+        {START("{\"input_tokens\":0,\"output_tokens\":0}")
+             DELTA("{\"input_tokens\":7,\"output_tokens\":7}"),
+         USAGE_SAID_INPUT | USAGE_SAID_OUTPUT | USAGE_SAID_EMPTY},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct stream_run run = run_stream(OPERATION_MESSAGE, false, rows[i].text);
+
+        cr_expect_eq(run.stream.usage.totals, rows[i].totals, "row %zu", i);
+        run_end(&run);
+    }
+}
+
 Test(anthropic_messages, a_total_of_cache_writes_without_a_split_lasts_five_minutes)
 {
     struct stream_run run = run_stream(

@@ -220,6 +220,8 @@ Test(chat_answer_read, never_ends_well_what_did_not)
         {"{\"content\":\"x\"}", NULL, "stream_interrupted"},
         {"{\"content\":\"x\"}", "[DONE]", "stream_interrupted"},
         {"{\"content\":\"x\"}", "{\"error\":{\"code\":503,\"message\":\"m\"}}", "overloaded"},
+        {"{\"content\":\"x\"}", "{\"object\":\"error\",\"code\":503,\"message\":\"m\"}",
+         "overloaded"},
         {"{\"content\":\"x\"}", "[{\"error\":{\"code\":429,\"message\":\"m\"}}]",
          "upstream_rate_limited"},
         {"{\"content\":\"x\"}", "{\"choices\":[{\"delta\":{},\"finish_reason\":\"error\"}]}",

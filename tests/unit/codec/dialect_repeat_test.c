@@ -83,7 +83,6 @@ Test(dialect_repeat, what_does_not_fit_is_read_the_slow_way)
         HEAD "\"content\":[\"x\"]" TAIL "}",
         HEAD "\"reasoning\":\"b\"" TAIL "}",
         HEAD TAIL "}",
-        "[DONE]",
     };
     struct reply_stream stream, fresh;
     char text[1024];
@@ -136,7 +135,6 @@ Test(dialect_repeat, only_an_event_that_says_one_text_and_nothing_else_is_learnt
         {OPERATION_CHAT, "{\"choices\":[{\"delta\":{\"content\":\"a\",\"name\":\"b\"}}]}"},
         {OPERATION_CHAT, "{\"choices\":[{\"text\":\"a\"}],\"usage\":{\"prompt_tokens\":1}}"},
         {OPERATION_CHAT, "{\"choices\":[{\"text\":\"a\"}],\n\"x\":1}"},
-        {OPERATION_CHAT, "[DONE]"},
         {OPERATION_MESSAGE,
          "{\"type\":\"content_block_start\",\"content_block\":{\"type\":\"text\",\"text\":\"\"}}"},
         {OPERATION_MESSAGE, "{\"type\":\"content_block_delta\",\"container\":{\"text\":\"a\"}}"},

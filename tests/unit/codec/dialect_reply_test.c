@@ -59,6 +59,11 @@ Test(dialect_reply, ids_models_and_marks_change_and_nothing_else)
          "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"id "
          "model\"}}],\n"
          "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n"},
+        {OPERATION_CHAT,
+         "{\"choices\":[],\"time_info\":{\"queue\":1},\"usage\":{\"queue_time\":0.1,"
+         "\"prompt_tokens\":3,\"prompt_time\":0.1,\"total_time\":0.3},"
+         "\"kv_transfer_params\":null}",
+         "{\"choices\":[],\"usage\":{\"prompt_tokens\":3}}"},
         {OPERATION_COMPLETION, "{\"id\":\"canary\",\"choices\":[{\"text\":\"x\"}]}",
          "{\"id\":\"cmpl-" RUN_HEX "\",\"choices\":[{\"text\":\"x\"}]}"},
         {OPERATION_EMBEDDING,
@@ -235,4 +240,43 @@ Test(dialect_reply, an_answer_without_usage_is_measured_by_what_it_says)
         cr_expect_eq(facts.content_bytes, rows[i].bytes, "%s", rows[i].message);
         free(text);
     }
+}
+
+/* What nobody is charged for may cost the operator all the same. */
+Test(dialect_reply, an_answer_that_failed_says_what_it_used)
+{
+    static const struct {
+        enum operation operation;
+        const char *body;
+    } rows[] = {
+        {OPERATION_CHAT, "{\"error\":{\"message\":\"m\"},\"usage\":{\"prompt_tokens\":7,"
+                         "\"completion_tokens\":3}}"},
+        {OPERATION_RESPONSE, "{\"status\":\"failed\",\"error\":{\"message\":\"m\"},\"output\":[],"
+                             "\"usage\":{\"input_tokens\":7,\"output_tokens\":3}}"},
+        {OPERATION_CHAT, "{\"object\":\"error\",\"message\":\"m\",\"usage\":{\"prompt_tokens\":7,"
+                         "\"completion_tokens\":3}}"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char *text = rewritten(rows[i].operation, rows[i].body);
+
+        cr_expect_str_eq(text, "");
+        cr_expect_str_eq(error_text, "m");
+        cr_expect(usage.is_reported && usage.count[USAGE_INPUT] == 7, "row %zu", i);
+        cr_expect_eq(usage.count[USAGE_OUTPUT], 3);
+        free(text);
+    }
+    free(rewritten(OPERATION_CHAT, "{\"error\":{\"message\":\"m\"}}"));
+    cr_expect_not(usage.is_reported);
+}
+
+Test(dialect_reply, an_answer_whose_output_was_not_counted_is_measured)
+{
+    free(rewritten(OPERATION_CHAT, "{\"choices\":[{\"message\":{\"content\":\"abc\"}}],"
+                                   "\"usage\":{\"prompt_tokens\":7}}"));
+    cr_expect_eq(usage.totals, USAGE_SAID_INPUT);
+    cr_expect_eq(facts.content_bytes, 3);
+    free(rewritten(OPERATION_CHAT, "{\"choices\":[{\"message\":{\"content\":\"abc\"}}],"
+                                   "\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":0}}"));
+    cr_expect_eq(facts.content_bytes, 0);
 }

@@ -11,9 +11,9 @@ Test(dialect, the_table_is_in_the_order_of_the_protocols)
     }
 }
 
-Test(dialect, operations_have_names_paths_and_protocols)
+Test(dialect, operations_have_paths_and_protocols)
 {
-    cr_expect_str_eq(dialect_operation_name(OPERATION_COUNT_TOKENS), "count_tokens");
+    cr_expect_str_eq(dialect_operation_path(OPERATION_COUNT_TOKENS), "/messages/count_tokens");
     cr_expect_str_eq(dialect_operation_path(OPERATION_CHAT), "/chat/completions");
     cr_expect_eq(dialect_operation_protocol(OPERATION_RESPONSE), PROTOCOL_OPENAI_RESPONSES);
 }

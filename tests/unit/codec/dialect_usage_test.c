@@ -96,6 +96,25 @@ Test(dialect_usage, null_and_missing_are_no_report_and_zero_is_one)
     }
 }
 
+Test(dialect_usage, tells_which_of_the_totals_were_said)
+{
+    cr_expect_eq(read_usage(OPERATION_CHAT, "{\"prompt_tokens\":0}").totals, USAGE_SAID_INPUT);
+    cr_expect_eq(read_usage(OPERATION_RESPONSE, "{\"output_tokens\":0}").totals, USAGE_SAID_OUTPUT);
+    cr_expect_eq(read_usage(OPERATION_MESSAGE, "{\"input_tokens\":1,\"output_tokens\":2}").totals,
+                 USAGE_SAID_INPUT | USAGE_SAID_OUTPUT);
+    cr_expect_eq(read_usage(OPERATION_CHAT, "{\"total_tokens\":9}").totals, 0);
+    cr_expect_eq(read_usage(OPERATION_CHAT, "{\"completion_tokens\":null}").totals, 0);
+}
+
+Test(dialect_usage, a_message_was_not_thought_about_longer_than_it_is)
+{
+    struct usage usage =
+        read_usage(OPERATION_MESSAGE, "{\"input_tokens\":1,\"output_tokens\":5,"
+                                      "\"output_tokens_details\":{\"thinking_tokens\":9}}");
+
+    cr_expect_eq(usage.reasoning_tokens, 5);
+}
+
 Test(dialect_usage, a_counter_said_twice_is_believed_neither_time)
 {
     struct usage usage = read_usage(OPERATION_CHAT, "{\"prompt_tokens\":1,\"prompt_tokens\":2}");
@@ -313,6 +332,8 @@ Test(dialect_usage, a_report_is_clean_unless_it_says_what_the_operator_pays)
         {"{\"cost_details\":{},\"prompt_tokens\":1}", false},
         {"{\"is_byok\":true}", false},
         {"{\"extra_properties\":null}", false},
+        {"{\"prompt_tokens\":1,\"queue_time\":0.1}", false},
+        {"{\"prompt_tokens\":1,\"_time\":0.1,\"timeout\":1}", true},
         {"{\"prompt_tokens\":1,\"prompt_tokens\":1}", false},
         {"7", false},
     };

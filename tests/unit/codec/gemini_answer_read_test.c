@@ -239,6 +239,34 @@ Test(gemini_answer_read, a_blocked_prompt_is_a_refusal)
     end(&r);
 }
 
+static void
+take_usage(void *ctx, const struct neutral_event *event)
+{
+    struct usage *usage = ctx;
+
+    if (event->usage != NULL)
+        *usage = *event->usage;
+}
+
+/* The sentence is ours, whether the provider counts what it has blocked or not. */
+Test(gemini_answer_read, what_a_block_is_told_in_is_nothing_to_be_estimated)
+{
+    static const char *const texts[] = {
+        "{\"promptFeedback\":{\"blockReason\":\"SAFETY\"}}",
+        "{\"promptFeedback\":{\"blockReason\":\"SAFETY\"},\"usageMetadata\":{}}"};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct reading r = begin();
+        struct usage usage = {0};
+
+        r.err = gemini_answer_read_reply(&r.reader, slice_str(texts[i]), take_usage, &usage);
+        cr_expect_eq(r.err, 0);
+        cr_expect_eq(usage.totals, USAGE_SAID_OUTPUT, "%s", texts[i]);
+        cr_expect_eq(usage.is_reported, 0);
+        end(&r);
+    }
+}
+
 Test(gemini_answer_read, a_stream_without_a_finish_is_interrupted)
 {
     struct reading r = read_stream(CHUNK("{\"text\":\"Hel\"}", ""), 4096);

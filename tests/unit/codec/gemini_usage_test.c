@@ -65,3 +65,38 @@ Test(gemini_usage, nonsense_is_no_figure)
     }
     cr_expect_not(read("{\"promptTokenCount\":7,\"candidatesTokenCount\":null}").is_invalid);
 }
+
+Test(gemini_usage, what_says_nothing_that_we_know_is_no_report_of_zeros)
+{
+    static const char *const texts[] = {"{}", "{\"totalTokenCount\":15}",
+                                        "{\"promptTokenCount\":null}",
+                                        "{\"trafficType\":\"ON_DEMAND\"}"};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        cr_expect_eq(read(texts[i]).is_reported, 0, "%s", texts[i]);
+    cr_expect_eq(read("{\"promptTokenCount\":0}").is_reported, 1);
+    cr_expect_eq(read("{\"promptTokenCount\":7}").totals, USAGE_SAID_INPUT);
+    cr_expect_eq(read("{\"candidatesTokenCount\":7}").totals, USAGE_SAID_OUTPUT);
+    /* A part is not the whole. */
+    cr_expect_eq(read("{\"thoughtsTokenCount\":7}").totals, 0);
+    cr_expect_eq(read("{\"thoughtsTokenCount\":7}").count[USAGE_OUTPUT], 7);
+    cr_expect_eq(read("{\"toolUsePromptTokenCount\":7}").totals, 0);
+}
+
+/* Each can be, and what they come to cannot: no price takes it, so it would be free. */
+Test(gemini_usage, a_sum_that_cannot_be_is_nonsense)
+{
+    static const char *const pairs[][2] = {{"promptTokenCount", "toolUsePromptTokenCount"},
+                                           {"candidatesTokenCount", "thoughtsTokenCount"}};
+
+    for (size_t i = 0; i < 2; i++) {
+        char text[128];
+
+        snprintf(text, sizeof(text), "{\"%s\":%lld,\"%s\":1}", pairs[i][0], (long long)LIMIT_TOKENS,
+                 pairs[i][1]);
+        struct usage usage = read(text);
+
+        cr_expect_eq(usage.is_invalid, 1, "%s", text);
+        cr_expect_eq(usage.count[USAGE_INPUT] + usage.count[USAGE_OUTPUT], 0, "%s", text);
+    }
+}

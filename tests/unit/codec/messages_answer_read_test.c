@@ -114,6 +114,20 @@ Test(messages_answer_read, gives_each_part_in_order)
     end(&f);
 }
 
+Test(messages_answer_read, a_start_that_says_zero_has_not_counted_the_prompt_yet)
+{
+    struct fixture f = make();
+
+    feed(&f, "{\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"content\":[],"
+             "\"usage\":{\"input_tokens\":0,\"output_tokens\":0}}}");
+    cr_expect_eq(f.reader.usage.totals, USAGE_SAID_EMPTY);
+    end(&f);
+    f = make();
+    feed(&f, START);
+    cr_expect_eq(f.reader.usage.totals, USAGE_SAID_INPUT);
+    end(&f);
+}
+
 /* Its input stands in the block's start, or nowhere. */
 Test(messages_answer_read, gives_a_call_without_fragments_its_input)
 {

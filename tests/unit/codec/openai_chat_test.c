@@ -176,6 +176,8 @@ Test(openai_chat, an_error_in_the_stream_is_not_passed_on)
         "event: error\ndata: "
         "{\"error\":{\"message\":\"canary\",\"code\":\"rate_limit_exceeded\"}}\n\n",
         "data: [{\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\"}}]\n\n",
+        "data: {\"object\":\"error\",\"message\":\"canary\",\"code\":429}\n\n", /* vLLM's */
+        "event: error\ndata: {\"message\":\"canary\",\"code\":\"rate_limit_exceeded\"}\n\n",
     };
 
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
@@ -191,8 +193,9 @@ Test(openai_chat, an_error_in_the_stream_is_not_passed_on)
 
 Test(openai_chat, data_that_is_no_chunk_is_an_upstream_error)
 {
-    static const char *const bad[] = {"data: {\"choices\":[\n\n", "data: <html>\n\n", "data: 7\n\n",
-                                      "data: DONE\n\n", "data: {\"id\":1,\"id\":2}\n\n"};
+    static const char *const bad[] = {
+        "data: {\"choices\":[\n\n", "data: <html>\n\n", "data: 7\n\n",
+        "data: DONE\n\n",           "data: [DONE]\n\n", "data: {\"id\":1,\"id\":2}\n\n"};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct stream_run run = run_stream(OPERATION_CHAT, false, bad[i]);

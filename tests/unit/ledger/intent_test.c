@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "first_touch.h"
 #include "ledger_fixture.h"
 #include "relayos/store/store_intent.h"
 #include "relayos/store/store_ledger.h"
@@ -167,5 +168,36 @@ Test(intent, workers_that_wait_are_woken_and_no_others)
     flight_release(fixture.heritage.segment, fixture.desk, flight);
     close(fds[0]);
     close(fds[1]);
+    fixture_fini(&fixture);
+}
+
+static const struct flight *asking;
+static bool is_noted;
+
+static void
+see_if_it_is_noted(void)
+{
+    is_noted = flight_intent_is_noted(asking);
+}
+
+/* A slot that is free again may be taken and ask anew: no note of this batch may be for that one.
+ */
+Test(intent, notes_are_told_of_before_anything_of_the_batch_is_given_back)
+{
+    struct fixture fixture;
+    struct key_view view;
+
+    fixture_init(&fixture);
+    uint64_t key = fixture_key(&fixture, "a", 1000, NULL);
+
+    cr_assert(fixture_request(&fixture, key, 100, 10));
+    asking = ask(&fixture, key);
+    fixture_view(&fixture, key, &view);
+    first_touch_then(quota_cell_at(fixture.heritage.segment, view.limits[0].cell_idx[0],
+                                   view.limits[0].cell_generation[0]),
+                     see_if_it_is_noted);
+    cr_expect_eq(fixture_settle(&fixture), 1);
+    cr_expect_eq(first_touch.n, 1);
+    cr_expect(is_noted);
     fixture_fini(&fixture);
 }

@@ -97,6 +97,58 @@ Test(key_admin, what_a_dead_ledger_committed_but_did_not_publish_is_published_by
     fixture_fini(&fixture);
 }
 
+/* Whoever writes it means that nothing may be spent; without a quota all may. */
+Test(key_admin, a_new_key_is_not_without_a_limit_because_its_quota_is_zero)
+{
+    static const char *const units[] = {"quota_nusd", "quota_tokens"};
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    for (size_t i = 0; i < 2; i++) {
+        struct frame_out *args = fixture_command(&fixture, "key.create");
+
+        frame_cstr(args, "name", "zero");
+        frame_int(args, units[i], 0);
+        cr_expect_eq(fixture_failure(&fixture, "a new key has none"), ERR_SYNTAX);
+    }
+    fixture_fini(&fixture);
+}
+
+static struct frame_out *
+with_two_quotas(struct fixture *fixture, const char *command, const char *second_period)
+{
+    struct frame_out *args = fixture_command(fixture, command);
+
+    frame_cstr(args, strcmp(command, "key.create") == 0 ? "name" : "key", "twice");
+    frame_array(args, "quotas");
+    for (int64_t n = 0; n < 2; n++) {
+        frame_map(args, NULL);
+        frame_cstr(args, "unit", "usd");
+        frame_int(args, "amount", 1000 - n);
+        if (n == 1)
+            frame_cstr(args, "period", second_period);
+        frame_end(args);
+    }
+    frame_end(args);
+    return args;
+}
+
+Test(key_admin, of_two_quotas_for_the_same_neither_is_taken)
+{
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    (void)with_two_quotas(&fixture, "key.create", "month");
+    cr_expect_eq(fixture_failure(&fixture, "quotas: two in usd by month"), ERR_SYNTAX);
+    (void)with_two_quotas(&fixture, "key.create", "day");
+    (void)fixture_result(&fixture);
+    (void)with_two_quotas(&fixture, "key.update", "month");
+    cr_expect_eq(fixture_failure(&fixture, "quotas: two in usd by month"), ERR_SYNTAX);
+    (void)with_two_quotas(&fixture, "key.update", "day"); /* as it has them */
+    cr_expect_eq(frame_length(frame_get(frame_get(fixture_result(&fixture), "key"), "limits")), 2);
+    fixture_fini(&fixture);
+}
+
 Test(key_admin, models_must_exist_and_only_they_may_be_used)
 {
     struct fixture fixture;

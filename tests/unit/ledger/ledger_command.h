@@ -66,7 +66,8 @@ fixture_key(struct fixture *fixture, const char *name, int64_t quota_nusd, char 
     struct frame_out *args = fixture_command(fixture, "key.create");
 
     frame_cstr(args, "name", name);
-    frame_int(args, "quota_nusd", quota_nusd);
+    if (quota_nusd != 0)
+        frame_int(args, "quota_nusd", quota_nusd);
     const struct frame_value *result = fixture_result(fixture);
     struct slice text = frame_get_str(result, "secret");
     if (secret != NULL)

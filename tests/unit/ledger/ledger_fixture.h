@@ -106,6 +106,18 @@ fixture_request_to(struct fixture *fixture, uint64_t key_id, int64_t amount, con
     return true;
 }
 
+/* Slots of all workers that are not free. */
+static inline uint32_t
+fixture_n_flights(const struct fixture *fixture)
+{
+    const struct segment *segment = fixture->heritage.segment;
+    uint32_t n = 0;
+
+    for (uint32_t idx = 0; idx < flight_n_slots(segment); idx++)
+        n += flight_peek(segment, idx) != FLIGHT_FREE;
+    return n;
+}
+
 static inline bool
 fixture_request(struct fixture *fixture, uint64_t key_id, int64_t reserved, int64_t tokens)
 {

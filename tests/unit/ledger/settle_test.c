@@ -150,7 +150,7 @@ Test(settle, a_restart_comes_to_the_same_used)
         if (i % 50 == 49)
             fixture_restart_ledger(&fixture);
         if (i % 60 == 0)
-            while (flight_desk_n_busy(fixture.desk) > 40)
+            while (fixture_n_flights(&fixture) > 40)
                 (void)fixture_settle(&fixture);
     }
     (void)fixture_settle(&fixture);

@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 #include "ledger_fixture.h"
 
+#define BOTH (USAGE_SAID_INPUT | USAGE_SAID_OUTPUT)
+
 /* A worker dies with a flight in each state; what each comes to. */
 static const struct row {
     enum flight_state state;
     bool has_usage;
     int64_t charge;
     const char *provenance, *counted_as, *category;
+    bool is_early;  /* of the prompt: no content had come */
+    uint8_t totals; /* that it said */
 } rows[] = {
-    {FLIGHT_HELD, false, 0, "none", "voided", "internal"},
-    {FLIGHT_DISPATCHED, false, 0, "indeterminate", "indeterminate", "internal"},
-    {FLIGHT_DISPATCHED, true, 70, "reported", "settled", "internal"},
+    {FLIGHT_HELD, false, 0, "none", "voided", "internal", false, BOTH},
+    {FLIGHT_DISPATCHED, false, 0, "indeterminate", "indeterminate", "internal", false, BOTH},
+    {FLIGHT_DISPATCHED, true, 70, "reported", "settled", "internal", false, BOTH},
+    {FLIGHT_DISPATCHED, true, 0, "indeterminate", "indeterminate", "internal", true, BOTH},
+    {FLIGHT_DISPATCHED, true, 70, "estimated", "settled", "internal", false, USAGE_SAID_INPUT},
+    {FLIGHT_DISPATCHED, true, 70, "estimated", "settled", "internal", false, USAGE_SAID_OUTPUT},
 };
 
 static struct flight *
@@ -22,10 +29,16 @@ fly(struct fixture *fixture, uint64_t key, const struct row *row)
     if (row->state == FLIGHT_DISPATCHED)
         flight_dispatch(flight);
     if (row->has_usage) {
-        struct usage usage = {.is_reported = 1, .tier_permille = 1000};
+        struct usage usage = {.is_reported = 1, .tier_permille = 1000, .totals = row->totals};
 
         usage.count[USAGE_OUTPUT] = 70;
         flight_note_usage(flight, &usage);
+        if (!row->is_early) {
+            flight_record(flight)->stage_us[FLIGHT_STAGE_FIRST_TOKEN] = 1;
+            return flight;
+        }
+        flight_record(flight)->attempts[0] = (struct flight_attempt){.outcome = ATTEMPT_RUNNING};
+        flight_record(flight)->n_attempts = 1;
     }
     return flight;
 }
@@ -98,6 +111,8 @@ Test(undertaker, charges_the_attempt_that_ran_and_keeps_the_costs_of_all)
         record->attempts[1].outcome = (uint8_t)cases[i].last;
         record->attempts[1].cost_nusd = cases[i].last >= ATTEMPT_FAILED ? 5 : 0;
         record->n_attempts = 2;
+        if (cases[i].charge == 0)
+            record->stage_us[FLIGHT_STAGE_FIRST_TOKEN] = 0;
         fixture_kill_worker(&fixture);
         (void)undertake(&fixture);
 
@@ -162,7 +177,7 @@ Test(undertaker, visits_again_and_again_and_the_books_balance)
         cr_expect_eq(fixture_quota(&fixture, key, 0).used, used);
         cr_expect_eq(fixture_quota(&fixture, key, 0).reserved, 0);
         fixture_start_worker(&fixture);
-        cr_expect_eq(flight_desk_n_busy(fixture.desk), 0);
+        cr_expect_eq(fixture_n_flights(&fixture), 0);
     }
     cr_expect_eq(fixture_charged(&fixture, 0), used);
     fixture_fini(&fixture);

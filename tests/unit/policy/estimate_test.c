@@ -45,6 +45,13 @@ Test(estimate, a_prompt_has_at_most_one_token_a_byte_and_fits_the_context)
         200);
 }
 
+Test(estimate, a_prompt_that_nobody_counted_is_within_its_bound)
+{
+    cr_assert_eq(estimate_input_tokens(41, 0), 11);
+    cr_assert_eq(estimate_input_tokens(41, 12), 11);
+    cr_assert_eq(estimate_input_tokens(41, 10), 10);
+}
+
 Test(estimate, what_is_not_in_the_body_may_fill_the_context)
 {
     const struct model_record model = {.context_tokens = 200000};

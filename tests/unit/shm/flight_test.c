@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "doorbell.h"
+#include "first_touch.h"
 #include "fixture.h"
 
 static struct segment *segment;
@@ -108,7 +109,6 @@ Test(flight, holds_are_all_or_nothing_and_say_which_failed)
     cr_assert_eq(failed, 2);
     assert_reserved(0, 0, 0);
     flight_put_back(desk, flight);
-    cr_assert_eq(flight_desk_n_busy(desk), 0);
 
     struct flight *a = hold(1, 1), *b = hold(1, 1), *c = take(1, 1);
 
@@ -118,6 +118,7 @@ Test(flight, holds_are_all_or_nothing_and_say_which_failed)
     flight_done(segment, desk, a);
     cr_assert_eq(flight_hold(segment, c, &failed), 0);
     (void)b;
+    cr_assert_eq(a, flight);
 }
 
 Test(flight, a_hold_on_a_recycled_cell_is_a_conflict)
@@ -216,7 +217,6 @@ Test(flight, when_nothing_is_free_there_is_no_flight)
         n++;
     }
     cr_assert_eq(n, fixture_capacity.flights_per_worker);
-    cr_assert_eq(flight_desk_n_busy(desk), n);
     cr_assert_eq(flight_desk_n_unsettled(desk), n);
 
     /* One is settled, but the word of it is lost: found by the scan, a second later at most. */
@@ -241,8 +241,9 @@ Test(flight, a_slot_returned_twice_is_listed_once)
     cr_assert(doorbell_push(doorbell_at(segment, 1, DOORBELL_RETURN),
                             fixture_capacity.flights_per_worker, 0));
     flight = flight_take(desk);
-    cr_assert_neq(flight_take(desk), flight);
-    cr_assert_eq(flight_desk_n_busy(desk), 2);
+    for (uint32_t n = 1; n < fixture_capacity.flights_per_worker; n++)
+        cr_assert_neq(flight_take(desk), flight);
+    cr_assert_null(flight_take(desk));
 }
 
 Test(flight, a_stale_doorbell_is_passed_over)
@@ -271,14 +272,19 @@ Test(flight, a_new_desk_leaves_what_a_dead_one_had_in_flight_to_the_undertaker)
     cr_assert(flight_is_orphan(segment, 32));
 
     desk = fixture_desk(segment, 1); /* the slot has a new worker before the undertaker came */
-    cr_assert_eq(flight_desk_n_busy(desk), 2);
+    for (uint32_t n = 2; n < fixture_capacity.flights_per_worker; n++)
+        cr_assert_not_null(flight_take(desk));
+    cr_assert_null(flight_take(desk));
     cr_assert(flight_is_orphan(segment, 32));
     cr_assert(flight_is_orphan(segment, 33));
     cr_assert_eq(flight_copy(segment, 32, &copy), FLIGHT_DISPATCHED);
     copy.charge_nusd = 5;
     flight_bury(segment, 32, &copy);
     assert_reserved(300, 30, 1);
-    flight_void(segment, 33);
+    cr_assert_eq(flight_copy(segment, 33, &copy), FLIGHT_HELD);
+    flight_bury(segment, 33, &copy);
+    assert_reserved(300, 30, 0);
+    flight_settled(segment, 33);
     assert_reserved(100, 10, 0);
     cr_assert_eq(quota_reconcile_all(segment), 0);
     assert_reserved(100, 10, 0);
@@ -287,8 +293,9 @@ Test(flight, a_new_desk_leaves_what_a_dead_one_had_in_flight_to_the_undertaker)
     cr_assert_eq(copy.usage.count[USAGE_INPUT], 9);
     flight_settled(segment, 32);
     assert_reserved(0, 0, 0);
-    for (uint32_t n = 0; n < fixture_capacity.flights_per_worker; n++)
-        cr_assert_not_null(flight_take(desk));
+    cr_assert_not_null(flight_take(desk));
+    cr_assert_not_null(flight_take(desk));
+    cr_assert_null(flight_take(desk));
 }
 
 Test(flight, a_living_worker_in_the_middle_of_a_move_is_waited_for_then_reported)
@@ -296,12 +303,63 @@ Test(flight, a_living_worker_in_the_middle_of_a_move_is_waited_for_then_reported
     (void)hold(100, 10);
     segment->flight_heads[32] = (segment->flight_heads[32] & ~UINT64_C(0xffffff)) | FLIGHT_INTENT |
                                 UINT64_C(7) << FLIGHT_MOVING_SHIFT;
-    cr_assert_eq(quota_reconcile(segment, (uint32_t)(money - segment->quota_cells)), ERR_BUSY);
     cr_assert_eq(quota_reconcile_all(segment), ERR_BUSY);
     assert_reserved(100, 10, 1); /* too high till then, never too low */
     proc_slot_set_state(segment, 1, PROC_DEAD);
     cr_assert_eq(quota_reconcile_all(segment), 0);
     assert_reserved(0, 0, 0);
+}
+
+/* ---- its worker dies between the load of its head and the look at who lives ---- */
+
+static struct flight *dying;
+static uint64_t last_head;
+
+static void
+come_to_hold_and_die(void)
+{
+    segment->flight_heads[32] = last_head;
+    proc_slot_set_state(segment, 1, PROC_DEAD);
+}
+
+static void
+wait_for_the_exact_look(void)
+{
+    first_touch_then(segment->proc_slots, come_to_hold_and_die);
+}
+
+static void
+let_the_first_look_pass(void)
+{
+    first_touch_then(segment->flight_slots[32].record.holds, wait_for_the_exact_look);
+}
+
+Test(flight, what_a_worker_came_to_hold_before_it_died_counts)
+{
+    (void)hold(100, 10);
+    last_head = segment->flight_heads[32];
+    segment->flight_heads[32] =
+        (last_head & ~UINT64_C(0xffffff)) | FLIGHT_INTENT | UINT64_C(7) << FLIGHT_MOVING_SHIFT;
+    first_touch_then(segment->proc_slots, let_the_first_look_pass);
+    cr_assert_eq(quota_reconcile_all(segment), 0);
+    cr_assert_eq(segment->flight_heads[32], last_head, "it died in between");
+    assert_reserved(100, 10, 1);
+}
+
+static void
+land_and_die(void)
+{
+    flight_done(segment, desk, dying);
+    proc_slot_set_state(segment, 1, PROC_DEAD);
+}
+
+Test(flight, what_landed_before_its_worker_died_is_no_orphan)
+{
+    dying = hold(100, 10);
+    flight_dispatch(dying);
+    first_touch_then(segment->proc_slots, land_and_die);
+    cr_assert_not(flight_is_orphan(segment, 32));
+    cr_assert_eq(flight_peek(segment, 32), FLIGHT_DONE, "it died in between");
 }
 
 Test(flight, a_legal_life_is_the_only_one, .signal = SIGABRT)

@@ -1,29 +1,22 @@
 /* SPDX-License-Identifier: ISC */
-#include "fixture.h"
 #include "relayos/shm/health.h"
 #include "relayos/shm/health_credential.h"
+#include "segment_suite.h"
 
 #define SECOND INT64_C(1000000)
 #define MINUTE (60 * SECOND)
 
-static struct segment *segment;
 static uint32_t row;
 static const struct routing_settings settings = {.open_us = 5 * SECOND, .open_max_us = 5 * MINUTE};
 
 static void
 make(void)
 {
-    segment = fixture_segment();
+    segment_suite_make();
     cr_assert_eq(health_intern(segment, 1, &row), 0);
 }
 
-static void
-drop(void)
-{
-    segment_detach(&segment);
-}
-
-TestSuite(health_credential, .init = make, .fini = drop);
+TestSuite(health_credential, .init = make, .fini = segment_suite_drop);
 
 /* 0 = passes, else until when not. */
 static int64_t

@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: ISC */
-#include "fixture.h"
 #include "relayos/shm/health.h"
+#include "segment_suite.h"
 
 #define SECOND INT64_C(1000000)
 
-static struct segment *segment;
 static uint32_t row;
 static const struct routing_settings settings = {.breaker_failures = 5};
 
 static void
 make(void)
 {
-    segment = fixture_segment();
+    segment_suite_make();
     cr_assert_eq(health_intern(segment, 1, &row), 0);
 }
 
-static void
-drop(void)
-{
-    segment_detach(&segment);
-}
-
-TestSuite(health_limit, .init = make, .fini = drop);
+TestSuite(health_limit, .init = make, .fini = segment_suite_drop);
 
 static void
 begin(int64_t n)

@@ -1,29 +1,16 @@
 /* SPDX-License-Identifier: ISC */
-#include "fixture.h"
 #include "relayos/shm/health.h"
+#include "segment_suite.h"
 
 #define SECOND INT64_C(1000000)
 
-static struct segment *segment;
 static const struct routing_settings settings = {.breaker_failures = 5,
                                                  .breaker_percent = 50,
                                                  .breaker_calls = 20,
                                                  .open_us = 5 * SECOND,
                                                  .open_max_us = 300 * SECOND};
 
-static void
-make(void)
-{
-    segment = fixture_segment();
-}
-
-static void
-drop(void)
-{
-    segment_detach(&segment);
-}
-
-TestSuite(health, .init = make, .fini = drop);
+SEGMENT_SUITE(health);
 
 static uint32_t
 intern(uint32_t id)

@@ -21,7 +21,7 @@ static const struct segment_capacity one_bucket = {
     .idempotency = IDEMPOTENCY_WAYS,
 };
 
-/* Call `key` with body `body`, asked for by worker `slot`, whom fixture_worker() has made. */
+/* Call `key` with body `body`, asked for by worker `slot`, whom worker_begin() has made. */
 static struct idempotency_found
 ask(struct segment *segment, uint32_t slot, uint64_t key, uint64_t body, int64_t now_us)
 {

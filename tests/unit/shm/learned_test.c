@@ -1,23 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-#include "fixture.h"
 #include "relayos/shm/learned.h"
+#include "segment_suite.h"
 
-static struct segment *segment;
 static uint64_t state = 42;
 
-static void
-make(void)
-{
-    segment = fixture_segment();
-}
-
-static void
-drop(void)
-{
-    segment_detach(&segment);
-}
-
-TestSuite(learned, .init = make, .fini = drop);
+SEGMENT_SUITE(learned);
 
 static uint64_t
 dice(uint64_t below)

@@ -53,6 +53,20 @@ Test(proc_slot, of_two_children_offered_the_same_slot_only_the_last_offered_gets
     cr_assert_eq(proc_slot_claim(segment, 0, generation), ERR_CONFLICT); /* once only */
 }
 
+/* What a dead master offered, its successor takes back; a first start is no second one. */
+Test(proc_slot, a_fence_takes_an_offer_back_and_counts_no_start_where_there_was_none)
+{
+    cr_assert(proc_slot_fence(segment, 0));
+    uint32_t generation = proc_slot_offer(segment, 0, PROC_WORKER);
+
+    cr_assert_eq(generation, 1);
+    cr_assert(proc_slot_fence(segment, 0));
+    cr_assert_eq(proc_slot_claim(segment, 0, generation), ERR_CONFLICT);
+    generation = proc_slot_offer(segment, 0, PROC_WORKER);
+    cr_assert_eq(proc_slot_claim(segment, 0, generation), 0);
+    cr_assert_not(proc_slot_fence(segment, 0), "it is somebody's");
+}
+
 Test(proc_slot, children_racing_with_a_new_offer_never_both_own_the_slot)
 {
     enum { N_ROUNDS = 300, N_CHILDREN = 4 };

@@ -13,50 +13,76 @@ open_cell(uint64_t key_id, uint32_t period_id, struct quota_terms terms, uint32_
     return quota_cell_open(segment, &id, &terms, idx, generation);
 }
 
+/* What a flight would hold on it. */
+static struct flight_hold
+hold_of(const struct quota_cell *cell, int64_t amount)
+{
+    return (struct flight_hold){.cell_idx = (uint32_t)(cell - segment->quota_cells),
+                                .generation = cell->generation,
+                                .amount = amount};
+}
+
+static int
+hold(const struct quota_cell *cell, int64_t amount)
+{
+    struct flight_hold wanted = hold_of(cell, amount);
+    struct quota_held held;
+
+    return quota_hold(segment, &wanted, &held);
+}
+
+static void
+unhold(const struct quota_cell *cell, int64_t amount)
+{
+    struct flight_hold held = hold_of(cell, amount);
+
+    quota_unhold(segment, &held);
+}
+
 Test(quota, reserves_up_to_the_limit_then_refuses)
 {
     struct quota_cell *cell = fixture_cell(segment, 1, LIMIT_UNIT_NUSD, 100);
 
-    cr_assert_eq(quota_reserve(cell, 60), 0);
-    cr_assert_eq(quota_reserve(cell, 41), ERR_QUOTA_EXCEEDED);
-    cr_assert_eq(quota_reserve(cell, 40), 0);
+    cr_assert_eq(hold(cell, 60), 0);
+    cr_assert_eq(hold(cell, 41), ERR_QUOTA_EXCEEDED);
+    cr_assert_eq(hold(cell, 40), 0);
 }
 
 Test(quota, a_charge_below_its_reservation_gives_the_rest_back)
 {
     struct quota_cell *cell = fixture_cell(segment, 1, LIMIT_UNIT_NUSD, 100);
 
-    cr_assert_eq(quota_reserve(cell, 100), 0);
+    cr_assert_eq(hold(cell, 100), 0);
     quota_charge(cell, 30);
-    quota_release(cell, 100);
-    cr_assert_eq(quota_reserve(cell, 71), ERR_QUOTA_EXCEEDED);
-    cr_assert_eq(quota_reserve(cell, 70), 0);
+    unhold(cell, 100);
+    cr_assert_eq(hold(cell, 71), ERR_QUOTA_EXCEEDED);
+    cr_assert_eq(hold(cell, 70), 0);
 }
 
 Test(quota, an_overspent_cell_refuses_even_small_amounts)
 {
     struct quota_cell *cell = fixture_cell(segment, 1, LIMIT_UNIT_NUSD, 100);
 
-    cr_assert_eq(quota_reserve(cell, 100), 0);
+    cr_assert_eq(hold(cell, 100), 0);
     quota_charge(cell, 150);
-    quota_release(cell, 100);
-    cr_assert_eq(quota_reserve(cell, 1), ERR_QUOTA_EXCEEDED);
+    unhold(cell, 100);
+    cr_assert_eq(hold(cell, 1), ERR_QUOTA_EXCEEDED);
 }
 
 Test(quota, no_limit_is_large_enough_to_overflow_the_word)
 {
     struct quota_cell *cell = fixture_cell(segment, 1, LIMIT_UNIT_NUSD, INT64_MAX);
 
-    cr_assert_eq(quota_reserve(cell, QUOTA_RESERVED_MAX), 0);
-    cr_assert_eq(quota_reserve(cell, 1), ERR_QUOTA_EXCEEDED);
-    cr_assert_eq(quota_reserve(cell, INT64_MAX), ERR_QUOTA_EXCEEDED);
-    quota_release(cell, QUOTA_RESERVED_MAX);
+    cr_assert_eq(hold(cell, QUOTA_RESERVED_MAX), 0);
+    cr_assert_eq(hold(cell, 1), ERR_QUOTA_EXCEEDED);
+    cr_assert_eq(hold(cell, INT64_MAX), ERR_QUOTA_EXCEEDED);
+    unhold(cell, QUOTA_RESERVED_MAX);
     cr_assert_eq(fixture_reserved(cell), 0);
 }
 
 Test(quota, a_release_without_its_reservation_aborts, .signal = SIGABRT)
 {
-    quota_release(fixture_cell(segment, 1, LIMIT_UNIT_NUSD, 100), 5);
+    unhold(fixture_cell(segment, 1, LIMIT_UNIT_NUSD, 100), 5);
 }
 
 Test(quota, opening_the_same_limit_again_finds_its_cell)
@@ -65,7 +91,7 @@ Test(quota, opening_the_same_limit_again_finds_its_cell)
 
     cr_assert_eq(
         open_cell(7, 202611, (struct quota_terms){.limit = 100, .used = 10}, &idx, &generation), 0);
-    cr_assert_eq(quota_reserve(quota_cell_at(segment, idx, generation), 5), 0);
+    cr_assert_eq(hold(quota_cell_at(segment, idx, generation), 5), 0);
     row_index_free(&segment->cells_by_limit); /* as in a ledger that takes over */
     cr_assert_eq(open_cell(7, 202611, (struct quota_terms){.limit = 90, .used = 11}, &again_idx,
                            &again_generation),
@@ -95,12 +121,15 @@ Test(quota, a_recycled_cell_is_not_found_under_its_old_generation)
 
     struct quota_cell *cell = quota_cell_at(segment, idx, generation);
 
-    cr_assert_eq(quota_reserve(cell, 1), 0);
+    struct flight_hold stale = hold_of(cell, 1);
+    struct quota_held held;
+
+    cr_assert_eq(quota_hold(segment, &stale, &held), 0);
     cr_assert_eq(quota_cell_close(segment, idx), ERR_BUSY);
-    quota_release(cell, 1);
+    quota_unhold(segment, &stale);
     cr_assert_eq(quota_cell_close(segment, idx), 0);
     cr_assert_null(quota_cell_at(segment, idx, generation));
-    cr_assert_eq(quota_reserve(cell, 1), ERR_CONFLICT);
+    cr_assert_eq(quota_hold(segment, &stale, &held), ERR_CONFLICT);
     cr_assert_eq(
         open_cell(2, 1, (struct quota_terms){.limit = 100, .used = 0}, &new_idx, &new_generation),
         0);
@@ -141,9 +170,9 @@ Test(quota, eight_racing_processes_are_granted_exactly_the_limit)
         if (fork() == 0) {
             for (int n = 0; n < N_TRIES; n++) {
                 /* Every other grant is settled at once, as by the ledger: used up, not returned. */
-                if (quota_reserve(cell, 1) == 0 && n % 2 == 0) {
+                if (hold(cell, 1) == 0 && n % 2 == 0) {
                     quota_charge(cell, 1);
-                    quota_release(cell, 1);
+                    unhold(cell, 1);
                 }
             }
             _exit(0);
@@ -174,20 +203,19 @@ Test(quota, a_hold_and_a_close_never_both_succeed, .timeout = 60)
         if (fork() == 0) {
             while (!shared->is_over) {
                 uint64_t current = shared->current;
-                struct quota_cell *cell =
-                    quota_cell_at(segment, (uint32_t)(current >> 32), (uint32_t)current);
+                struct flight_hold wanted = {.cell_idx = (uint32_t)(current >> 32),
+                                             .generation = (uint32_t)current,
+                                             .amount = 1};
+                struct quota_held held;
 
-                if (cell == NULL || quota_reserve(cell, 1) != 0)
+                if (quota_hold(segment, &wanted, &held) != 0)
                     continue;
-                /* quota_reserve() takes whatever generation it finds; what it took must stay. */
-                uint32_t held = cell->generation;
-
                 shared->n_granted++;
                 for (volatile int spin = 0; spin < 20; spin++)
                     ;
-                if (cell->generation != held)
+                if (segment->quota_cells[wanted.cell_idx].generation != wanted.generation)
                     shared->n_wrong++;
-                quota_release(cell, 1);
+                quota_unhold(segment, &wanted);
             }
             _exit(0);
         }
@@ -240,31 +268,31 @@ Test(quota, a_shadow_counts_and_refuses_nothing)
 {
     const struct quota_cell_id id = {7, 202611, QUOTA_ALL_MODELS, LIMIT_UNIT_NUSD};
     struct quota_terms terms = {.limit = 100, .is_shadow = true};
-    struct flight_hold hold = {.amount = 60};
+    struct flight_hold wanted = {.amount = 60};
     struct quota_held held = {0};
     struct quota_view view;
 
-    cr_assert_eq(fixture_open(segment, id, terms, &hold), 0);
-    struct quota_cell *cell = quota_cell_at(segment, hold.cell_idx, hold.generation);
+    cr_assert_eq(fixture_open(segment, id, terms, &wanted), 0);
+    struct quota_cell *cell = quota_cell_at(segment, wanted.cell_idx, wanted.generation);
 
-    cr_assert_eq(quota_hold(segment, &hold, &held), 0);
+    cr_assert_eq(quota_hold(segment, &wanted, &held), 0);
     cr_expect_not(held.is_over);
-    cr_assert_eq(quota_hold(segment, &hold, &held), 0);
+    cr_assert_eq(quota_hold(segment, &wanted, &held), 0);
     cr_expect(held.is_over);
     quota_view(cell, &view);
     cr_expect_eq(view.reserved, 120);
     cr_expect(view.is_shadow);
 
-    hold.amount = QUOTA_RESERVED_MAX; /* past what the word can count */
-    cr_assert_eq(quota_hold(segment, &hold, &held), 0);
+    wanted.amount = QUOTA_RESERVED_MAX; /* past what the word can count */
+    cr_assert_eq(quota_hold(segment, &wanted, &held), 0);
     cr_expect(held.is_over);
-    cr_expect_eq(hold.amount, 0);
+    cr_expect_eq(wanted.amount, 0);
     quota_view(cell, &view);
     cr_expect_eq(view.reserved, 120);
 
     terms.is_shadow = false; /* from now on it is in earnest */
-    cr_assert_eq(fixture_open(segment, id, terms, &hold), 0);
-    hold.amount = 1;
-    cr_assert_eq(quota_hold(segment, &hold, &held), ERR_QUOTA_EXCEEDED);
+    cr_assert_eq(fixture_open(segment, id, terms, &wanted), 0);
+    wanted.amount = 1;
+    cr_assert_eq(quota_hold(segment, &wanted, &held), ERR_QUOTA_EXCEEDED);
     cr_expect_not(held.is_over);
 }

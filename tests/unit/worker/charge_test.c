@@ -6,8 +6,12 @@
 static const struct price price = {
     .nusd = {[USAGE_INPUT] = 1000000, [USAGE_OUTPUT] = 1000000, [USAGE_REQUEST] = 1000}};
 
-static const struct usage reported = {
-    .count = {[USAGE_INPUT] = 10, [USAGE_OUTPUT] = 5}, .tier_permille = 1000, .is_reported = 1};
+#define BOTH (USAGE_SAID_INPUT | USAGE_SAID_OUTPUT)
+
+static const struct usage reported = {.count = {[USAGE_INPUT] = 10, [USAGE_OUTPUT] = 5},
+                                      .tier_permille = 1000,
+                                      .is_reported = 1,
+                                      .totals = BOTH};
 static const struct usage silent = {.tier_permille = 1000};
 
 static struct charge
@@ -16,6 +20,15 @@ decide(struct charge_facts facts)
     struct charge out;
 
     charge_decide(&facts, &price, &out);
+    return out;
+}
+
+static struct charge
+cost(struct charge_facts facts)
+{
+    struct charge out;
+
+    charge_cost(&facts, &price, &out);
     return out;
 }
 
@@ -53,7 +66,7 @@ Test(charge, a_complete_answer_costs_what_was_reported)
 
 Test(charge, an_explicit_zero_stays_zero)
 {
-    const struct usage zero = {.tier_permille = 1000, .is_reported = 1};
+    const struct usage zero = {.tier_permille = 1000, .is_reported = 1, .totals = BOTH};
     struct charge out =
         decide((struct charge_facts){.usage = &zero, .is_complete = true, .body_bytes = 400});
 
@@ -70,6 +83,79 @@ Test(charge, a_complete_answer_without_usage_is_estimated)
     cr_assert_eq(out.usage.count[USAGE_INPUT], 100);
     cr_assert_eq(out.usage.count[USAGE_OUTPUT], 11);
     cr_assert_eq(out.nusd, 1111);
+}
+
+/* A provider that counts one side alone gives the other away to nobody. */
+Test(charge, of_a_complete_answer_the_total_that_was_not_reported_is_estimated)
+{
+    static const struct {
+        uint8_t totals;
+        int64_t unmetered_bytes, input, output;
+        enum usage_provenance provenance;
+    } rows[] = {
+        {BOTH, 41, 10, 5, USAGE_REPORTED},
+        {USAGE_SAID_INPUT, 41, 10, 5 + 11, USAGE_ESTIMATED},
+        {USAGE_SAID_INPUT, 0, 10, 5, USAGE_REPORTED}, /* nothing was said that could be counted */
+        {USAGE_SAID_OUTPUT, 41, 100, 5, USAGE_ESTIMATED},
+        {0, 41, 100, 5 + 11, USAGE_ESTIMATED},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct usage half = reported;
+
+        half.totals = rows[i].totals;
+        struct charge out =
+            decide((struct charge_facts){.usage = &half,
+                                         .is_complete = true,
+                                         .body_bytes = 400,
+                                         .unmetered_bytes = rows[i].unmetered_bytes});
+        cr_expect_eq(out.usage.count[USAGE_INPUT], rows[i].input, "row %zu", i);
+        cr_expect_eq(out.usage.count[USAGE_OUTPUT], rows[i].output, "row %zu", i);
+        cr_expect_eq(out.provenance, rows[i].provenance, "row %zu", i);
+    }
+}
+
+/* An image in the body is many bytes and few tokens. */
+Test(charge, a_prompt_is_never_estimated_at_more_than_was_reserved_for_it)
+{
+    struct charge_facts facts = {
+        .usage = &silent, .has_content = true, .body_bytes = 4000000, .input_bound = 128000};
+
+    cr_expect_eq(decide(facts).usage.count[USAGE_INPUT], 128000);
+    cr_expect_eq(cost(facts).usage.count[USAGE_INPUT], 128000);
+    facts.input_bound = 2000000;
+    cr_expect_eq(decide(facts).usage.count[USAGE_INPUT], 1000000);
+    facts.input_bound = 0;
+    cr_expect_eq(decide(facts).usage.count[USAGE_INPUT], 1000000);
+}
+
+Test(charge, what_is_known_to_come_from_the_cache_is_not_estimated_once_more)
+{
+    struct usage cached = {.count = {[USAGE_CACHE_READ] = 60, [USAGE_CACHE_WRITE_1H] = 10},
+                           .tier_permille = 1000,
+                           .is_reported = 1,
+                           .totals = USAGE_SAID_OUTPUT};
+    struct charge_facts facts = {.usage = &cached, .is_complete = true, .body_bytes = 400};
+
+    cr_expect_eq(decide(facts).usage.count[USAGE_INPUT], 30);
+    cr_expect_eq(decide(facts).usage.count[USAGE_CACHE_READ], 60);
+    cached.count[USAGE_CACHE_READ] = 1000;
+    cr_expect_eq(decide(facts).usage.count[USAGE_INPUT], 0);
+}
+
+/* Some servers say zeros at a stream's start, and the figures at its end. */
+Test(charge, no_prompt_is_believed_once_the_answer_is_whole)
+{
+    const struct usage empty = {
+        .tier_permille = 1000, .is_reported = 1, .totals = USAGE_SAID_EMPTY | USAGE_SAID_OUTPUT};
+    struct charge_facts facts = {.usage = &empty, .is_complete = true, .body_bytes = 400};
+
+    cr_expect_eq(decide(facts).usage.count[USAGE_INPUT], 0);
+    cr_expect_eq(decide(facts).provenance, USAGE_REPORTED);
+    facts.is_complete = false;
+    facts.is_caller_gone = true;
+    cr_expect_eq(decide(facts).usage.count[USAGE_INPUT], 100);
+    cr_expect_eq(decide(facts).provenance, USAGE_ESTIMATED);
 }
 
 Test(charge, a_cut_stream_costs_what_was_delivered)
@@ -161,15 +247,6 @@ Test(charge, the_factor_that_was_charged_is_kept_with_the_usage)
 }
 
 /* ---- what the operator owes ---- */
-
-static struct charge
-cost(struct charge_facts facts)
-{
-    struct charge out;
-
-    charge_cost(&facts, &price, &out);
-    return out;
-}
 
 Test(charge, an_attempt_that_reported_usage_costs_it_though_nobody_is_charged)
 {

@@ -18,16 +18,32 @@ find(const char *method, const char *path, int expected_err)
     return row;
 }
 
-/* The row's path with something in the place of "{id}". */
-static void
-example(const struct endpoint *row, char *out, size_t size)
+/* The row of that place in the table; its path with something in the place of "{id}". */
+static const struct endpoint *
+row_at(size_t n, char *out, size_t size)
 {
-    const char *mark = strstr(row->path, "{id}");
+    static const struct {
+        const char *path, *method;
+    } rows[] = {
+#define ENDPOINT(name, methods, path, protocol, operation, access, handler)                        \
+    {path, ENDPOINT_##methods == ENDPOINT_POST ? "POST" : "GET"},
+#include "relayos/model/endpoints.def"
+#undef ENDPOINT
+    };
+
+    if (n == sizeof(rows) / sizeof(rows[0]))
+        return NULL;
+    const char *path = rows[n].path, *mark = strstr(path, "{id}");
 
     if (mark == NULL)
-        snprintf(out, size, "%s", row->path);
+        snprintf(out, size, "%s", path);
     else
-        snprintf(out, size, "%.*svendor/model-1", (int)(mark - row->path), row->path);
+        snprintf(out, size, "%.*svendor/model-1", (int)(mark - path), path);
+    const struct endpoint *row = find(rows[n].method, out, 0);
+
+    cr_assert_str_eq(row->path, path);
+    cr_assert_eq(endpoint_row(row), n);
+    return row;
 }
 
 Test(endpoint, every_row_is_found_by_its_methods_and_refuses_the_others_with_allow)
@@ -35,9 +51,7 @@ Test(endpoint, every_row_is_found_by_its_methods_and_refuses_the_others_with_all
     const struct endpoint *row;
     char path[128];
 
-    for (size_t n = 0; (row = endpoint_at(n)) != NULL; n++) {
-        example(row, path, sizeof(path));
-        cr_assert_eq(endpoint_row(row), n);
+    for (size_t n = 0; (row = row_at(n, path, sizeof(path))) != NULL; n++) {
         for (size_t m = 0; m < sizeof(methods) / sizeof(methods[0]); m++) {
             bool is_allowed = false;
             char allow[32];
@@ -59,10 +73,9 @@ Test(endpoint, versioned_rows_answer_to_all_their_aliases)
     const struct endpoint *row;
     char path[128], alias[160];
 
-    for (size_t n = 0; (row = endpoint_at(n)) != NULL; n++) {
+    for (size_t n = 0; (row = row_at(n, path, sizeof(path))) != NULL; n++) {
         if (strncmp(row->path, "/v1/", 4) != 0)
             continue;
-        example(row, path, sizeof(path));
         for (size_t p = 0; p < 3; p++) {
             snprintf(alias, sizeof(alias), "%s%s", prefixes[p], path + 3);
             cr_assert_eq(find((row->methods & ENDPOINT_POST) != 0 ? "POST" : "GET", alias, 0), row);
@@ -83,11 +96,10 @@ Test(endpoint, versioned_rows_answer_to_azures_paths)
     struct slice rest;
     size_t n_deployed = 0;
 
-    for (size_t n = 0; (row = endpoint_at(n)) != NULL; n++) {
+    for (size_t n = 0; (row = row_at(n, path, sizeof(path))) != NULL; n++) {
         const char *method = (row->methods & ENDPOINT_POST) != 0 ? "POST" : "GET";
         bool is_deployed = row->protocol == PROTOCOL_OPENAI_CHAT;
 
-        example(row, path, sizeof(path));
         for (size_t p = 0; p < 2; p++) {
             snprintf(alias, sizeof(alias), "%s%s", prefixes[p], path + 3);
             if (strncmp(path, "/v1/", 4) == 0)

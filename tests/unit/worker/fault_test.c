@@ -78,16 +78,50 @@ Test(fault, the_callers_detail_has_their_field_and_none_of_the_upstreams_words)
                                       .error_text = SLICE_LIT("org canary says no"),
                                       .error_param = SLICE_LIT("messages[0]")};
     struct fault fault = fault_of_reply(&facts, ATTEMPT_UNCERTAIN);
-    char detail[128];
+    const struct slice none = SLICE_LIT("");
+    struct refusal_reason why;
 
-    fault_describe(&fault, detail, sizeof(detail));
-    cr_assert_str_eq(detail, "the provider rejected messages[0]");
+    fault_describe(&fault, &none, &why);
+    cr_assert_str_eq(why.detail, "the provider rejected messages[0]");
+    cr_assert_str_eq(why.param, "messages[0]");
     fault.param.len = 0;
-    fault_describe(&fault, detail, sizeof(detail));
-    cr_assert_str_eq(detail, "the provider rejected it");
+    fault_describe(&fault, &none, &why);
+    cr_assert_str_eq(why.detail, "the provider rejected it");
     fault.category = ERR_CATEGORY_UNSUPPORTED_PARAMETER;
-    fault_describe(&fault, detail, sizeof(detail));
-    cr_assert_str_eq(detail, "");
+    fault_describe(&fault, &none, &why);
+    cr_assert_str_eq(why.detail, "");
+}
+
+Test(fault, what_an_upstream_blames_is_redacted_as_its_words_are)
+{
+    static const struct fault fault = {.category = ERR_CATEGORY_INVALID_REQUEST,
+                                       .param = SLICE_LIT("sk-proj-1.my.own"),
+                                       .note = SLICE_LIT("not my.own\nnor sk-x")};
+    const struct slice credential = SLICE_LIT("my.own");
+    struct refusal_reason why;
+    char note[64];
+
+    fault_describe(&fault, &credential, &why);
+    cr_expect_str_eq(why.detail, "the provider rejected ***.***");
+    cr_expect_str_eq(why.param, "***.***");
+    fault_note(&fault, &credential, 400, note, sizeof(note));
+    cr_expect_str_eq(note, "not ***?nor ***");
+}
+
+Test(fault, nothing_is_repeated_once_the_credential_is_gone)
+{
+    static const struct fault fault = {.category = ERR_CATEGORY_INVALID_REQUEST,
+                                       .param = SLICE_LIT("canary"),
+                                       .note = SLICE_LIT("canary")};
+    struct refusal_reason why;
+    char note[128];
+
+    fault_describe(&fault, NULL, &why);
+    cr_expect_str_eq(why.detail, "the provider rejected it");
+    cr_expect_str_eq(why.param, "");
+    fault_note(&fault, NULL, 401, note, sizeof(note));
+    cr_expect_null(strstr(note, "canary"));
+    cr_expect_not_null(strstr(note, "status 401"));
 }
 
 Test(fault, garbage_is_the_upstreams_fault)
@@ -97,4 +131,15 @@ Test(fault, garbage_is_the_upstreams_fault)
 
     cr_assert_eq(fault.category, ERR_CATEGORY_UPSTREAM_ERROR);
     cr_assert_eq(fault.outcome, ATTEMPT_UNCERTAIN);
+}
+
+/* Nothing has reached the caller yet, or relay.c says what becomes of his stream. */
+Test(fault, an_answer_that_was_cut_is_the_upstreams_fault_too)
+{
+    const struct reply_facts facts = {.is_error = true,
+                                      .category = ERR_CATEGORY_STREAM_INTERRUPTED};
+    struct fault fault = fault_of_reply(&facts, ATTEMPT_UNCERTAIN);
+
+    cr_assert(fault_may_fail_over(fault.category));
+    cr_assert_eq(fault.category, ERR_CATEGORY_UPSTREAM_ERROR);
 }

@@ -48,3 +48,48 @@ Test(redact, every_size_ends_in_a_nul_and_never_shows_part_of_a_secret)
         cr_assert_null(strstr(out, "sk-"));
     }
 }
+
+Test(redact, a_secret_that_is_known_is_found_whatever_it_looks_like)
+{
+    static const char text[] = "no: my.own-key, my.own-key";
+    const struct slice secret = SLICE_LIT("my.own-key");
+
+    redact_copy_without(out, sizeof(out), slice_str(text), secret);
+    cr_assert_str_eq(out, "no: ***, ***");
+    for (size_t size = 1; size < sizeof(text); size++) {
+        redact_copy_without(out, size, slice_str(text), secret);
+        cr_assert_lt(strlen(out), size);
+        cr_assert_null(strstr(out, "m"));
+    }
+    redact_copy_without(out, sizeof(out), slice_str(text), (struct slice){0});
+    cr_assert_str_eq(out, text);
+    redact_copy_without(out, sizeof(out), (struct slice){0}, secret);
+    cr_assert_str_eq(out, "");
+}
+
+/* However short it is: what is left of a word that holds it may be the better half of a secret. */
+Test(redact, a_word_that_holds_a_known_secret_is_masked_whole)
+{
+    static const struct {
+        const char *text, *secret, *shown;
+    } rows[] = {
+        {"no: sk-proj-Ab12, sk", "sk", "no: ***, ***"},
+        {"Bearer abc1def 2", "1", "Bearer *** 2"},
+        {"bearer abc", "r", "*** ***"},
+        {"Bearer abc", "Bearer", "*** ***"},
+        {"Bearer abc", "arer a", "***"},
+        {"Bearer x.y z", "x", "Bearer ***.y z"},
+        {"key(0x1y.z9)", "1y.z", "key(***)"},
+        {"key 'two words' it is", "two words", "key '***' it is"},
+        {"(a.b), a.b.a.b", "a.b", "(***), ***.***"},
+        {"a..b", ".", "a***b"},
+        {"one\ttwo", "\t", "one***two"},
+        {"sk-proj-Ab12 is not it", "it.", "*** is not it"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        redact_copy_without(out, sizeof(out), slice_str(rows[i].text), slice_str(rows[i].secret));
+        cr_expect_str_eq(out, rows[i].shown, "%s without %s: %s", rows[i].text, rows[i].secret,
+                         out);
+    }
+}

@@ -40,12 +40,6 @@ Test(request, finish_runs_once, .signal = SIGABRT)
     request_step(&r, REQUEST_FINISH);
 }
 
-Test(request, steps_have_their_names)
-{
-    cr_assert_str_eq(request_step_name(REQUEST_AUTH), "auth");
-    cr_assert_str_eq(request_step_name(REQUEST_FINISH), "finish");
-}
-
 Test(request, stays_small)
 {
     cr_assert_leq(sizeof(struct request), 3072, "%zu", sizeof(struct request));
