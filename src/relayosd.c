@@ -170,6 +170,8 @@ check(const struct options *options, struct conf *conf)
     struct errmsg why;
     int rc = certificates_check(conf, &why);
 
+    if (rc == 0)
+        rc = conf_check_user(conf, &why);
     if (rc == 0 && options->fits != NULL)
         rc = look_at_living(conf, options->fits, &migrates, &why);
     conf_free(&conf);
@@ -240,15 +242,14 @@ load_default(bool is_check, const char *program, struct conf **out, struct mock_
     const char *url = "http://127.0.0.1:1"; /* of nobody, until we know that one is needed */
     bool uses_mock;
     struct buf text;
-    int rc = 0;
 
     buf_init(&text, DEFAULT_SIZE);
-    conf_write_default(NULL, url, &text, &uses_mock);
-    if (uses_mock && !is_check) {
+    int rc = conf_write_default(NULL, url, &text, &uses_mock, why);
+    if (rc == 0 && uses_mock && !is_check) {
         rc = mock_provider_start(program, out_mock, why);
         buf_clear(&text);
         if (rc == 0)
-            conf_write_default(NULL, out_mock->url, &text, &uses_mock);
+            rc = conf_write_default(NULL, out_mock->url, &text, &uses_mock, why);
     }
     if (rc == 0)
         rc = conf_parse("", buf_slice(&text), NULL, out, why);

@@ -35,10 +35,10 @@ struct heritage {
                                        on with; else -1 */
     int nudge_fd;                   /* eventfd: a worker writes when its outbox is a quarter full,
                                        the ledger reads; shared by all */
+    bool is_background;  /* started with -d: the launcher's streams are let go of when ready */
     bool is_repair;      /* ledger: make the usage sums anew from the rows before anything else */
     const int *wake_fds; /* eventfd by worker slot: that worker reads, the ledger writes when it has
                             committed something that the worker waits for; NULL = none */
-    bool is_test;        /* test build: named crash points may be armed */
 };
 
 /* What the server is told of what the configuration says. */
@@ -77,9 +77,9 @@ void heritage_reopen_log(const struct heritage *heritage);
  * Child entries; they do not return but to end the process with that exit status.
  *
  * They begin in their own process group, rights dropped, log_init() and log_open() done, the
- * master's descriptors closed, dispositions default but SIGPIPE ignored, and with TERM, QUIT, INT,
- * HUP, USR1, USR2, WINCH, CHLD still blocked so that none is lost before they listen (signalfd, or
- * handlers and then unblock). What the master sends:
+ * master's descriptors closed, dispositions default but PIPE and XFSZ ignored, and with TERM, QUIT,
+ * INT, HUP, USR1, USR2, WINCH, CHLD still blocked so that none is lost before they listen
+ * (signalfd, or handlers and then unblock). What the master sends:
  *   worker  TERM, QUIT  stop accepting, finish what runs within stop_timeout (TERM) or
  *                       drain_timeout (QUIT), exit 0; the master kills what does not
  *   prober, console  TERM  exit 0 at once

@@ -26,10 +26,7 @@
 #define WEEK_PREFIX 100000000u
 #define MONDAY      4 /* 1970-01-01 was a Thursday: the first Monday is day 4 */
 
-static struct {
-    char name[PERIOD_ZONE_MAX];
-    bool is_local; /* not UTC */
-} zone = {.name = "UTC"};
+static bool zone_is_local; /* not UTC */
 
 static struct period make(enum period_kind kind, int64_t days);
 static int64_t first_of_next_month(struct clock_date date);
@@ -148,7 +145,7 @@ period_day_is_valid(int64_t day)
 static int64_t
 days_at(int64_t real_us)
 {
-    if (!zone.is_local)
+    if (!zone_is_local)
         return floor_div(real_us, DAY_S * SECOND_US);
 
     int64_t days = local_days(floor_div(real_us, SECOND_US));
@@ -163,7 +160,7 @@ days_at(int64_t real_us)
 static int64_t
 start_us(int64_t days)
 {
-    if (!zone.is_local)
+    if (!zone_is_local)
         return days * DAY_S * SECOND_US;
 
     int64_t before = days * DAY_S - OFFSET_S, from = days * DAY_S + OFFSET_S;
@@ -220,19 +217,12 @@ void
 period_zone_set(const char *name)
 {
     assert(period_zone_check(name, NULL) == 0);
-    snprintf(zone.name, sizeof(zone.name), "%s", name);
-    zone.is_local = strcmp(name, "UTC") != 0;
+    zone_is_local = strcmp(name, "UTC") != 0;
 
-    int failed = setenv("TZ", zone.is_local ? name : "UTC0", 1);
+    int failed = setenv("TZ", zone_is_local ? name : "UTC0", 1);
 
     assert(!failed);
     tzset();
-}
-
-const char *
-period_zone(void)
-{
-    return zone.name;
 }
 
 int

@@ -63,10 +63,9 @@ struct span {
     uint32_t first;
     uint32_t action; /* SECCOMP_RET_*, or IS_RULED and which */
 };
-#define IS_RULED   0x0000ffffU /* no SECCOMP_RET_* has it set whole: errnos end at 4095 */
-#define MAX_SPANS  (2 * N_ROWS + 1)
-#define ARG(n)     ((uint32_t)offsetof(struct seccomp_data, args[n]))
-#define MAX_VALUES 8
+#define IS_RULED  0x0000ffffU /* no SECCOMP_RET_* has it set whole: errnos end at 4095 */
+#define MAX_SPANS (2 * N_ROWS + 1)
+#define ARG(n)    ((uint32_t)offsetof(struct seccomp_data, args[n]))
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "ARG() is the lower half of an argument");
 

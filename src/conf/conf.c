@@ -271,9 +271,3 @@ forget_keys(struct conf_listener *listener)
     for (uint32_t n = 0; n < listener->n_certificates; n++)
         secret_free(&listener->certificates[n].secret);
 }
-
-size_t
-conf_directives(const struct conf_directive **out)
-{
-    return directive_infos(out);
-}

@@ -13,24 +13,28 @@
 #include "conf_model.h"
 #include "conf_upstream.h"
 #include "directive.h"
-#include "relayos/base/mem.h"
 
 #define VALUE_SIZE (128 * 1024) /* a key's scope of a thousand names */
 
 struct diff {
     struct buf *out;
+    bool all_wait; /* for a restart: what a reload could change, too */
     size_t n_changes, n_restart;
     struct buf old, new; /* scratch */
 };
 
 static void diff_set(struct diff *diff, enum directive_set set, const char *prefix,
-                     const void *pair[2]);
+                     const void *of[3]);
 static void write_row(const struct directive *row, const void *base, struct buf *out);
+static bool waits(const struct diff *diff, const struct directive *row);
 static void note_value(struct diff *diff, const struct directive *row, const char *prefix);
 static void note(struct diff *diff, const char *section, const char *name, const char *what);
-static void diff_listeners(struct diff *diff, const struct conf *a, const struct conf *b);
-static void diff_listener(struct diff *diff, const char *prefix, const struct conf_listener *old,
+static void diff_listeners(struct diff *diff, const struct conf *started, const struct conf *a,
+                           const struct conf *b);
+static void diff_listener(struct diff *diff, const char *prefix,
+                          const struct conf_listener *started, const struct conf_listener *asked,
                           const struct conf_listener *new);
+static bool is_tls(const struct conf_listener *listener);
 static void diff_upstreams(struct diff *diff, const struct conf *a, const struct conf *b);
 static void diff_credentials(struct diff *diff, const struct conf_upstream *a,
                              const struct conf_upstream *b);
@@ -47,13 +51,19 @@ static void diff_key(struct diff *diff, const struct key_record *a, const struct
 size_t
 conf_diff(const struct conf *a, const struct conf *b, struct buf *out, size_t *out_n_restart)
 {
+    return conf_diff_since(a, a, b, out, out_n_restart);
+}
+
+size_t
+conf_diff_since(const struct conf *started, const struct conf *a, const struct conf *b,
+                struct buf *out, size_t *out_n_restart)
+{
     struct diff diff = {.out = out};
-    const void *pair[] = {a, b};
 
     buf_init(&diff.old, VALUE_SIZE);
     buf_init(&diff.new, VALUE_SIZE);
-    diff_set(&diff, DIRECTIVE_SET_CONF, "", pair);
-    diff_listeners(&diff, a, b);
+    diff_set(&diff, DIRECTIVE_SET_CONF, "", (const void *[]){a, b, started});
+    diff_listeners(&diff, started, a, b);
     diff_upstreams(&diff, a, b);
     diff_models(&diff, a, b);
     diff_keys(&diff, a, b);
@@ -63,15 +73,16 @@ conf_diff(const struct conf *a, const struct conf *b, struct buf *out, size_t *o
     return diff.n_changes;
 }
 
+/* Of the old one, the new one, and the one that was started with. */
 static void
-diff_set(struct diff *diff, enum directive_set set, const char *prefix, const void *pair[2])
+diff_set(struct diff *diff, enum directive_set set, const char *prefix, const void *of[3])
 {
     for (const struct directive *row = NULL; (row = directive_next(set, row)) != NULL;) {
 
         buf_clear(&diff->old);
         buf_clear(&diff->new);
-        write_row(row, pair[0], &diff->old);
-        write_row(row, pair[1], &diff->new);
+        write_row(row, waits(diff, row) ? of[2] : of[0], &diff->old);
+        write_row(row, of[1], &diff->new);
         if (!slice_eq(buf_slice(&diff->old), buf_slice(&diff->new)))
             note_value(diff, row, prefix);
     }
@@ -89,18 +100,22 @@ write_row(const struct directive *row, const void *base, struct buf *out)
         directive_format(row, base, out);
 }
 
+static bool
+waits(const struct diff *diff, const struct directive *row)
+{
+    return diff->all_wait || !row->is_reloadable;
+}
+
 static void
 note_value(struct diff *diff, const struct directive *row, const char *prefix)
 {
-    bool is_reloadable = directive_is_reloadable(row);
-
     buf_printf(diff->out, "%s%s: ", prefix, directive_name(row));
     buf_append_slice(diff->out, diff->old.len > 0 ? buf_slice(&diff->old) : SLICE_LIT("(unset)"));
     buf_append_str(diff->out, " -> ");
     buf_append_slice(diff->out, diff->new.len > 0 ? buf_slice(&diff->new) : SLICE_LIT("(unset)"));
-    buf_append_str(diff->out, is_reloadable ? "\n" : " (needs a restart)\n");
+    buf_append_str(diff->out, waits(diff, row) ? " (needs a restart)\n" : "\n");
     diff->n_changes++;
-    diff->n_restart += !is_reloadable;
+    diff->n_restart += waits(diff, row);
 }
 
 /* A line without values: "models.gpt-4.1-mini: added". */
@@ -111,30 +126,46 @@ note(struct diff *diff, const char *section, const char *name, const char *what)
     diff->n_changes++;
 }
 
+/* Listeners are what the start has made of them; one that was added since, `listen` has told. */
 static void
-diff_listeners(struct diff *diff, const struct conf *a, const struct conf *b)
+diff_listeners(struct diff *diff, const struct conf *started, const struct conf *a,
+               const struct conf *b)
 {
-    for (size_t i = 0; i < a->n_listeners; i++) {
-        const struct conf_listener *old = &a->listeners[i], *new = conf_listen_find(b, old->text);
+    for (size_t i = 0; i < started->n_listeners; i++) {
+        const struct conf_listener *first = &started->listeners[i];
+        const struct conf_listener *new = conf_listen_find(b, first->text);
         char prefix[CONF_PATH_SIZE + 16];
 
-        snprintf(prefix, sizeof(prefix), "listen.%s.", old->text);
+        snprintf(prefix, sizeof(prefix), "listen.%s.", first->text);
         if (new != NULL)
-            diff_listener(diff, prefix, old, new);
+            diff_listener(diff, prefix, first, conf_listen_find(a, first->text), new);
     }
-    if (strcmp(a->console.text, b->console.text) == 0)
-        diff_listener(diff, "console.listen.", &a->console, &b->console);
+    if (strcmp(started->console.text, b->console.text) == 0)
+        diff_listener(diff, "console.listen.", &started->console,
+                      strcmp(started->console.text, a->console.text) == 0 ? &a->console : NULL,
+                      &b->console);
 }
 
+/* asked: what the running configuration says of it, or NULL. It holds unless it waits itself, for a
+ * listener becomes TLS, or ceases to be, with a restart only (certificates_publish()). */
 static void
-diff_listener(struct diff *diff, const char *prefix, const struct conf_listener *old,
-              const struct conf_listener *new)
+diff_listener(struct diff *diff, const char *prefix, const struct conf_listener *started,
+              const struct conf_listener *asked, const struct conf_listener *new)
 {
-    diff_set(diff, DIRECTIVE_SET_LISTENER, prefix, (const void *[]){old, new});
-    if ((old->n_certificates > 0) != (new->n_certificates > 0))
-        diff->n_restart++;
-    else if (!conf_certificate_is_same(old, new))
+    const struct conf_listener *old =
+        asked != NULL && is_tls(asked) == is_tls(started) ? asked : started;
+
+    diff->all_wait = is_tls(started) != is_tls(new);
+    diff_set(diff, DIRECTIVE_SET_LISTENER, prefix, (const void *[]){old, new, started});
+    if (!diff->all_wait && !conf_certificate_is_same(old, new))
         note(diff, prefix, "certificates", "changed");
+    diff->all_wait = false;
+}
+
+static bool
+is_tls(const struct conf_listener *listener)
+{
+    return listener->n_certificates > 0;
 }
 
 static void
@@ -150,7 +181,8 @@ diff_upstreams(struct diff *diff, const struct conf *a, const struct conf *b)
             continue;
         }
         snprintf(prefix, sizeof(prefix), "upstreams.%s.", old->record.name);
-        diff_set(diff, DIRECTIVE_SET_UPSTREAM, prefix, (const void *[]){old, &b->upstreams[at]});
+        diff_set(diff, DIRECTIVE_SET_UPSTREAM, prefix,
+                 (const void *[]){old, &b->upstreams[at], old});
         diff_credentials(diff, old, &b->upstreams[at]);
     }
     for (size_t i = 0; i < b->n_upstreams; i++) {
@@ -209,7 +241,7 @@ diff_models(struct diff *diff, const struct conf *a, const struct conf *b)
             continue;
         }
         snprintf(prefix, sizeof(prefix), "models.%s.", old->record.name);
-        diff_set(diff, DIRECTIVE_SET_MODEL, prefix, (const void *[]){old, new});
+        diff_set(diff, DIRECTIVE_SET_MODEL, prefix, (const void *[]){old, new, old});
         diff_routes(diff, old, new, (const struct conf *[]){a, b});
     }
     for (size_t i = 0; i < b->n_models; i++) {
@@ -241,7 +273,7 @@ diff_routes(struct diff *diff, const struct conf_model *a, const struct conf_mod
         if (new == NULL)
             note(diff, label, "", "removed");
         else
-            diff_set(diff, DIRECTIVE_SET_ROUTE, prefix, (const void *[]){old, new});
+            diff_set(diff, DIRECTIVE_SET_ROUTE, prefix, (const void *[]){old, new, old});
     }
     for (uint32_t i = 0; i < b->record.n_routes; i++) {
         if (find_route(a, b->routes[i].id) != NULL)
@@ -303,5 +335,5 @@ diff_key(struct diff *diff, const struct key_record *a, const struct key_record 
     char prefix[LIMIT_NAME + 16];
 
     snprintf(prefix, sizeof(prefix), "keys.%s.", a->name);
-    diff_set(diff, DIRECTIVE_SET_KEY, prefix, (const void *[]){&old, &new});
+    diff_set(diff, DIRECTIVE_SET_KEY, prefix, (const void *[]){&old, &new, &old});
 }

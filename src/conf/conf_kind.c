@@ -79,8 +79,9 @@ conf_kind_write_text(const char *text, struct buf *out)
     buf_append_str(out, text);
 }
 
-void
-conf_kind_write_nothing(const struct directive *row, const void *base, struct buf *out)
+/* For members with no YAML of their own (sections that show themselves). */
+static void
+write_nothing(const struct directive *row, const void *base, struct buf *out)
 {
     (void)row;
     (void)base;
@@ -491,11 +492,11 @@ const struct conf_kind conf_kind_choice = {conf_choice_read, conf_choice_write};
 const struct conf_kind conf_kind_choices = {conf_choice_read_list, conf_choice_write_list};
 const struct conf_kind conf_kind_credentials = {conf_credential_read_list,
                                                 conf_credential_write_list};
-const struct conf_kind conf_kind_upstream = {conf_model_read_upstream, conf_kind_write_nothing};
-const struct conf_kind conf_kind_upstreams = {conf_upstream_read_all, conf_kind_write_nothing};
-const struct conf_kind conf_kind_models = {conf_model_read_all, conf_kind_write_nothing};
+const struct conf_kind conf_kind_upstream = {conf_model_read_upstream, write_nothing};
+const struct conf_kind conf_kind_upstreams = {conf_upstream_read_all, write_nothing};
+const struct conf_kind conf_kind_models = {conf_model_read_all, write_nothing};
 const struct conf_kind conf_kind_fallbacks = {conf_fallback_read, conf_fallback_write};
-const struct conf_kind conf_kind_routes = {conf_model_read_routes, conf_kind_write_nothing};
+const struct conf_kind conf_kind_routes = {conf_model_read_routes, write_nothing};
 const struct conf_kind conf_kind_factors = {conf_price_read_factors, conf_price_write_factors};
 const struct conf_kind conf_kind_tiers = {conf_price_read_tiers, conf_price_write_tiers};
 const struct conf_kind conf_kind_prices = {conf_price_read_changes, conf_price_write_changes};
@@ -506,4 +507,4 @@ const struct conf_kind conf_kind_scope = {conf_keys_read_scope, conf_keys_write_
 const struct conf_kind conf_kind_period = {conf_quota_read_period, conf_quota_write_period};
 const struct conf_kind conf_kind_quotas = {conf_quota_read_list, conf_quota_write_list};
 const struct conf_kind conf_kind_quota_model = {conf_quota_read_model, write_string};
-const struct conf_kind conf_kind_keys = {conf_keys_read_all, conf_kind_write_nothing};
+const struct conf_kind conf_kind_keys = {conf_keys_read_all, write_nothing};

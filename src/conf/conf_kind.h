@@ -49,7 +49,5 @@ void conf_kind_write_text(const char *text, struct buf *out);
 /* An integer member of the row's size. */
 void conf_kind_store(const struct directive *row, int64_t value, void *base);
 int64_t conf_kind_load(const struct directive *row, const void *base);
-/* For members with no YAML of their own (sections that show themselves). */
-void conf_kind_write_nothing(const struct directive *row, const void *base, struct buf *out);
 
 #endif

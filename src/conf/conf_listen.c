@@ -330,15 +330,23 @@ int
 conf_listen_check_console(struct conf_reader *reader, const struct conf_node *root)
 {
     const struct conf *conf = reader->conf;
+    const struct conf_node *node = conf_yaml_child(root, "console");
 
     if (conf->console.host[0] == '/' && conf->console_url[0] == '\0')
-        return directive_fail(reader, conf_yaml_child(root, "console"),
+        return directive_fail(reader, node,
                               "a console on a UNIX socket is for a proxy before it: say its "
                               "address in 'public_url'");
     if (is_open_and_plain(&conf->console) && strncmp(conf->console_url, "https://", 8) != 0)
-        return directive_fail(reader, conf_yaml_child(root, "console"),
+        return directive_fail(reader, node,
                               "a console on %s is for a TLS proxy before it: say its https:// "
                               "address in 'public_url'",
+                              conf->console.text);
+    if ((conf->console.port != 0 || conf->console.host[0] == '/') &&
+        conf_listen_find(conf, conf->console.text) != NULL)
+        return directive_fail(reader, node != NULL ? node : conf_yaml_child(root, "listen"),
+                              "the console cannot be on %s, where 'listen' has callers connect: "
+                              "give one of them another address, or say "
+                              "'console: {listen: off}'",
                               conf->console.text);
     return 0;
 }

@@ -5,7 +5,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "conf_url.h"
 #include "directive.h"
+
+#define PORT_MAX (UINT16_MAX - 1) /* the console has the next one */
 
 struct provider {
     const char *name;
@@ -29,12 +32,9 @@ static const struct provider providers[] = {
 static const char head[] =
     "# RelayOS as `make run` starts it: everything below ./var, upstreams from the environment.\n"
     "# For a gateway of your own, begin with etc/relayos.yaml.\n"
-    "listen: 127.0.0.1:8080\n"
     "environment: dev\n"
     "run_dir: ./var/run\n"
-    "data_dir: ./var\n"
-    "\n"
-    "upstreams:\n";
+    "data_dir: ./var\n";
 
 static const char models[] =
     "\n"
@@ -77,17 +77,23 @@ static const char models[] =
     "    routes:\n"
     "      - {upstream: openai}\n";
 
-void
-conf_write_default(conf_getenv *env, const char *mock_url, struct buf *out, bool *out_uses_mock)
+static const char *read_variable(conf_getenv *env, const char *name);
+static int write_listeners(const char *port, struct buf *out, struct errmsg *why);
+
+int
+conf_write_default(conf_getenv *env, const char *mock_url, struct buf *out, bool *out_uses_mock,
+                   struct errmsg *why)
 {
     assert(mock_url != NULL);
 
     *out_uses_mock = false;
     buf_append_str(out, head);
+    if (write_listeners(read_variable(env, "RELAYOS_PORT"), out, why) != 0)
+        return ERR_CONFIG;
+    buf_append_str(out, "\nupstreams:\n");
     for (size_t i = 0; i < sizeof(providers) / sizeof(providers[0]); i++) {
         const struct provider *provider = &providers[i];
-        const char *key = env == NULL ? getenv(provider->key_env) : env(provider->key_env);
-        bool is_mock = key == NULL || key[0] == '\0';
+        bool is_mock = read_variable(env, provider->key_env)[0] == '\0';
 
         buf_printf(out, "  %s:\n", provider->name);
         if (is_mock)
@@ -102,4 +108,32 @@ conf_write_default(conf_getenv *env, const char *mock_url, struct buf *out, bool
         *out_uses_mock |= is_mock;
     }
     buf_append_str(out, models);
+    return 0;
+}
+
+static const char *
+read_variable(conf_getenv *env, const char *name)
+{
+    const char *value = env == NULL ? getenv(name) : env(name);
+
+    return value == NULL ? "" : value;
+}
+
+static int
+write_listeners(const char *port, struct buf *out, struct errmsg *why)
+{
+    uint16_t number;
+
+    if (port[0] == '\0')
+        return 0;
+    if (conf_url_parse_port(slice_str(port), &number) != 0 || number < 1 || number > PORT_MAX) {
+        errmsg_set(why,
+                   "RELAYOS_PORT must be a port of 1 to %d, not '%.64s': the console has the next "
+                   "one",
+                   PORT_MAX, port);
+        return ERR_CONFIG;
+    }
+    buf_printf(out, "listen: \"127.0.0.1:%u\"\nconsole: {listen: \"127.0.0.1:%d\"}\n", number,
+               number + 1);
+    return 0;
 }

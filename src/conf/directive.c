@@ -48,15 +48,8 @@ static const struct directive rows[] = {
      offsetof(STRUCT_##SET, member),                                                               \
      sizeof(((STRUCT_##SET *)NULL)->member),                                                       \
      min,                                                                                          \
-     max},
-#include "directives.def"
-#undef ROW
-};
-
-/* The same rows as the world sees them. */
-static const struct conf_directive infos[] = {
-#define ROW(SET, path, kind, unit, member, initial, min, max, reload, prose)                       \
-    {path, #kind, unit, initial, reload, prose},
+     max,                                                                                          \
+     reload},
 #include "directives.def"
 #undef ROW
 };
@@ -75,13 +68,6 @@ static const struct directive *find_row(enum directive_set set, const char *name
 static const struct conf_node *find_node(const struct conf_node *map, const char *name);
 static int fail_at(const struct conf_reader *reader, uint32_t line, uint32_t column,
                    const char *text);
-
-size_t
-directive_infos(const struct conf_directive **out)
-{
-    *out = infos;
-    return N_ROWS;
-}
 
 void
 directive_defaults(enum directive_set set, void *base)
@@ -271,12 +257,6 @@ directive_name(const struct directive *row)
 
     assert(strncmp(row->path, prefixes[row->set].ptr, prefixes[row->set].len) == 0);
     return row->path + prefixes[row->set].len;
-}
-
-bool
-directive_is_reloadable(const struct directive *row)
-{
-    return infos[row - rows].is_reloadable;
 }
 
 void

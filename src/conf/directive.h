@@ -41,11 +41,13 @@ struct directive {
     enum directive_set set;
     const char *path; /* whole: "models.*.price.input" */
     const char *unit;
-    const char *initial;
+    const char *initial; /* as written, "" = none; or CONF_REQUIRED */
     const struct conf_kind *kind;
     size_t offset, size; /* of the member in the set's struct */
     int64_t min, max;    /* of numbers; of text: its length */
+    bool is_reloadable;
 };
+#define CONF_REQUIRED "(required)"
 
 /* Fill base with the defaults of its set. */
 void directive_defaults(enum directive_set set, void *base);
@@ -54,13 +56,10 @@ void directive_defaults(enum directive_set set, void *base);
 int directive_read(struct conf_reader *reader, enum directive_set set, const struct conf_node *map,
                    void *base) MUST_CHECK;
 
-/* All rows as conf.h shows them; how many. */
-size_t directive_infos(const struct conf_directive **out);
 /* Rows of a set, one at a time: NULL starts and ends the walk. */
 const struct directive *directive_next(enum directive_set set, const struct directive *last);
 /* Path within its set: "price.input". */
 const char *directive_name(const struct directive *row);
-bool directive_is_reloadable(const struct directive *row);
 /* The value in base as YAML ("" if there is nothing to say). */
 void directive_format(const struct directive *row, const void *base, struct buf *out);
 /* "name: value, name: value" of all of a set that have one. */

@@ -94,7 +94,8 @@ may(struct call *call)
     if (call->role >= call->row->role || (call->role == USER_NOBODY && metrics_is_open_to(call)))
         return true;
     if (call->role == USER_NOBODY)
-        answer_problem(call, 401, "signed_out", NULL, "sign in first");
+        answer_problem(call, 401, "signed_out", NULL,
+                       "sign in first; scripts send an admin key, as Authorization: Bearer");
     else
         answer_problem(call, 403, "forbidden", NULL, "that is for %ss",
                        call->row->role == USER_ADMIN ? "admin" : "operator");

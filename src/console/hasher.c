@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "answer.h"
+#include "console.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/mem.h"
 #include "relayos/base/secret.h"
@@ -29,7 +31,7 @@ static void *work(void *ctx);
 static void carry_out(struct hasher_job *job);
 static void put(struct queue *queue, struct hasher_job *job);
 static struct hasher_job *take(struct queue *queue);
-static void on_done(void *ctx, int fd);
+static void on_readable(void *ctx, int fd);
 static void job_free(struct hasher_job *job);
 
 int
@@ -41,7 +43,7 @@ hasher_new(struct loop *loop, struct hasher **out)
     pthread_cond_init(&hasher->is_work, NULL);
     hasher->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (hasher->done_fd >= 0 && pthread_create(&hasher->thread, NULL, work, hasher) == 0) {
-        loop_watch_fd(loop, hasher->done_fd, on_done, hasher);
+        loop_watch_fd(loop, hasher->done_fd, on_readable, hasher);
         *out = hasher;
         return 0;
     }
@@ -78,6 +80,22 @@ hasher_job_new(struct hasher *hasher, bool is_known)
         return NULL;
     hasher->n_jobs++;
     return mem_zalloc(sizeof(struct hasher_job));
+}
+
+struct hasher_job *
+hasher_job_begin(struct call *call, bool is_known, void (*on_done)(struct hasher_job *job))
+{
+    struct hasher_job *job = hasher_job_new(call->console->hasher, is_known);
+
+    if (job == NULL) {
+        answer_header(call, "retry-after", "1");
+        answer_problem(call, 429, "too_many", NULL, "too many passwords at a time; try again");
+        return NULL;
+    }
+    job->ctx = call;
+    job->on_done = on_done;
+    call_hold(call);
+    return job;
 }
 
 /* One that is too long is none: it stands there as the empty one, which nobody has. */
@@ -165,7 +183,7 @@ take(struct queue *queue)
 /* ---- back on the loop ---- */
 
 static void
-on_done(void *ctx, int fd)
+on_readable(void *ctx, int fd)
 {
     struct hasher *hasher = ctx;
     eventfd_t n;

@@ -32,6 +32,7 @@ struct hasher_job {
 };
 
 struct hasher;
+struct call;
 
 /* ERR_IO: no thread, no descriptor. */
 int hasher_new(struct loop *loop, struct hasher **out) MUST_CHECK;
@@ -40,6 +41,9 @@ void hasher_free(struct hasher **hasher);
 
 /* NULL: the queue is full; is_known: who asks is signed in, or has been where they are now. */
 struct hasher_job *hasher_job_new(struct hasher *hasher, bool is_known);
+/* The same for a call, which goes on when it is done; NULL: it is answered. */
+struct hasher_job *hasher_job_begin(struct call *call, bool is_known,
+                                    void (*on_done)(struct hasher_job *job));
 /* A password to check, or to hash. */
 void hasher_job_check(struct hasher_job *job, const char *known, struct slice password);
 void hasher_job_hash(struct hasher_job *job, struct slice password);

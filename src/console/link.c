@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "relayos/base/clock.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/limits.h"
 #include "relayos/base/log.h"

@@ -2,7 +2,6 @@
  *
  * requests - what was asked: past requests in pages, those in flight, and each of them in full.
  */
-#include "console.h"
 #include "relayos/base/clock.h"
 #include "relayos/report/report_flight.h"
 #include "relayos/report/report_request.h"

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "answer.h"
 #include "console.h"
 #include "cookie.h"
 #include "relayos/base/clock.h"

@@ -34,16 +34,6 @@ shape_field_at(size_t n)
     return n < sizeof(fields) / sizeof(fields[0]) ? &fields[n] : NULL;
 }
 
-const struct shape *
-shape_find(const char *name)
-{
-    const struct shape *shape;
-
-    for (size_t n = 0; (shape = shape_at(n)) != NULL && strcmp(shape->name, name) != 0;)
-        n++;
-    return shape;
-}
-
 struct shape_type
 shape_type_of(const char *text)
 {

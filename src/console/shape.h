@@ -39,7 +39,6 @@ struct shape_fault {
 /* NULL past the end. */
 const struct shape *shape_at(size_t n);
 const struct shape_field *shape_field_at(size_t n);
-const struct shape *shape_find(const char *name);
 struct shape_type shape_type_of(const char *text);
 /* int, text, bool, any: what is no shape's name. */
 bool shape_type_is_plain(const struct shape_type *type);

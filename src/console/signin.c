@@ -21,8 +21,6 @@ static bool find_user(struct call *call, struct slice name, struct user_record *
 static bool may_enter(struct call *call, const struct throttle_door *door);
 static bool may_try(struct call *call, enum throttle_kind kind, struct slice text);
 static bool answer_wait(struct call *call, int64_t wait_us);
-static struct hasher_job *begin_job(struct call *call, bool is_known,
-                                    void (*on_done)(struct hasher_job *job));
 static void on_checked(struct hasher_job *job);
 static struct throttle_door door_of(const struct call *call);
 static void open_session(struct call *call);
@@ -120,7 +118,7 @@ signin_open(struct call *call)
         refusals_note(call, user.name, REFUSALS_THROTTLED);
         return;
     }
-    if ((job = begin_job(call, is_known, on_checked)) == NULL)
+    if ((job = hasher_job_begin(call, is_known, on_checked)) == NULL)
         return;
     hasher_job_check(job, user.is_disabled ? "" : user.password, body_text(call, "password"));
     call->data = mem_alloc(sizeof(user));
@@ -176,22 +174,6 @@ answer_wait(struct call *call, int64_t wait_us)
     answer_problem(call, 429, "throttled", NULL, "too many attempts failed; try again in %lld s",
                    (long long)((wait_us + 999999) / 1000000));
     return false;
-}
-
-static struct hasher_job *
-begin_job(struct call *call, bool is_known, void (*on_done)(struct hasher_job *job))
-{
-    struct hasher_job *job = hasher_job_new(call->console->hasher, is_known);
-
-    if (job == NULL) {
-        answer_header(call, "retry-after", "1");
-        answer_problem(call, 429, "too_many", NULL, "many sign in at the moment; try again");
-        return NULL;
-    }
-    job->ctx = call;
-    job->on_done = on_done;
-    call_hold(call);
-    return job;
 }
 
 static void
@@ -254,7 +236,7 @@ signin_setup(struct call *call)
 
     if (!is_new(call) || !check_new(call, "password", body_text(call, "password")) ||
         !may_try(call, THROTTLE_ADDRESS, slice_str(call->address)) ||
-        (job = begin_job(call, false, on_setup_hashed)) == NULL)
+        (job = hasher_job_begin(call, false, on_setup_hashed)) == NULL)
         return;
     hasher_job_hash(job, body_text(call, "password"));
     hasher_send(call->console->hasher, job);
@@ -347,7 +329,7 @@ signin_password(struct call *call)
     if (!check_new(call, "new_password", wanted) ||
         !find_user(call, slice_str(call->name), &user) ||
         !may_try(call, THROTTLE_OWN, slice_str(call->name)) ||
-        (job = begin_job(call, true, on_password_hashed)) == NULL)
+        (job = hasher_job_begin(call, true, on_password_hashed)) == NULL)
         return;
     hasher_job_check(job, user.password, body_text(call, "old_password"));
     hasher_job_hash(job, wanted);

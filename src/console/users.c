@@ -77,16 +77,10 @@ check_password(struct call *call, struct slice password)
 static bool
 hash_password(struct call *call, void (*on_done)(struct hasher_job *job))
 {
-    struct hasher_job *job = hasher_job_new(call->console->hasher, true);
+    struct hasher_job *job = hasher_job_begin(call, true, on_done);
 
-    if (job == NULL) {
-        answer_header(call, "retry-after", "1");
-        answer_problem(call, 429, "too_many", NULL, "too many passwords at a time; try again");
+    if (job == NULL)
         return false;
-    }
-    job->ctx = call;
-    job->on_done = on_done;
-    call_hold(call);
     hasher_job_hash(job, body_text(call, "password"));
     hasher_send(call->console->hasher, job);
     return true;

@@ -375,7 +375,8 @@ frame_get_bool(const struct frame_value *map, const char *key, bool fallback)
 {
     const struct frame_value *value = frame_get(map, key);
 
-    return value != NULL && frame_type(value) == FRAME_BOOL ? frame_as_bool(value) : fallback;
+    return value != NULL && frame_type(value) == FRAME_BOOL ? value_from(value)->via.boolean
+                                                            : fallback;
 }
 
 struct slice
@@ -388,12 +389,6 @@ int64_t
 frame_as_int(const struct frame_value *value)
 {
     return value != NULL && frame_type(value) == FRAME_INT ? value_from(value)->via.i64 : 0;
-}
-
-bool
-frame_as_bool(const struct frame_value *value)
-{
-    return value != NULL && frame_type(value) == FRAME_BOOL && value_from(value)->via.boolean;
 }
 
 struct slice
@@ -495,7 +490,7 @@ json_scalar(const msgpack_object *value, struct buf *out)
         buf_append_str(out, "null");
         break;
     case FRAME_BOOL:
-        buf_append_str(out, frame_as_bool(scalar) ? "true" : "false");
+        buf_append_str(out, value_from(scalar)->via.boolean ? "true" : "false");
         break;
     case FRAME_INT:
         buf_append_int(out, frame_as_int(scalar));

@@ -27,7 +27,9 @@ tool_settings_write(const struct tool_settings *settings, struct buf *out)
                "    export ANTHROPIC_MODEL=%s\n\n",
                url, len, key, settings->model);
     buf_printf(out,
-               "  Codex (~/.codex/config.toml, and in the environment: RELAYOS_KEY=%.*s)\n"
+               "  Codex\n"
+               "    export RELAYOS_KEY=%.*s\n"
+               "    # and in ~/.codex/config.toml:\n"
                "    model = \"%s\"\n"
                "    model_provider = \"relayos\"\n"
                "    [model_providers.relayos]\n"

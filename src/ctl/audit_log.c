@@ -8,7 +8,6 @@
 #include "ledger.h"
 #include "option.h"
 #include "print.h"
-#include "relayos/base/clock.h"
 #include "relayos/base/text.h"
 #include "relayos/store/store_trail.h"
 

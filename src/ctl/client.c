@@ -25,7 +25,7 @@ static const char *const default_paths[] = {"./var/run/control.sock", "/run/rela
 
 static void write_who(struct frame_out *out);
 static int connect_socket(struct client *client);
-static int find_socket(const struct client *client, struct sockaddr_un *out);
+static int find_socket(struct client *client);
 static int receive(struct client *client);
 static int exit_of(int err);
 
@@ -99,28 +99,33 @@ client_call(struct client *client, const struct frame_value **out_result)
 static int
 connect_socket(struct client *client)
 {
-    struct sockaddr_un address;
-    int rc = find_socket(client, &address);
+    const struct sockaddr_un *address = &client->address;
+    int rc = find_socket(client);
 
     if (rc != CTL_OK)
         return rc;
     client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (client->fd >= 0 && connect(client->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+    if (client->fd >= 0 &&
+        connect(client->fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
         return CTL_OK;
     int error = errno;
     fdio_close(&client->fd);
-    return client_fail(CTL_UNREACHABLE, "%s: %s%s", address.sun_path, strerror(error),
+    return client_fail(CTL_UNREACHABLE, "%s: %s%s", address->sun_path, strerror(error),
                        error == EACCES ? "; only root and relayosd's own user may enter"
                                        : "; is relayosd running?");
 }
 
-/* -s, else what the config says, else the place of `make run` if there is one, else the usual. */
+/* -s, else what the config says, else the place of `make run` if there is one, else the usual.
+ * Once: whatever has become of the file since, it is the same relayosd that is reached again. */
 static int
-find_socket(const struct client *client, struct sockaddr_un *out)
+find_socket(struct client *client)
 {
     char configured[CONF_PATH_SIZE + 32];
     const char *path = client->socket_path;
+    struct sockaddr_un *out = &client->address;
 
+    if (out->sun_path[0] != '\0')
+        return CTL_OK;
     *out = (struct sockaddr_un){.sun_family = AF_UNIX};
     if (path == NULL && client->config_file != NULL) {
         int rc = config_socket_path(client->config_file, configured, sizeof(configured));
@@ -133,8 +138,10 @@ find_socket(const struct client *client, struct sockaddr_un *out)
             path = default_paths[n];
     }
     int len = snprintf(out->sun_path, sizeof(out->sun_path), "%s", path);
-    if (len < 0 || (size_t)len >= sizeof(out->sun_path))
+    if (len < 0 || (size_t)len >= sizeof(out->sun_path)) {
+        out->sun_path[0] = '\0'; /* half a path is another's */
         return client_fail(CTL_USAGE, "%s: too long for a socket's path", path);
+    }
     return CTL_OK;
 }
 
@@ -157,15 +164,15 @@ client_ask(struct client *client, const struct frame_value **out_result)
 bool
 client_reconnect(struct client *client, int timeout_ms)
 {
-    struct sockaddr_un address;
+    const struct sockaddr_un *address = &client->address;
 
-    if (find_socket(client, &address) != CTL_OK)
+    if (find_socket(client) != CTL_OK)
         return false;
     for (; timeout_ms > 0; timeout_ms -= RETRY_MS) {
         fdio_close(&client->fd);
         client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (client->fd >= 0 &&
-            connect(client->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+            connect(client->fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
             return true;
         (void)poll(NULL, 0, RETRY_MS);
     }

@@ -8,6 +8,7 @@
 #define CTL_CLIENT_H
 
 #include <stdbool.h>
+#include <sys/un.h>
 
 #include "relayos/control/command.h"
 
@@ -22,10 +23,11 @@ enum ctl_exit {
 };
 
 struct client {
-    const char *socket_path; /* -s, or NULL */
-    const char *config_file; /* -c, or NULL */
-    bool is_json;            /* --json */
-    int fd;                  /* -1 until the first call */
+    const char *socket_path;    /* -s, or NULL */
+    const char *config_file;    /* -c, or NULL */
+    bool is_json;               /* --json */
+    int fd;                     /* -1 until the first call */
+    struct sockaddr_un address; /* sun_path "" until the first call */
     struct frame_out *out;
     struct buf wire;
     struct frame_in *in;

@@ -65,6 +65,13 @@ read_conf(struct doctor *doctor, char file[CONF_PATH_SIZE])
     else
         snprintf(file, CONF_PATH_SIZE, "%s", USUAL_FILE);
     doctor->file = file;
+    if (doctor->client->config_file == NULL && doctor->status != NULL && running.len == 0) {
+        doctor->file = "";
+        doctor_tell(doctor, "config", DOCTOR_WARN,
+                    "the built-in default, which is for trying it: a deployment has a file, as %s",
+                    USUAL_FILE);
+        return;
+    }
     if (conf_load(file, conf_any_env, &doctor->conf, &why) != 0) {
         doctor->conf = NULL;
         doctor_tell(doctor, "config", DOCTOR_FAIL, "%s", why.text);

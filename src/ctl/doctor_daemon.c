@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "doctor.h"
-#include "relayos/base/clock.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/sandbox.h"
 

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "doctor.h"
-#include "relayos/base/clock.h"
 #include "relayos/base/text.h"
 #include "relayos/store/store_audit.h"
 #include "relayos/store/store_reader.h"
@@ -31,7 +30,8 @@ doctor_files_check(struct doctor *doctor)
 {
     const struct conf *conf = doctor->conf;
 
-    check_path(doctor, "config", doctor->file, false);
+    if (doctor->file[0] != '\0') /* else the built-in default */
+        check_path(doctor, "config", doctor->file, false);
     if (conf == NULL)
         return;
     if (conf->keys_file[0] != '\0')

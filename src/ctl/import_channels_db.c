@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "import_json.h"
 #include "relayos/store/store_foreign.h"
 
 struct reader {

@@ -10,7 +10,6 @@
 
 #include "import_json.h"
 #include "import_litellm.h"
-#include "relayos/base/text.h"
 #include "value.h"
 
 #define NUSD_PER_USD  1e9

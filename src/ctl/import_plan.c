@@ -9,7 +9,6 @@
 
 #include "relayos/base/mem.h"
 #include "relayos/base/secret.h"
-#include "relayos/base/text.h"
 
 #define TEXT_SIZE  1024
 #define TIER_MAX   15

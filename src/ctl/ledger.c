@@ -5,9 +5,7 @@
 #include <unistd.h>
 
 #include "print.h"
-#include "relayos/conf/conf.h"
 #include "relayos/store/store_reader.h"
-#include "value.h"
 #include "value_books.h"
 
 static int ask_database(struct client *client, char *out, size_t size);

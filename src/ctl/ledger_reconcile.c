@@ -14,9 +14,7 @@
 #include "provider_list.h"
 #include "reconcile_match.h"
 #include "relayos/base/limits.h"
-#include "relayos/store/store_reader.h"
 #include "value.h"
-#include "value_books.h"
 
 #define DEFAULT_SHOWN          50
 #define DEFAULT_TOLERANCE_NUSD 1000

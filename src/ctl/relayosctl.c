@@ -95,7 +95,9 @@ carry_out(struct client *client, int argc, char **argv, bool wants_help)
     }
     if (verb == NULL) {
         const char *nearest = verb_nearest(argc, argv);
-        return client_fail(CTL_USAGE, "there is no command %s%s%s%s", argv[0],
+        bool has_second = argc > 1 && argv[1][0] != '-';
+        return client_fail(CTL_USAGE, "there is no command %s%s%s%s%s%s", argv[0],
+                           has_second ? " " : "", has_second ? argv[1] : "",
                            nearest == NULL ? "; relayosctl -h lists them" : "; did you mean ",
                            nearest == NULL ? "" : nearest, nearest == NULL ? "" : "?");
     }

@@ -7,8 +7,6 @@
 #include "option.h"
 #include "password_entry.h"
 #include "print.h"
-#include "relayos/base/clock.h"
-#include "relayos/base/limits.h"
 #include "relayos/base/password.h"
 #include "relayos/base/secret.h"
 

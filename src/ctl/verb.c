@@ -56,12 +56,6 @@ static const struct verb verbs[] = {
 static void join(int argc, char *const *argv, int n, char out[WORDS_SIZE]);
 
 const struct verb *
-verb_at(size_t n)
-{
-    return n < N_VERBS ? &verbs[n] : NULL;
-}
-
-const struct verb *
 verb_find(int argc, char *const *argv, int *out_n_words)
 {
     for (int n = 1; n <= WORDS_MAX && n <= argc; n++) {

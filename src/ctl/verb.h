@@ -27,8 +27,6 @@ struct verb {
     verb_run *run; /* instead of the three above */
 };
 
-/* The n-th row, NULL past the end. */
-const struct verb *verb_at(size_t n);
 /* The row whose words argv begins with, and how many words that took; NULL if there is none. */
 const struct verb *verb_find(int argc, char *const *argv, int *out_n_words);
 /* Usage of one command, and of all. */

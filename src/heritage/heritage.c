@@ -49,6 +49,8 @@ heritage_tell_ready(const struct heritage *heritage)
     int fd = heritage->ready_fd;
 
     proc_slot_set_state(heritage->segment, heritage->slot, PROC_READY);
+    if (heritage->is_background)
+        fdio_leave_streams();
     if (fd >= 0 && fdio_write_all(fd, "r", 1) != 0)
         log_warn("ready.no_master", "nobody waits for us to be ready");
     fdio_close(&fd);

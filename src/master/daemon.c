@@ -68,11 +68,8 @@ void
 daemon_report(int *launcher_fd, int exit_status)
 {
     unsigned char byte = (unsigned char)exit_status;
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-    for (int fd = 0; fd <= 2 && null >= 0; fd++)
-        (void)dup2(null, fd);
-    fdio_close(&null);
+    fdio_leave_streams();
     (void)!write(*launcher_fd, &byte, 1);
     fdio_close(launcher_fd);
 }

@@ -17,6 +17,7 @@
 #include "state.h"
 #include "takeover.h"
 
+static void begin(struct master *master, const char *reason, int64_t now_us);
 static void end_everybody(struct master *master);
 static bool is_somebody_left(const struct master *master);
 static int refill(struct master *master, struct errmsg *why);
@@ -50,17 +51,17 @@ rebuild_if_damaged(struct master *master, int64_t now_us)
     if (master->is_rebuilding)
         return;
     if (audit_segment(master->segment, &why) != 0)
-        rebuild_begin(master, why.text, now_us);
+        begin(master, why.text, now_us);
     else
         log_info("segment.sound", "audit_us=%lld", (long long)(clock_mono_us() - start_us));
 }
 
 /* On the way to an end nobody begins anew: what stands in the segment is the next start's. */
-void
-rebuild_begin(struct master *master, const char *reason, int64_t now_us)
+static void
+begin(struct master *master, const char *reason, int64_t now_us)
 {
     log_error("segment.damaged", "reason=\"%s\"", reason);
-    if (master->is_rebuilding || master->phase >= MASTER_WORKERS_DRAIN)
+    if (master->phase >= MASTER_WORKERS_DRAIN)
         return;
     master->is_rebuilding = true;
     master->rebuild_us = now_us;

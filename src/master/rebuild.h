@@ -20,8 +20,6 @@ struct master;
 bool rebuild_is_suspect(int wait_status);
 /* Audit the segment; begin if it is damaged. */
 void rebuild_if_damaged(struct master *master, int64_t now_us);
-/* It is, says who knows (the ledger, by the store). */
-void rebuild_begin(struct master *master, const char *reason, int64_t now_us);
 /* The work list's entry: once nobody is left. */
 void rebuild_work(struct master *master, int64_t now_us);
 

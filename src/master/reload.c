@@ -173,6 +173,8 @@ check(const void *ctx, int fd)
                               buf_slice(&master->reload.text), &conf, &why);
     if (rc == 0)
         rc = certificates_check(conf, &why);
+    if (rc == 0)
+        rc = conf_check_user(conf, &why);
     if (rc != 0)
         (void)!write(fd, why.text, strlen(why.text));
     _exit(rc == 0 ? 0 : 1);
@@ -223,7 +225,8 @@ answer_changes(struct master *master)
     size_t n_restart = 0;
 
     buf_init(&changes, 1 << 20);
-    size_t n_changes = conf_diff(master->conf, reload->conf, &changes, &n_restart);
+    size_t n_changes =
+        conf_diff_since(master->boot, master->conf, reload->conf, &changes, &n_restart);
     if (!reload->is_check) {
         log_changes(buf_slice(&changes));
         log_info("reload.done", "file=%s changes=%zu need_restart=%zu epoch=%llu",
@@ -385,7 +388,8 @@ refuse(struct master *master, int err, const struct errmsg *why)
     struct reload *reload = &master->reload;
 
     if (!reload->is_check) {
-        note_end(master, true);
+        if (master->options.config_file != NULL) /* else what runs is all there is */
+            note_end(master, true);
 
         char news[sizeof(why->text) + 32];
 

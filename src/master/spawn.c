@@ -208,6 +208,7 @@ live(struct master *master, const struct child *child, const struct birth *birth
         .kept_fd = child->role == PROC_PROBER ? master->kept_fd : -1,
         .nudge_fd = master->nudge_fd,
         .wake_fds = master->wake_fds,
+        .is_background = master->options.launcher_fd >= 0,
         .is_repair = is_ledger && master->options.is_repair,
     };
     struct errmsg why;
@@ -321,7 +322,7 @@ reset_signals(void)
     struct sigaction ignored = {.sa_handler = SIG_IGN};
 
     for (int signo = 1; signo < SIGRTMIN; signo++)
-        (void)sigaction(signo, signo == SIGPIPE ? &ignored : &standard, NULL);
+        (void)sigaction(signo, signo == SIGPIPE || signo == SIGXFSZ ? &ignored : &standard, NULL);
 }
 
 bool

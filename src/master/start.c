@@ -208,9 +208,18 @@ give_captures(const struct conf *conf, const struct passwd *user, struct errmsg 
 static int
 read_pepper(struct master *master, struct errmsg *why)
 {
-    char path[CONF_PATH_SIZE + 16];
+    char path[CONF_PATH_SIZE + 16], books[CONF_PATH_SIZE + 16];
 
     snprintf(path, sizeof(path), "%s/pepper", master->boot->data_dir);
+    snprintf(books, sizeof(books), "%s/relayos.db", master->boot->data_dir);
+    /* It is there before the books are; another one would let nobody in, and say so to nobody. */
+    if (access(path, F_OK) != 0 && errno == ENOENT && access(books, F_OK) == 0) {
+        errmsg_set(why,
+                   "%s is not there, and no key in %s is valid without it: put it back from where "
+                   "it is kept, or see Backup and restore in relayosd(8)",
+                   path, books);
+        return ERR_CONFIG; /* no later try would find it */
+    }
     return secret_ensure_file(path, PEPPER_SIZE, &master->pepper, why);
 }
 
@@ -227,6 +236,7 @@ open_signals(struct master *master, struct errmsg *why)
     for (size_t n = 0; n < sizeof(wanted) / sizeof(wanted[0]); n++)
         sigaddset(&set, wanted[n]);
     (void)sigaction(SIGPIPE, &ignored, NULL);
+    (void)sigaction(SIGXFSZ, &ignored, NULL); /* a file that may not grow is an error like others */
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
     master->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     master->nudge_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -14,7 +14,6 @@
 #include "rebuild.h"
 #include "relayos/base/clock.h"
 #include "relayos/base/crash.h"
-#include "relayos/base/fdio.h"
 #include "relayos/base/hash.h"
 #include "relayos/base/limits.h"
 #include "relayos/base/log.h"

@@ -13,11 +13,9 @@
 #include <unistd.h>
 
 #include "ready.h"
-#include "relayos/base/clock.h"
 #include "relayos/base/crash.h"
 #include "relayos/base/fdio.h"
 #include "relayos/base/log.h"
-#include "relayos/base/proc.h"
 #include "state.h"
 
 #define ASK_TIMEOUT_US  INT64_C(10000000)

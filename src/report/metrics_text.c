@@ -6,25 +6,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "relayos/report/report_metrics.h"
-
 #define MICROS INT64_C(1000000)
 
 static void begin_line(struct buf *out, enum metrics_text_row row, const char *suffix,
                        const struct metrics_labels *labels);
 static void escape(struct buf *out, const char *text);
 
-static const struct report_metric rows[METRICS_N] = {
+static const struct {
+    const char *name, *type, *help;
+} rows[METRICS_N] = {
 #define METRIC(NAME, name, type, help) {name, #type, help},
 #include "metrics.def"
 #undef METRIC
 };
-
-const struct report_metric *
-metrics_text_row(size_t n)
-{
-    return n < METRICS_N ? &rows[n] : NULL;
-}
 
 void
 metrics_text_begin(struct buf *out, enum metrics_text_row row)

@@ -30,10 +30,6 @@ struct metrics_labels {
         }                                                                                          \
     }
 
-/* NULL past the end. */
-struct report_metric;
-const struct report_metric *metrics_text_row(size_t n);
-
 /* HELP and TYPE: before the first line of a metric, once. */
 void metrics_text_begin(struct buf *out, enum metrics_text_row row);
 /* labels NULL: none. suffix: "", or "_bucket" and the like of a histogram. */

@@ -16,6 +16,7 @@
 #include "relayos/shm/key_table.h"
 #include "relayos/shm/proc_slot.h"
 #include "relayos/shm/quota.h"
+#include "relayos/shm/refusal.h"
 #include "relayos/shm/tally.h"
 
 struct census {
@@ -44,6 +45,7 @@ static void write_counters(const struct census *census, const struct simple *row
 static void count_flights(const struct segment *segment, struct flights *out);
 static void write_accounting(const struct segment *segment, const struct census *census,
                              const struct flights *flights, struct buf *out);
+static uint64_t count_lost(const struct segment *segment);
 static void write_quotas(const struct segment *segment, struct buf *out);
 static void write_tables(const struct segment *segment, const struct flights *flights,
                          struct buf *out);
@@ -108,12 +110,6 @@ report_metrics_write(const struct report *report, struct buf *out)
     write_tables(segment, &flights, out);
     write_processes(segment, &census, out);
     write_config(report, out);
-}
-
-const struct report_metric *
-report_metrics_row(size_t n)
-{
-    return metrics_text_row(n);
 }
 
 /* Over all slots, those of processes that are gone included: their counts stay. */
@@ -262,7 +258,18 @@ write_accounting(const struct segment *segment, const struct census *census,
     metrics_text_us(out, METRICS_OUTBOX_AGE, "", NULL,
                     flights->oldest_us == 0 ? 0 : clock_mono_us() - flights->oldest_us);
     write_counters(census, ledger, N_OF(ledger), out);
+    metrics_text_only(out, METRICS_REFUSALS_LOST, count_lost(segment));
     write_figures(segment, disk, N_OF(disk), out);
+}
+
+static uint64_t
+count_lost(const struct segment *segment)
+{
+    uint64_t n_lost = 0;
+
+    for (uint32_t slot = 0; slot < segment_capacity(segment)->n_workers; slot++)
+        n_lost += refusal_n_lost(segment, slot);
+    return n_lost;
 }
 
 static void

@@ -5,8 +5,6 @@
 #include <string.h>
 
 #include "db.h"
-#include "relayos/base/clock.h"
-#include "relayos/store/store_trace.h"
 #include "store_day.h"
 
 #define WINDOW_ROWS 10000 /* looked at in one call */

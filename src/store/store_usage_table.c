@@ -10,7 +10,6 @@
 #include "relayos/base/clock.h"
 #include "relayos/base/hash.h"
 #include "relayos/base/mem.h"
-#include "relayos/store/store_trace.h"
 #include "store_usage_cache.h"
 #include "usage_hours.h"
 #include "usage_sample.h"

@@ -3,10 +3,10 @@
  * fault_shim - for LD_PRELOAD: writes and syncs of the ledger's database that fail when a test says
  * so. Only the ledger writes files named relayos.db, relayos.db-wal and so on.
  *
- * RELAYOS_FAULT_FILE names a file of seven 32-bit numbers that all processes share (faults.py):
- * the write from now that fails with ENOSPC, the sync that fails with EIO (1 = the next, 0 = none),
- * whether the disk is full (every write fails), the failures, writes and syncs so far, and the
- * process from now that never comes back from its first write.
+ * RELAYOS_FAULT_FILE names a file of seven 32-bit numbers that all processes share (class Shim of
+ * tests/chaos/faults): the write from now that fails with ENOSPC, the sync that fails with EIO (1 =
+ * the next, 0 = none), whether the disk is full (every write fails), the failures, writes and syncs
+ * so far, and the process from now that never comes back from its first write.
  */
 #include <dlfcn.h>
 #include <errno.h>

@@ -19,6 +19,7 @@
 
 struct default_run {
     char dir[64], output[96];
+    int port;
     pid_t pid;
 };
 
@@ -36,15 +37,17 @@ is_ready(const struct gateway *gateway, void *data)
 static void
 start(struct default_run *run)
 {
-    char program[512];
+    char program[512], port[16];
 
     gateway_program("relayosd", program, sizeof program);
+    snprintf(port, sizeof port, "%d", run->port);
     run->pid = fork();
     if (run->pid == 0) {
         int fd = open(run->output, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
         dup2(fd, STDOUT_FILENO);
         dup2(fd, STDERR_FILENO);
+        setenv("RELAYOS_PORT", port, 1);
         unsetenv("OPENAI_API_KEY");
         unsetenv("ANTHROPIC_API_KEY");
         unsetenv("GEMINI_API_KEY");
@@ -83,7 +86,7 @@ run_its_curl(const struct default_run *run, char *out, size_t size)
 
 /* The mocks of upstreams that speak one vendor's protocol each. */
 static void
-ask_each_model_over_each_protocol(const char *output)
+ask_each_model_over_each_protocol(int port, const char *output)
 {
     static const char *const models[] = {"claude-sonnet-4", "gpt-4.1-mini", "gemini-2.5-pro"};
     static const struct {
@@ -103,7 +106,7 @@ ask_each_model_over_each_protocol(const char *output)
 
         snprintf(body, sizeof body, "{\"model\":\"%s\",\"stream\":%s,%s}", model,
                  i < 9 ? "false" : "true", protocols[i / 3 % 3].rest);
-        struct http_reply *reply = http_call(8080, path, key, NULL, body);
+        struct http_reply *reply = http_call(port, path, key, NULL, body);
 
         cr_expect_eq(reply->status, 200, "%s %s: %s", path, body, reply->body);
         cr_expect(strstr(reply->body, model) != NULL, "%s %s: %s", path, body, reply->body);
@@ -118,13 +121,10 @@ Test(default_run, its_quickstart_works_as_printed, .timeout = 100)
     static const char *const expected[] = {"/v1", "sk-", "MOCK", "Cursor", "Claude Code", "OpenAI"};
     static char output[65536];
     struct default_run run = {.dir = "/tmp/relayos-default-XXXXXX"};
-    char answer[8192], command[256];
-    int taken = http_connect(8080), status = 0;
+    char answer[8192], command[2048], program[512];
+    int status = 0;
 
-    if (taken >= 0) {
-        close(taken);
-        cr_skip_test("127.0.0.1:8080 is in use on this machine");
-    }
+    run.port = gateway_free_port();
     cr_assert_not_null(mkdtemp(run.dir));
     snprintf(run.output, sizeof run.output, "%s/output", run.dir);
     start(&run);
@@ -139,7 +139,17 @@ Test(default_run, its_quickstart_works_as_printed, .timeout = 100)
     cr_expect(is_whole(output), "%s", output);
     run_its_curl(&run, answer, sizeof answer);
     cr_expect(strstr(answer, "You said") != NULL, "the curl line answers: %s\n%s", answer, output);
-    ask_each_model_over_each_protocol(output);
+    ask_each_model_over_each_protocol(run.port, output);
+    gateway_program("relayosctl", program, sizeof program);
+    snprintf(command, sizeof command,
+             "%s -s %s/var/run/control.sock doctor | grep -q '^warn  config .*built-in default'",
+             program, run.dir);
+    cr_expect_eq(system(command), 0, "doctor asks for a file that nobody wants");
+    snprintf(command, sizeof command,
+             "! %s -s %s/var/run/control.sock reload && %s -s %s/var/run/control.sock metrics | "
+             "grep -q '^relayos_config_last_reload_failed 0$'",
+             program, run.dir, program, run.dir);
+    cr_expect_eq(system(command), 0, "a file that is not there is no failed reload");
 
     kill(run.pid, SIGTERM);
     waitpid(run.pid, &status, 0);

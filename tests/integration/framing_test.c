@@ -219,6 +219,17 @@ expect_status(const struct gateway *gateway, const char *key, char *bytes, int s
     free(bytes);
 }
 
+static void
+expect_words(const struct gateway *gateway, const char *key, const char *bytes, const char *words)
+{
+    char *request = with_key(bytes, key, "");
+    struct http_reply *reply = http_raw(gateway->port, request, strlen(request));
+
+    cr_expect_not_null(strstr(reply->body, words), "%d %s", reply->status, reply->body);
+    http_reply_free(&reply);
+    free(request);
+}
+
 Test(framing, heads_and_bodies_have_bounds, .timeout = 60)
 {
     static const struct gateway_options options = {.settings = "limits: {body: 64KiB}\n"};
@@ -240,8 +251,28 @@ Test(framing, heads_and_bodies_have_bounds, .timeout = 60)
                   padded(START HOST KEY "Transfer-Encoding: chunked\r\n\r\n11170\r\n", ' ', 0x11170,
                          "\r\n0\r\n\r\n"),
                   413);
+    expect_words(gateway, key, START HOST KEY "Content-Length: 65537\r\n\r\n", "limit of 64KiB");
     cr_expect_eq(gateway_mock_count(gateway, "requests"), 0);
     books_check(gateway);
+    cr_expect_eq(gateway_stop(&gateway), 0);
+    free(key);
+}
+
+/* What a newcomer does wrong is told apart from a wrong key, and a wrong model from none. */
+Test(framing, a_request_without_a_key_or_of_no_model_is_told_what_to_do, .timeout = 60)
+{
+    struct gateway *gateway = gateway_start(NULL);
+    char *key = gateway_key(gateway, "");
+
+    expect_words(gateway, key, START HOST LENGTH "\r\n" GOOD_BODY,
+                 "none came, as Authorization: Bearer");
+    expect_words(gateway, key, START HOST "Authorization: $KEY\r\n" LENGTH "\r\n" GOOD_BODY,
+                 "none came, as Authorization: Bearer");
+    expect_words(gateway, key, START HOST "x-api-key: sk-test-other\r\n" LENGTH "\r\n" GOOD_BODY,
+                 "check that it is complete");
+    expect_words(gateway, key,
+                 START HOST KEY "Content-Length: 28\r\n\r\n{\"model\":\"no\",\"messages\":[]}",
+                 "GET /v1/models lists");
     cr_expect_eq(gateway_stop(&gateway), 0);
     free(key);
 }

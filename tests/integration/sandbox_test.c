@@ -104,7 +104,7 @@ Test(sandbox, who_runs_into_its_walls_is_told_of_and_replaced, .timeout = 100)
     cr_assert_eq(gateway_pids(gateway, "worker", &pid, 1), 1);
     cr_assert_eq(kill(pid, SIGSYS), 0); /* as the kernel ends who wants what nobody may */
     cr_expect(gateway_wait(gateway, is_logged, (void *)"sandbox.killed role=worker"));
-    cr_expect(gateway_wait(gateway, is_logged, (void *)"generation=2"));
+    cr_expect(gateway_wait(gateway, is_logged, (void *)"child.ready role=worker slot=1"));
     cr_expect_eq(gateway_stop(&gateway), 0);
 }
 

@@ -34,6 +34,7 @@ static const struct unsafe cases[] = {
     {"data_dir_0777", "data", "", 0777, SAFE_LISTEN, "chmod o-w"},
     {"pepper_0644", "data/pepper", "0123456789abcdef0123456789abcdef", 0644, SAFE_LISTEN,
      "chmod 600"},
+    {"pepper_lost", "data/relayos.db", "books", 0600, SAFE_LISTEN, "put it back"},
     {"config_0666", "r.yaml", NULL, 0666, SAFE_LISTEN, "chmod o-w"},
     {"keys_file_0646", "keys.yaml", "keys: []\n", 0646, SAFE_LISTEN "keys_file: %s/keys.yaml\n",
      "chmod o-w"},
@@ -151,6 +152,43 @@ Test(unsafe, started_by_root_children_become_the_user_and_have_the_log, .timeout
     cr_expect_eq(system(command), 0, "%s", said);
     snprintf(command, sizeof(command), "grep -q 'worker.ready' %s/log", dir);
     cr_expect_eq(system(command), 0);
+    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    cr_assert_eq(system(command), 0);
+}
+
+Test(unsafe, a_user_that_there_is_not_is_found_by_the_check_already, .timeout = 60)
+{
+    static const struct unsafe nobody = {"user", NULL, NULL, 0, SAFE_LISTEN "user: no-such-user\n",
+                                         NULL};
+    char program[512], command[2048];
+
+    if (geteuid() != 0)
+        cr_skip_test("only root can become another");
+    gateway_program("relayosd", program, sizeof(program));
+    lay_out(&nobody);
+    snprintf(command, sizeof(command), "%s -t -c %s/r.yaml 2>&1 | grep -q 'no user no-such-user'",
+             program, dir);
+    cr_expect_eq(system(command), 0);
+    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    cr_assert_eq(system(command), 0);
+}
+
+/* Who runs the init script in a pipe, or over ssh, waits until nobody has its streams any more. */
+Test(unsafe, in_the_background_nobody_keeps_the_streams_of_who_started_it, .timeout = 100)
+{
+    static const struct unsafe ordinary = {
+        "background", NULL, NULL, 0, SAFE_LISTEN "log: {file: %s/log}\n", NULL};
+    char program[512], command[2048];
+
+    gateway_program("relayosd", program, sizeof(program));
+    lay_out(&ordinary);
+    snprintf(command, sizeof(command), "%s -d -c %s/r.yaml 2>&1 | timeout 60 cat >&2", program,
+             dir);
+    int status = system(command);
+    snprintf(command, sizeof(command),
+             "pid=$(cat %s/run/relayosd.pid) && kill $pid && tail --pid=$pid -f /dev/null", dir);
+    cr_expect_eq(system(command), 0, "it does not serve");
+    cr_expect_eq(status, 0, "a process of it holds the launcher's stdout or stderr");
     snprintf(command, sizeof(command), "rm -rf %s", dir);
     cr_assert_eq(system(command), 0);
 }

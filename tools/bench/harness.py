@@ -212,7 +212,9 @@ models:
             command += ["-m", model if relayos else "gpt-4.1-mini"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            sys.exit(f"bench: {target}: {done.stderr}{done.stdout}")
+            ended = "".join(f"{p.args[3]} ended with status {p.returncode}\n"
+                            for p in self.processes if p.poll() is not None)
+            sys.exit(f"bench: {target}: {done.stderr}{done.stdout}{ended}")
         return {k: float(v) for k, v in re.findall(r"(\w+)=([\d.]+)", done.stdout)}
 
 

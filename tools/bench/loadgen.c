@@ -313,7 +313,8 @@ conn_read(struct load *load, struct conn *conn)
         if (n < 0 && errno == EAGAIN)
             return;
         if (n <= 0) {
-            fprintf(stderr, "loadgen: connection closed after %zu bytes\n", conn->in_len);
+            fprintf(stderr, "loadgen: %s after %zu bytes of answer %ld\n",
+                    n < 0 ? strerror(errno) : "connection closed", conn->in_len, load->n_done + 1);
             exit(1);
         }
         conn->in_len += (size_t)n;

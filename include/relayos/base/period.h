@@ -50,7 +50,5 @@ bool period_day_is_valid(int64_t day);
  */
 int period_zone_check(const char *zone, struct errmsg *why) MUST_CHECK;
 void period_zone_set(const char *zone);
-/* As set; "UTC" before. */
-const char *period_zone(void);
 
 #endif

@@ -171,14 +171,19 @@ void conf_forget_keys(struct conf *conf, const struct conf *other);
  * that has no use for them. */
 void conf_forget_credentials(struct conf *conf);
 
+/* Whether the user that root's processes are to become is there, which only the machine can tell
+ * that relayosd runs on. ERR_CONFIG with the place in *why. */
+int conf_check_user(const struct conf *conf, struct errmsg *why) MUST_CHECK;
+
 /*
- * The built-in default of `make run`: SQLite under ./var, 127.0.0.1:8080, upstreams from
- * OPENAI_API_KEY, ANTHROPIC_API_KEY and GEMINI_API_KEY where set, else the mock providers at
- * mock_url ("http://127.0.0.1:PORT"). Written to out as YAML with comments, to be parsed like any
- * other file. *out_uses_mock says whether any provider is a mock.
+ * The built-in default of `make run`: SQLite under ./var, 127.0.0.1:8080 (or RELAYOS_PORT),
+ * upstreams from OPENAI_API_KEY, ANTHROPIC_API_KEY and GEMINI_API_KEY where set, else the mock
+ * providers at mock_url ("http://127.0.0.1:PORT"). Written to out as YAML with comments, to be
+ * parsed like any other file. *out_uses_mock says whether any provider is a mock. ERR_CONFIG for a
+ * RELAYOS_PORT that is no port.
  */
-void conf_write_default(conf_getenv *env, const char *mock_url, struct buf *out,
-                        bool *out_uses_mock);
+int conf_write_default(conf_getenv *env, const char *mock_url, struct buf *out, bool *out_uses_mock,
+                       struct errmsg *why) MUST_CHECK;
 
 /* Effective configuration as YAML, secrets as "(set)". */
 void conf_show(const struct conf *conf, struct buf *out);
@@ -190,20 +195,12 @@ void conf_show(const struct conf *conf, struct buf *out);
  */
 size_t conf_diff(const struct conf *a, const struct conf *b, struct buf *out,
                  size_t *out_n_restart);
+/* The same in a process that was started with another: what only a start reads is compared with
+ * that, and so is told as long as it waits, and no longer. */
+size_t conf_diff_since(const struct conf *started, const struct conf *a, const struct conf *b,
+                       struct buf *out, size_t *out_n_restart);
 
 /* Where a browser on this machine finds a listener that is bound to port. */
 void conf_console_url(const struct conf_listener *listener, uint16_t port, char *out, size_t size);
-#define CONF_REQUIRED "(required)"
-
-/* The directive table, for the man page test and `relayosctl config`. */
-struct conf_directive {
-    const char *path; /* "ledger.settle_interval", "models.*.price.input" */
-    const char *type; /* "duration", "size", "count", "text", "bool", "money", ... */
-    const char *unit;
-    const char *initial; /* default as written, "" = none; or CONF_REQUIRED */
-    bool is_reloadable;
-    const char *prose;
-};
-size_t conf_directives(const struct conf_directive **out);
 
 #endif

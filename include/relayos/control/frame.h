@@ -76,9 +76,8 @@ const struct frame_value *frame_member(const struct frame_value *map, size_t n, 
 int64_t frame_get_int(const struct frame_value *map, const char *key, int64_t fallback);
 bool frame_get_bool(const struct frame_value *map, const char *key, bool fallback);
 struct slice frame_get_str(const struct frame_value *map, const char *key);
-/* The value itself (its type must be that one; else 0, false, empty). */
+/* The value itself (its type must be that one; else 0, empty). */
 int64_t frame_as_int(const struct frame_value *value);
-bool frame_as_bool(const struct frame_value *value);
 struct slice frame_as_str(const struct frame_value *value);
 struct slice frame_as_bin(const struct frame_value *value);
 

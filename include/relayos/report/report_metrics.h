@@ -17,10 +17,4 @@
 /* Past the buffer's cap it overflows (buf.h): half of it is nothing. */
 void report_metrics_write(const struct report *report, struct buf *out);
 
-/* The table, for the manual's test: NULL past the end. */
-struct report_metric {
-    const char *name, *type, *help;
-};
-const struct report_metric *report_metrics_row(size_t n);
-
 #endif

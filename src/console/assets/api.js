@@ -70,7 +70,7 @@ function newIdempotencyKey() {
 
 // { status: "ok", key: "", tags: [1, 2] } -> "?status=ok&tags=1&tags=2"; empty members are left
 // out.
-export function queryString(query) {
+function queryString(query) {
     const out = new URLSearchParams();
     for (const [name, value] of Object.entries(query ?? {}))
         for (const one of Array.isArray(value) ? value : [value])
@@ -81,7 +81,7 @@ export function queryString(query) {
 }
 
 // Integers that a double cannot hold come as BigInt.
-export function parseJson(text) {
+function parseJson(text) {
     return JSON.parse(text, (name, value, context) =>
         typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value) &&
                 /^-?\d+$/.test(context?.source ?? "") ? BigInt(context.source) : value);

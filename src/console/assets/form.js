@@ -95,7 +95,7 @@ export function filters(ctx, fields, onChange) {
 }
 
 // { name: value } of fields, or null after the first wrong one has the focus.
-export function valuesOf(fields) {
+function valuesOf(fields) {
     const values = {};
     let wrong = null;
     for (const one of fields) {

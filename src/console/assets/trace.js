@@ -5,7 +5,7 @@
 import { badge, lines } from "./dom.js";
 
 // The stages of a request, each the way to a moment of the record. `via`: a moment on the way.
-export const STAGES = [
+const STAGES = [
     { name: "accepted", label: "Accepted by the gateway", who: "gateway" },
     { name: "key_checked", label: "Key checked", who: "gateway" },
     { name: "quota_checked", label: "Quota reserved", who: "gateway" },

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "relayos/conf/conf.h"
 
@@ -113,20 +114,29 @@ diff_of(const struct conf *a, const struct conf *b, size_t *out_n, size_t *out_n
     return out.ptr;
 }
 
-Test(conf_show, what_is_shown_reads_back_the_same)
+/* What is read of what is shown, which is the same. */
+static struct conf *
+read_back(const struct conf *conf)
 {
-    struct conf *conf = parse(before), *again;
     struct buf shown;
     size_t n, n_restart;
 
     buf_init(&shown, 1 << 16);
     conf_show(conf, &shown);
     buf_append_byte(&shown, '\0');
-    again = parse(shown.ptr);
 
+    struct conf *again = parse(shown.ptr);
     const char *diff = diff_of(conf, again, &n, &n_restart);
 
     cr_assert_eq(n, 0, "%s", diff);
+    buf_fini(&shown);
+    return again;
+}
+
+Test(conf_show, what_is_shown_reads_back_the_same)
+{
+    struct conf *conf = parse(before), *again = read_back(conf);
+
     for (size_t i = 0; i < 3; i++) {
         const struct conf_model *x = &conf->models[i], *y = &again->models[i];
 
@@ -141,7 +151,6 @@ Test(conf_show, what_is_shown_reads_back_the_same)
     cr_assert_eq(memcmp(&conf->routing, &again->routing, sizeof(conf->routing)), 0);
     conf_free(&conf);
     conf_free(&again);
-    buf_fini(&shown);
 }
 
 Test(conf_show, no_secret_is_shown)
@@ -252,18 +261,8 @@ Test(conf_show, listeners_of_every_kind_read_back_the_same)
         "          mode: 0600, owner: root, proxy_protocol: local}}\n"
         "trusted_proxies: [local, 10.0.0.0/8]\n" UPSTREAMS
         "models: {m: {price: free, routes: [{upstream: a}]}}\n";
-    struct conf *conf = parse(listeners), *again;
-    struct buf shown;
-    size_t n, n_restart;
+    struct conf *conf = parse(listeners), *again = read_back(conf);
 
-    buf_init(&shown, 1 << 16);
-    conf_show(conf, &shown);
-    buf_append_byte(&shown, '\0');
-    again = parse(shown.ptr);
-
-    const char *diff = diff_of(conf, again, &n, &n_restart);
-
-    cr_assert_eq(n, 0, "%s", diff);
     cr_assert_eq(again->n_listeners, 3);
     cr_expect_str_eq(again->listeners[1].host, "/run/a b.sock");
     cr_expect_eq(again->listeners[1].mode, 0600);
@@ -273,7 +272,6 @@ Test(conf_show, listeners_of_every_kind_read_back_the_same)
     cr_expect(again->console.mode == 0600 && again->console.proxies.has_local);
     conf_free(&conf);
     conf_free(&again);
-    buf_fini(&shown);
 }
 
 Test(conf_diff, another_address_needs_a_restart_and_what_a_listener_keeps_is_named)
@@ -301,4 +299,183 @@ Test(conf_diff, another_address_needs_a_restart_and_what_a_listener_keeps_is_nam
     cr_expect_eq(n_restart, 3);
     conf_free(&a);
     conf_free(&b);
+}
+
+Test(conf_diff, what_waits_for_a_restart_is_told_until_it_holds_or_is_taken_back)
+{
+#define SIZES(workers, price)                                                                      \
+    "workers: " workers "\nupstreams: {u: {url: \"http://127.0.0.1:1/v1\", auth: mock, "           \
+    "protocols: openai_chat}}\nmodels: {m: {price: {input: " price ", output: 1}, routes: "        \
+    "[{upstream: u}]}}\n"
+    struct conf *started = parse(SIZES("2", "1")), *waits = parse(SIZES("4", "1")),
+                *more = parse(SIZES("4", "3")), *back = parse(SIZES("2", "1"));
+    size_t n_restart;
+    struct buf out;
+
+    buf_init(&out, 1 << 16);
+    cr_expect_eq(conf_diff_since(started, waits, waits, &out, &n_restart), 1);
+    cr_expect_eq(n_restart, 1);
+    cr_expect(slice_eq_str(buf_slice(&out), "workers: 2 -> 4 (needs a restart)\n"));
+    cr_expect_gt(conf_diff_since(started, waits, more, &out, &n_restart), 1);
+    cr_expect_eq(n_restart, 1);
+    cr_expect_eq(conf_diff_since(started, waits, back, &out, &n_restart), 0);
+    cr_expect_eq(n_restart, 0);
+    buf_fini(&out);
+    conf_free(&started);
+    conf_free(&waits);
+    conf_free(&more);
+    conf_free(&back);
+}
+
+#define LISTENERS(console, listen)                                                                 \
+    "public_url: http://x.example\nconsole: {listen: " console "}\nlisten: " listen "\n" UPSTREAMS \
+    "models: {m: {price: free, routes: [{upstream: a}]}}\n"
+
+/* Two files that a certificate may name: nobody looks into them here. */
+static const char *
+file_of(char path[32], const char *bytes)
+{
+    snprintf(path, 32, "/tmp/conf_show.XXXXXX");
+    int fd = mkstemp(path); /* 0600, as keys must be */
+
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, bytes, strlen(bytes)), (ssize_t)strlen(bytes));
+    close(fd);
+    return path;
+}
+
+/* A listener, or a console, of that certificate. */
+static struct conf *
+parse_tls(bool is_console, const char *file, const char *rest)
+{
+    char tls[256], whole[4096];
+
+    snprintf(tls, sizeof(tls), "{address: \"127.0.0.1:1\", certificates: [{cert: %s, key: %s}]%s}",
+             file, file, rest);
+    snprintf(whole, sizeof(whole), LISTENERS("%s", "%s"), is_console ? tls : "off",
+             is_console ? "127.0.0.1:2" : tls);
+    return parse(whole);
+}
+
+static void
+expect_diff(const struct conf *const of[3], size_t n_restart, const char *lines)
+{
+    struct buf out;
+    size_t n_told, n_lines = 0;
+
+    buf_init(&out, 1 << 16);
+    size_t n = conf_diff_since(of[0], of[1], of[2], &out, &n_told);
+
+    buf_append_byte(&out, '\0');
+    for (const char *at = lines; (at = strchr(at, '\n')) != NULL; at++)
+        n_lines++;
+    cr_expect_str_eq(out.ptr, lines);
+    cr_expect_eq(n, n_lines, "%zu changes", n);
+    cr_expect_eq(n_told, n_restart, "%zu for a restart", n_told);
+    buf_fini(&out);
+}
+#define DIFF(...) ((const struct conf *const[3]){__VA_ARGS__})
+
+Test(conf_diff, tls_that_is_turned_on_waits_until_a_restart_or_until_it_is_taken_back)
+{
+    char path[32], line[256], both[512], other[32];
+    const char *file = file_of(path, "one");
+    struct conf *plain = parse(LISTENERS("off", "127.0.0.1:1")), *back = parse(plain->text);
+    struct conf *tls = parse_tls(false, file, "");
+    struct conf *strict = parse_tls(false, file, ", client_ca: /dev/null");
+    struct conf *renewed = parse_tls(false, file_of(other, "two"), "");
+
+    snprintf(line, sizeof(line),
+             "listen.127.0.0.1:1.certificates: (unset) -> [{cert: %s, key: %s}] (needs a "
+             "restart)\n",
+             file, file);
+    snprintf(both, sizeof(both),
+             "%slisten.127.0.0.1:1.client_ca: (unset) -> /dev/null (needs a restart)\n", line);
+    expect_diff(DIFF(plain, plain, tls), 1, line);
+    expect_diff(DIFF(plain, tls, tls), 1, line);
+    expect_diff(DIFF(plain, tls, strict), 2, both);
+    expect_diff(DIFF(plain, tls, back), 0, "");
+
+    snprintf(line, sizeof(line),
+             "listen.127.0.0.1:1.certificates: [{cert: %s, key: %s}] -> (unset) (needs a "
+             "restart)\n",
+             file, file);
+    expect_diff(DIFF(tls, tls, plain), 1, line);
+    expect_diff(DIFF(tls, plain, plain), 1, line);
+    expect_diff(DIFF(tls, plain, tls), 0, "");
+
+    snprintf(line, sizeof(line),
+             "listen.127.0.0.1:1.certificates: [{cert: %s, key: %s}] -> [{cert: %s, key: %s}]\n"
+             "listen.127.0.0.1:1.certificates: changed\n",
+             file, file, other, other);
+    expect_diff(DIFF(tls, tls, renewed), 0, line);
+    expect_diff(DIFF(tls, renewed, renewed), 0, "");
+    expect_diff(DIFF(tls, plain, renewed), 0, line); /* what it was started with holds meanwhile */
+    unlink(path);
+    unlink(other);
+    conf_free(&plain);
+    conf_free(&back);
+    conf_free(&tls);
+    conf_free(&strict);
+    conf_free(&renewed);
+}
+
+Test(conf_diff, a_console_that_becomes_tls_waits_for_a_restart)
+{
+    char path[32], line[256];
+    const char *file = file_of(path, "one");
+    struct conf *plain = parse(LISTENERS("127.0.0.1:1", "127.0.0.1:2"));
+    struct conf *tls = parse_tls(true, file, "");
+
+    snprintf(line, sizeof(line),
+             "console.listen.certificates: (unset) -> [{cert: %s, key: %s}] (needs a restart)\n",
+             file, file);
+    expect_diff(DIFF(plain, plain, tls), 1, line);
+    expect_diff(DIFF(plain, tls, tls), 1, line);
+    expect_diff(DIFF(plain, tls, plain), 0, "");
+    unlink(path);
+    conf_free(&plain);
+    conf_free(&tls);
+}
+
+Test(conf_diff, an_address_that_waits_is_told_once)
+{
+    struct conf *old = parse(LISTENERS("127.0.0.1:8", "127.0.0.1:1"));
+    struct conf *new = parse(LISTENERS("127.0.0.1:9", "127.0.0.1:2"));
+    struct conf *more = parse(LISTENERS(
+        "127.0.0.1:9", "[127.0.0.1:1, {address: \"127.0.0.1:2\", proxy_protocol: 10.0.0.1}]"));
+    static const char moved[] =
+        "listen: [\"127.0.0.1:1\"] -> [\"127.0.0.1:2\"] (needs a restart)\n"
+        "console.listen: \"127.0.0.1:8\" -> \"127.0.0.1:9\" (needs a restart)\n";
+
+    expect_diff(DIFF(old, old, new), 2, moved);
+    expect_diff(DIFF(old, new, new), 2, moved);
+    expect_diff(DIFF(old, new, old), 0, "");
+    expect_diff(
+        DIFF(old, new, more), 2,
+        "listen: [\"127.0.0.1:1\"] -> [\"127.0.0.1:1\", \"127.0.0.1:2\"] (needs a restart)\n"
+        "console.listen: \"127.0.0.1:8\" -> \"127.0.0.1:9\" (needs a restart)\n");
+    conf_free(&old);
+    conf_free(&new);
+    conf_free(&more);
+}
+
+Test(conf_diff, a_listener_that_goes_and_comes_back_is_compared_with_what_was_started)
+{
+    struct conf *started = parse(
+        LISTENERS("off", "[127.0.0.1:1, {address: \"127.0.0.1:2\", proxy_protocol: 10.0.0.1}]"));
+    struct conf *without = parse(LISTENERS("off", "127.0.0.1:1"));
+    struct conf *back = parse(LISTENERS("off", "[127.0.0.1:1, 127.0.0.1:2]"));
+    static const char line[] =
+        "listen.127.0.0.1:2.proxy_protocol: [10.0.0.1/32] -> (unset) (needs a restart)\n";
+
+    expect_diff(
+        DIFF(started, without, without), 1,
+        "listen: [\"127.0.0.1:1\", \"127.0.0.1:2\"] -> [\"127.0.0.1:1\"] (needs a restart)\n");
+    expect_diff(DIFF(started, without, back), 1, line);
+    expect_diff(DIFF(started, back, back), 1, line);
+    expect_diff(DIFF(started, without, started), 0, "");
+    conf_free(&started);
+    conf_free(&without);
+    conf_free(&back);
 }

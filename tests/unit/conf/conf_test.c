@@ -60,8 +60,7 @@ test_env(const char *name)
 static const char *
 full_env(const char *name)
 {
-    (void)name;
-    return "provider-key";
+    return strcmp(name, "RELAYOS_PORT") == 0 ? "9090" : "provider-key";
 }
 
 static const char *
@@ -456,12 +455,14 @@ Test(conf, the_built_in_default_works_with_all_keys_and_with_none)
         bool uses_mock;
 
         buf_init(&text, 1 << 16);
-        conf_write_default(envs[i], "http://127.0.0.1:9", &text, &uses_mock);
+        cr_assert_eq(conf_write_default(envs[i], "http://127.0.0.1:9", &text, &uses_mock, NULL), 0);
         buf_append_byte(&text, '\0');
         cr_assert_eq(uses_mock, i == 1);
 
         struct conf *conf = parse(text.ptr, envs[i]);
 
+        cr_expect_eq(conf->listeners[0].port, i == 0 ? 9090 : 8080);
+        cr_expect_eq(conf->console.port, i == 0 ? 9091 : 8081);
         cr_assert_eq(conf->n_models, 4);
         cr_assert_eq(conf->n_upstreams, 3);
         for (size_t n = 0; n < conf->n_upstreams; n++) {
@@ -474,4 +475,63 @@ Test(conf, the_built_in_default_works_with_all_keys_and_with_none)
         conf_free(&conf);
         buf_fini(&text);
     }
+}
+
+static const char *default_port;
+
+static const char *
+port_env(const char *name)
+{
+    return strcmp(name, "RELAYOS_PORT") == 0 ? default_port : NULL;
+}
+
+Test(conf, the_port_of_the_built_in_default_leaves_the_console_the_next_one)
+{
+    static const char *const broken_ports[] = {"0", "65535", "65536", "-1", "80\"80", "80 ", "x"};
+    static const char *const ports[] = {"1", "65534", "9090"};
+    struct errmsg why;
+    struct buf text;
+    bool uses_mock;
+
+    buf_init(&text, 1 << 16);
+    for (size_t i = 0; i < N_OF(broken_ports); i++) {
+        char words[64];
+
+        default_port = broken_ports[i];
+        snprintf(words, sizeof(words), "1 to 65534, not '%s'", default_port);
+        cr_expect_eq(conf_write_default(port_env, "http://127.0.0.1:9", &text, &uses_mock, &why),
+                     ERR_CONFIG, "%s", default_port);
+        cr_expect_not_null(strstr(why.text, words), "%s", why.text);
+        cr_expect_not_null(strstr(why.text, "RELAYOS_PORT"), "%s", why.text);
+    }
+    for (size_t i = 0; i < N_OF(ports); i++) {
+        default_port = ports[i];
+        buf_clear(&text);
+        cr_assert_eq(conf_write_default(port_env, "http://127.0.0.1:9", &text, &uses_mock, &why), 0,
+                     "%s", default_port);
+        buf_append_byte(&text, '\0');
+        struct conf *conf = parse(text.ptr, port_env);
+
+        cr_expect_eq(conf->listeners[0].port, atoi(default_port));
+        cr_expect_eq(conf->console.port, atoi(default_port) + 1);
+        conf_free(&conf);
+    }
+    buf_fini(&text);
+}
+
+Test(conf, a_user_that_there_is_not_is_told_at_its_place)
+{
+    struct conf *conf = parse(BROKEN_PROLOGUE "user: no-such-user\n", test_env);
+    struct errmsg why = {.text = ""};
+
+    if (geteuid() != 0) {
+        cr_expect_eq(conf_check_user(conf, &why), 0, "we shall stay who we are");
+    } else {
+        cr_expect_eq(conf_check_user(conf, &why), ERR_CONFIG);
+        cr_expect_str_eq(why.text, "test.yaml:7:7: 'user': there is no user no-such-user");
+    }
+    conf_free(&conf);
+    conf = parse(BROKEN_PROLOGUE "user: root\n", test_env);
+    cr_expect_eq(conf_check_user(conf, &why), 0);
+    conf_free(&conf);
 }

@@ -11,6 +11,18 @@
 #include "directive.h"
 #include "source_file.h"
 
+static const struct row {
+    const char *path, *type, *unit, *initial, *reload, *prose;
+} rows[] = {
+#define RELOAD  "reload"
+#define RESTART "restart"
+#define ROW(SET, path, kind, unit, member, initial, min, max, reload, prose)                       \
+    {path, #kind, unit, initial, reload, prose},
+#include "directives.def"
+#undef ROW
+};
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+
 static const char *
 full_env(const char *name)
 {
@@ -68,8 +80,6 @@ Test(directive, the_shipped_config_loads)
 
 Test(directive, the_shipped_config_names_each_directive_at_its_default)
 {
-    const struct conf_directive *rows;
-    size_t n = conf_directives(&rows);
     struct conf_yaml yaml;
     struct errmsg why;
     struct buf text;
@@ -78,7 +88,7 @@ Test(directive, the_shipped_config_names_each_directive_at_its_default)
     uncomment(text.ptr);
     cr_assert_eq(conf_yaml_parse("etc/relayos.yaml", slice_str(text.ptr), &yaml, &why), 0, "%s",
                  why.text);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < N_ROWS; i++) {
         const struct conf_node *node = find(yaml.root, rows[i].path);
         bool has_default = rows[i].initial[0] != '\0' && rows[i].initial[0] != '(';
 
@@ -95,7 +105,7 @@ Test(directive, the_shipped_config_names_each_directive_at_its_default)
 
 /* What the page must say of a row, lines joined. */
 static void
-describe(const struct conf_directive *row, char *out, size_t size)
+describe(const struct row *row, char *out, size_t size)
 {
     bool is_required = strcmp(row->initial, CONF_REQUIRED) == 0;
     bool has_default = !is_required && row->initial[0] != '\0';
@@ -105,7 +115,7 @@ describe(const struct conf_directive *row, char *out, size_t size)
              is_required   ? "Required"
              : has_default ? "Default: "
                            : "No default",
-             has_default ? row->initial : "", row->is_reloadable ? "reload" : "restart");
+             has_default ? row->initial : "", row->reload);
 }
 
 /* Line ends within an item become spaces, so that wrapping does not matter. */
@@ -124,20 +134,19 @@ join_lines(char *text)
 
 Test(directive, the_manual_has_each_directive_as_the_table_has_it)
 {
-    const struct conf_directive *rows;
-    size_t n = conf_directives(&rows), n_items = 0;
+    size_t n_items = 0;
     struct buf page;
     char expected[1024];
 
     source_file_read("man/relayos.yaml.5", &page);
     join_lines(page.ptr);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < N_ROWS; i++) {
         describe(&rows[i], expected, sizeof(expected));
         cr_expect_not_null(strstr(page.ptr, expected), "not in relayos.yaml(5):\n%s", expected);
     }
     for (const char *at = page.ptr; (at = strstr(at, "\n.It Ic ")) != NULL; at++)
         n_items++;
-    cr_assert_eq(n_items, n, "an item of relayos.yaml(5) is no directive");
+    cr_assert_eq(n_items, N_ROWS, "an item of relayos.yaml(5) is no directive");
     buf_fini(&page);
 }
 
@@ -186,10 +195,7 @@ Test(directive, what_models_take_is_told_as_the_tables_have_it)
 
 Test(directive, each_row_has_prose_and_a_path_of_its_own)
 {
-    const struct conf_directive *rows;
-    size_t n = conf_directives(&rows);
-
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < N_ROWS; i++) {
         cr_assert_neq(rows[i].prose[0], '\0', "%s", rows[i].path);
         cr_assert_eq(rows[i].prose[strlen(rows[i].prose) - 1], '.', "%s", rows[i].path);
         for (size_t j = 0; j < i; j++)

@@ -17,7 +17,7 @@ Test(tool_settings, each_tool_gets_the_base_url_in_its_own_form)
         "export ANTHROPIC_MODEL=m\n",
         "model = \"m\"\n",
         "base_url = \"http://gw:1/v1\"\n",
-        "RELAYOS_KEY=sk-x)\n",
+        "    export RELAYOS_KEY=sk-x\n",
         "export OPENAI_BASE_URL=http://gw:1/v1\n",
         "export OPENAI_API_KEY=sk-x\n",
     };

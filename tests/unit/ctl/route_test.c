@@ -76,30 +76,39 @@ sample(void)
     return in;
 }
 
+/* What one of the verbs prints. */
+static struct buf out;
+
+static void
+print(verb_print *print_result, const struct frame_in *in)
+{
+    const struct args args = {.n_operands = 0};
+
+    buf_init(&out, 65536);
+    print_result(frame_root(in), &args, &out);
+    buf_append_byte(&out, '\0');
+}
+
 /* The line of a table or record that holds a text. */
 static void
-expect_line(const struct buf *out, const char *has, const char *also)
+expect_line(const char *has, const char *also)
 {
-    const char *at = strstr(out->ptr, has), *end = at == NULL ? NULL : strchr(at, '\n');
+    const char *at = strstr(out.ptr, has), *end = at == NULL ? NULL : strchr(at, '\n');
     const char *found = at == NULL ? NULL : strstr(at, also);
 
     cr_expect(found != NULL && found < end, "no line with '%s' and '%s' in:\n%s", has, also,
-              out->ptr);
+              out.ptr);
 }
 
 Test(ctl_route, a_list_says_at_a_glance_what_is_out_and_for_how_long)
 {
     struct frame_in *in = sample();
-    struct args args = {.n_operands = 0};
-    struct buf out;
 
-    buf_init(&out, 65536);
-    route_print_list(frame_root(in), &args, &out);
-    buf_append_byte(&out, '\0');
-    expect_line(&out, "m/east/big", " open 2h 30m ");
-    expect_line(&out, "m/east/big", " 7/9 ");
-    expect_line(&out, "m/east/small", " up  ");
-    expect_line(&out, "m/west", " drained  ");
+    print(route_print_list, in);
+    expect_line("m/east/big", " open 2h 30m ");
+    expect_line("m/east/big", " 7/9 ");
+    expect_line("m/east/small", " up  ");
+    expect_line("m/west", " drained  ");
     frame_in_free(&in);
     buf_fini(&out);
 }
@@ -107,15 +116,11 @@ Test(ctl_route, a_list_says_at_a_glance_what_is_out_and_for_how_long)
 Test(ctl_route, a_share_of_success_is_shown_of_what_was_called_lately_alone)
 {
     struct frame_in *in = sample();
-    struct args args = {.n_operands = 0};
-    struct buf out;
 
-    buf_init(&out, 65536);
-    route_print_list(frame_root(in), &args, &out);
-    buf_append_byte(&out, '\0');
-    expect_line(&out, "m/east/big", " 7/9        -  ");
-    expect_line(&out, "m/east/small", " 7/9   100.0%  ");
-    expect_line(&out, "m/west", " 7/9        -  ");
+    print(route_print_list, in);
+    expect_line("m/east/big", " 7/9        -  ");
+    expect_line("m/east/small", " 7/9   100.0%  ");
+    expect_line("m/west", " 7/9        -  ");
     frame_in_free(&in);
     buf_fini(&out);
 }
@@ -123,10 +128,6 @@ Test(ctl_route, a_share_of_success_is_shown_of_what_was_called_lately_alone)
 Test(ctl_route, one_route_tells_who_put_it_out_and_what_its_credentials_are_like)
 {
     struct frame_in *in = sample();
-    struct args args = {.n_operands = 0};
-    struct buf out;
-
-    buf_init(&out, 65536);
     /* One of the list, in place of the only one. */
     struct frame_out *frame = frame_out_new();
 
@@ -134,13 +135,12 @@ Test(ctl_route, one_route_tells_who_put_it_out_and_what_its_credentials_are_like
     frame_copy(frame, "route", frame_at(frame_get(frame_root(in), "routes"), 0));
     frame_end(frame);
     struct frame_in *one = framed(frame);
-    route_print_one(frame_root(one), &args, &out);
-    buf_append_byte(&out, '\0');
-    expect_line(&out, "state ", "open 2h 30m");
-    expect_line(&out, "drained by the operator", "until enabled");
-    expect_line(&out, "failed ", "0; the last: never");
-    expect_line(&out, "probe ", "models: not yet");
-    expect_line(&out, "spare", "401");
+    print(route_print_one, one);
+    expect_line("state ", "open 2h 30m");
+    expect_line("drained by the operator", "until enabled");
+    expect_line("failed ", "0; the last: never");
+    expect_line("probe ", "models: not yet");
+    expect_line("spare", "401");
     frame_out_free(&frame);
     frame_in_free(&one);
     frame_in_free(&in);
@@ -150,15 +150,11 @@ Test(ctl_route, one_route_tells_who_put_it_out_and_what_its_credentials_are_like
 Test(ctl_route, explain_names_routes_as_the_list_does)
 {
     struct frame_in *in = sample();
-    struct args args = {.n_operands = 0};
-    struct buf out;
 
-    buf_init(&out, 65536);
-    explain_print(frame_root(in), &args, &out);
-    buf_append_byte(&out, '\0');
-    expect_line(&out, "m/east/big ", "1,234,567");
-    expect_line(&out, "m/east/small ", "1,234,567");
-    expect_line(&out, "m/west ", "1,234,567");
+    print(explain_print, in);
+    expect_line("m/east/big ", "1,234,567");
+    expect_line("m/east/small ", "1,234,567");
+    expect_line("m/west ", "1,234,567");
     frame_in_free(&in);
     buf_fini(&out);
 }

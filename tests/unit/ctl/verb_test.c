@@ -9,6 +9,18 @@
 #include "source_file.h"
 #include "verb.h"
 
+static const struct row {
+    const char *words, *options;
+    int command; /* -1: none, or several */
+} rows[] = {
+#define VERB(words, operands, options, NAME, write, print, help) {words, options, COMMAND_##NAME},
+#define LOCAL(words, operands, options, run, help)               {words, options, -1},
+#include "verbs.def"
+#undef VERB
+#undef LOCAL
+};
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+
 /* The frame that a row's writer makes of these words, as JSON. */
 static int
 written(const char *line, struct buf *json, struct errmsg *why)
@@ -132,9 +144,9 @@ Test(verb, no_option_takes_a_secret)
 {
     static const char *const words[] = {"secret", "token", "password", "credential", "pepper"};
 
-    for (size_t n = 0; verb_at(n) != NULL; n++) {
+    for (const struct row *row = rows; row < rows + N_ROWS; row++) {
         struct slice option;
-        for (size_t i = 0; args_nth_word(verb_at(n)->options, i, &option); i++) {
+        for (size_t i = 0; args_nth_word(row->options, i, &option); i++) {
             size_t len = strcspn(option.ptr, "= ");
             if (len >= 6 && strncmp(option.ptr + len - 6, "tokens", 6) == 0)
                 continue; /* how many */
@@ -143,7 +155,7 @@ Test(verb, no_option_takes_a_secret)
             for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++)
                 cr_expect_null(
                     memmem(option.ptr, strcspn(option.ptr, "= "), words[w], strlen(words[w])), "%s",
-                    verb_at(n)->words);
+                    row->words);
         }
     }
 }
@@ -171,8 +183,8 @@ Test(verb, every_public_command_of_the_daemon_can_be_given)
         for (size_t n = 0; n < sizeof(of_local) / sizeof(of_local[0]); n++)
             is_there |= i == of_local[n];
 
-        for (size_t n = 0; verb_at(n) != NULL; n++)
-            is_there |= verb_at(n)->run == NULL && (unsigned)verb_at(n)->command == i;
+        for (const struct row *row = rows; row < rows + N_ROWS; row++)
+            is_there |= row->command == (int)i;
         cr_expect(is_there, "%s", info->name);
     }
 }
@@ -182,24 +194,23 @@ Test(verb, the_manual_has_a_subsection_for_each_command_and_names_its_options)
     struct buf page;
 
     source_file_read("man/relayosctl.8", &page);
-    for (size_t n = 0; verb_at(n) != NULL; n++) {
-        const struct verb *verb = verb_at(n);
+    for (const struct row *row = rows; row < rows + N_ROWS; row++) {
         char heading[64];
         struct slice option;
 
-        snprintf(heading, sizeof(heading), "\n.Ss %s\n", verb->words);
+        snprintf(heading, sizeof(heading), "\n.Ss %s\n", row->words);
         const char *section = strstr(page.ptr, heading);
-        cr_expect_not_null(section, "no .Ss %s", verb->words);
+        cr_expect_not_null(section, "no .Ss %s", row->words);
         if (section == NULL)
             continue;
         const char *end = strstr(section + 1, "\n.Ss ");
         size_t len = end == NULL ? strlen(section) : (size_t)(end - section);
-        cr_expect_not_null(memmem(section, len, "\n.Dl ", 5), "%s has no example", verb->words);
-        for (size_t i = 0; args_nth_word(verb->options, i, &option); i++) {
+        cr_expect_not_null(memmem(section, len, "\n.Dl ", 5), "%s has no example", row->words);
+        for (size_t i = 0; args_nth_word(row->options, i, &option); i++) {
             char flag[64];
             snprintf(flag, sizeof(flag), "Fl -%.*s", (int)strcspn(option.ptr, "= "), option.ptr);
             cr_expect_not_null(memmem(section, len, flag, strlen(flag)), "%s does not name %s",
-                               verb->words, flag);
+                               row->words, flag);
         }
     }
     buf_fini(&page);
@@ -214,9 +225,9 @@ Test(verb, the_manual_has_no_subsection_for_what_is_no_command)
         bool is_there = false;
 
         at += 5;
-        for (size_t n = 0; verb_at(n) != NULL; n++) {
-            size_t len = strlen(verb_at(n)->words);
-            is_there |= strncmp(at, verb_at(n)->words, len) == 0 && at[len] == '\n';
+        for (const struct row *row = rows; row < rows + N_ROWS; row++) {
+            size_t len = strlen(row->words);
+            is_there |= strncmp(at, row->words, len) == 0 && at[len] == '\n';
         }
         cr_expect(is_there, ".Ss %.*s", (int)strcspn(at, "\n"), at);
     }
