@@ -14,7 +14,6 @@ static enum run_dir read_value(struct slice value, char out[CONF_PATH_SIZE]);
 static struct slice plain_of(struct slice value);
 static struct slice quoted_of(struct slice value);
 static struct slice before_comment(struct slice text);
-static struct slice trim(struct slice text);
 static bool is_one_of(char c, const char *set);
 
 enum run_dir
@@ -61,7 +60,7 @@ next_line(struct slice *rest)
 static bool
 is_empty(struct slice line)
 {
-    line = trim(line);
+    line = slice_trim(line);
     return line.len == 0 || line.ptr[0] == '#';
 }
 
@@ -81,7 +80,7 @@ read_value(struct slice value, char out[CONF_PATH_SIZE])
 {
     if (value.len == 0 || !is_one_of(value.ptr[0], BLANKS))
         return RUN_DIR_UNSURE;
-    value = trim(value);
+    value = slice_trim(value);
     bool is_quoted = value.len > 0 && is_one_of(value.ptr[0], "'\"");
     struct slice path = is_quoted ? quoted_of(value) : plain_of(value);
 
@@ -100,7 +99,7 @@ static struct slice
 plain_of(struct slice value)
 {
     static const char odd[] = ",:[]{}\"'\\&*!|>%@`?";
-    struct slice path = trim(before_comment(value));
+    struct slice path = slice_trim(before_comment(value));
 
     for (size_t i = 0; i < path.len; i++) {
         if (is_one_of(path.ptr[i], odd) || (i == 0 && is_one_of(path.ptr[i], "-~#")))
@@ -120,7 +119,7 @@ quoted_of(struct slice value)
     size_t len = (size_t)(end - value.ptr);
     struct slice behind = slice_sub(value, len + 1, value.len);
 
-    if (trim(before_comment(behind)).len > 0)
+    if (slice_trim(before_comment(behind)).len > 0)
         return SLICE_LIT("");
     return slice_sub(value, 1, len);
 }
@@ -134,16 +133,6 @@ before_comment(struct slice text)
            (text.ptr[len] != '#' || (len > 0 && !is_one_of(text.ptr[len - 1], BLANKS))))
         len++;
     return slice_sub(text, 0, len);
-}
-
-static struct slice
-trim(struct slice text)
-{
-    while (text.len > 0 && is_one_of(text.ptr[0], BLANKS))
-        text = slice_sub(text, 1, text.len);
-    while (text.len > 0 && is_one_of(text.ptr[text.len - 1], BLANKS))
-        text.len--;
-    return text;
 }
 
 static bool

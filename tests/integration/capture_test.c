@@ -73,19 +73,6 @@ all_files(const struct gateway *gateway)
     return text;
 }
 
-/* A counter of all workers. */
-static int64_t
-counted(const struct gateway *gateway, const char *name)
-{
-    cJSON *status = gateway_ctl(gateway, "status");
-    char path[64];
-
-    snprintf(path, sizeof path, "totals.%s", name);
-    int64_t n = json_int(status, path);
-    cJSON_Delete(status);
-    return n;
-}
-
 struct awaited {
     const char *counter;
     int64_t n;
@@ -96,15 +83,15 @@ is_counted(const struct gateway *gateway, void *data)
 {
     const struct awaited *awaited = data;
 
-    return counted(gateway, awaited->counter) >= awaited->n;
+    return gateway_total(gateway, awaited->counter) >= awaited->n;
 }
 
 static void
 expect_counted(const struct gateway *gateway, const char *counter, int64_t n)
 {
     cr_expect(gateway_wait(gateway, is_counted, &(struct awaited){counter, n}), "%s is %lld",
-              counter, (long long)counted(gateway, counter));
-    cr_expect_eq(counted(gateway, counter), n, "%s", counter);
+              counter, (long long)gateway_total(gateway, counter));
+    cr_expect_eq(gateway_total(gateway, counter), n, "%s", counter);
 }
 
 /* A reply's capture, NULL where there is none. */
@@ -410,7 +397,7 @@ Test(capture, no_request_suffers_where_there_is_no_room_for_it, .timeout = 100)
     close(open(folder, O_WRONLY | O_CREAT, 0600));
     ask(gateway, secret);
     expect_counted(gateway, "captures_lost", 1);
-    cr_expect_eq(counted(gateway, "captures"), 0);
+    cr_expect_eq(gateway_total(gateway, "captures"), 0);
     cr_expect_eq(gateway_stop(&gateway), 0);
     free(secret);
 

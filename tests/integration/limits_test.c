@@ -57,18 +57,6 @@ update(const struct gateway *gateway, const char *words)
     cJSON_Delete(result);
 }
 
-static int64_t
-total_of(const struct gateway *gateway, const char *counter)
-{
-    cJSON *status = gateway_ctl(gateway, "status");
-    char path[64];
-
-    snprintf(path, sizeof(path), "totals.%s", counter);
-    int64_t total = json_int(status, path);
-    cJSON_Delete(status);
-    return total;
-}
-
 Test(limits, all_of_a_keys_quotas_hold_at_once, .timeout = 100)
 {
     struct gateway *gateway = gateway_start(NULL);
@@ -117,7 +105,7 @@ Test(limits, a_shadow_quota_refuses_nothing_and_tells, .timeout = 60)
         expect_reply(ask(gateway, key, "gpt-4.1-mini", "hi"), 200, "choices");
     books_check(gateway);
     cr_expect_eq(books_query(gateway, "SELECT count(*) FROM trace WHERE is_over_quota"), 3);
-    cr_expect_eq(total_of(gateway, "over_quota"), 3);
+    cr_expect_eq(gateway_total(gateway, "over_quota"), 3);
 
     cJSON *list = gateway_ctl(gateway, "request list");
     cr_expect(cJSON_IsTrue(json_at(list, "requests.0.is_over_quota")));
@@ -160,7 +148,7 @@ Test(limits, a_strict_key_is_held_to_what_was_reserved, .timeout = 100)
         free(seen);
     }
     books_check(gateway);
-    cr_expect_eq(total_of(gateway, "overshoots"), 0);
+    cr_expect_eq(gateway_total(gateway, "overshoots"), 0);
 
     /* As a promise of the key, not of the request: off, it passes as it was sent. */
     update(gateway, "test-1 --strict off");
@@ -240,10 +228,10 @@ Test(limits, a_reservation_goes_by_what_answers_were_like, .timeout = 100)
 
     cr_expect_gt(before, 1000 * GATEWAY_OUTPUT_NUSD);
     cr_expect_lt(after, 100 * GATEWAY_OUTPUT_NUSD + 1000 * GATEWAY_INPUT_NUSD, "%ld", (long)after);
-    cr_expect_eq(total_of(gateway, "overshoots"), 0);
+    cr_expect_eq(gateway_total(gateway, "overshoots"), 0);
     expect_reply(ask(gateway, key, "gpt-4.1-mini", "hi !mock:in=9,out=900"), 200, "choices");
     books_check(gateway);
-    cr_expect_eq(total_of(gateway, "overshoots"), 1); /* the truth is charged, and counted */
+    cr_expect_eq(gateway_total(gateway, "overshoots"), 1); /* the truth is charged, and counted */
     cr_expect_eq(gateway_stop(&gateway), 0);
     free(key);
 }
@@ -411,7 +399,7 @@ Test(limits, the_total_comes_within_one_request_of_the_limit_and_never_above, .t
 
     cr_expect_leq(charged, LIMIT_NUSD);
     cr_expect_gt(charged, LIMIT_NUSD - 1000 * GATEWAY_OUTPUT_NUSD - 200 * GATEWAY_INPUT_NUSD);
-    cr_expect_eq(total_of(gateway, "overshoots"), 0);
+    cr_expect_eq(gateway_total(gateway, "overshoots"), 0);
     cr_expect_eq(gateway_stop(&gateway), 0);
     free(key);
 }
@@ -462,7 +450,7 @@ Test(limits, a_declared_key_has_the_quotas_of_its_file, .timeout = 60)
     expect_reply(ask(gateway, key, "gpt-4.1-mini", "hi"), 429,
                  "weekly quota of 3,000 tokens for gpt-4.1-mini: 2,400 used");
     expect_reply(ask(gateway, key, "gemini-2.5-pro", "hi"), 200, "choices");
-    cr_expect_eq(total_of(gateway, "over_quota"), 2);
+    cr_expect_eq(gateway_total(gateway, "over_quota"), 2);
 
     /* The same in another order is the same; another amount is a change. */
     write_keys(gateway, digest,

@@ -68,30 +68,17 @@ wait_for(const struct gateway *gateway, const char *path, const char *text)
     return gateway_wait(gateway, shows, &(struct wanted){path, text});
 }
 
-static int64_t
-total(const struct gateway *gateway, const char *counter)
-{
-    cJSON *status = gateway_ctl(gateway, "status");
-    char path[64];
-
-    snprintf(path, sizeof path, "totals.%s", counter);
-    int64_t n = json_int(status, path);
-
-    cJSON_Delete(status);
-    return n;
-}
-
 static bool
 has_probed_so_often(const struct gateway *gateway, void *data)
 {
-    return total(gateway, "probes") >= *(int64_t *)data;
+    return gateway_total(gateway, "probes") >= *(int64_t *)data;
 }
 
 /* So many from now on. */
 static bool
 wait_for_probes(const struct gateway *gateway, int64_t n)
 {
-    n += total(gateway, "probes");
+    n += gateway_total(gateway, "probes");
     return gateway_wait(gateway, has_probed_so_often, &n);
 }
 
@@ -109,10 +96,10 @@ Test(probe, a_dead_upstream_is_out_before_any_request_and_back_by_itself, .timeo
 
     gateway_mock_kill(gateway, 1);
     cr_expect(wait_for(gateway, "route.state", "open"));
-    cr_expect_eq(total(gateway, "requests"), total(gateway, "requests_ok"));
+    cr_expect_eq(gateway_total(gateway, "requests"), gateway_total(gateway, "requests_ok"));
     cr_expect(gateway_logged(gateway, "probe.failed upstream=beside"));
     cr_expect_eq(ask(gateway, key, "probed"), 200);
-    cr_expect_eq(total(gateway, "upstream_failed"), 0, "no worker was sent there");
+    cr_expect_eq(gateway_total(gateway, "upstream_failed"), 0, "no worker was sent there");
     gateway_mock_revive(gateway, 1);
     cr_expect(wait_for(gateway, "route.state", "trial"), "five minutes are cut short");
     cr_expect(gateway_logged(gateway, "probe.healed upstream=beside"));
@@ -215,7 +202,7 @@ Test(probe, to_connect_is_enough_where_the_configuration_says_so, .timeout = 100
     cr_expect(wait_for(gateway, "route.probe.kind", "connect"));
     cr_expect(wait_for_probes(gateway, 2));
     cr_expect_eq(gateway_mock_count_of(gateway, 1, "probes"), 0);
-    cr_expect_eq(total(gateway, "probes_failed"), 0);
+    cr_expect_eq(gateway_total(gateway, "probes_failed"), 0);
     gateway_mock_kill(gateway, 1);
     cr_expect(wait_for(gateway, "route.state", "open"));
     cr_expect_eq(gateway_stop(&gateway), 0);

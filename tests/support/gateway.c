@@ -405,6 +405,18 @@ gateway_ctl(const struct gateway *gateway, const char *format, ...)
     return gateway_ctl_raw(gateway, all, out, sizeof out) == 0 ? cJSON_Parse(out) : NULL;
 }
 
+int64_t
+gateway_total(const struct gateway *gateway, const char *counter)
+{
+    cJSON *status = gateway_ctl(gateway, "status");
+    char path[64];
+
+    snprintf(path, sizeof path, "totals.%s", counter);
+    int64_t total = json_int(status, path);
+    cJSON_Delete(status);
+    return total;
+}
+
 char *
 gateway_key(struct gateway *gateway, const char *options)
 {

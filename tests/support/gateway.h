@@ -66,6 +66,8 @@ int gateway_end(struct gateway *gateway, int signo);
 /* relayosctl with these words (split at spaces) and --json; its result, or NULL if it failed. */
 cJSON *gateway_ctl(const struct gateway *gateway, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* A counter of `status`, summed over all workers; -1: there is none of that name. */
+int64_t gateway_total(const struct gateway *gateway, const char *counter);
 /* Exit status, what it printed on stdout and stderr in out. */
 int gateway_ctl_raw(const struct gateway *gateway, const char *words, char *out, size_t size);
 /* A new key with these options of `key create` ("" = none), the owner "tester" unless they name

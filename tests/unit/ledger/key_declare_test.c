@@ -2,9 +2,8 @@
 #include "ledger_fixture.h"
 #include "relayos/store/store_key.h"
 
-/* One declared key in an open array. */
 static void
-declare(struct frame_out *args, uint8_t n, const char *name, int64_t quota_nusd)
+begin_declared(struct frame_out *args, uint8_t n, const char *name, int64_t flags)
 {
     uint8_t digest[KEY_DIGEST_SIZE];
 
@@ -12,9 +11,16 @@ declare(struct frame_out *args, uint8_t n, const char *name, int64_t quota_nusd)
     frame_map(args, NULL);
     frame_bin(args, "digest", digest, sizeof(digest));
     frame_cstr(args, "name", name);
-    frame_cstr(args, "tool", "server");
     frame_cstr(args, "last4", "zzzz");
-    frame_int(args, "flags", KEY_ALL_MODELS);
+    frame_int(args, "flags", flags);
+}
+
+/* One declared key in an open array. */
+static void
+declare(struct frame_out *args, uint8_t n, const char *name, int64_t quota_nusd)
+{
+    begin_declared(args, n, name, KEY_ALL_MODELS);
+    frame_cstr(args, "tool", "server");
     frame_int(args, "quota_nusd", quota_nusd);
     frame_cstr(args, "quota_period", "month");
     frame_end(args);
@@ -24,14 +30,7 @@ declare(struct frame_out *args, uint8_t n, const char *name, int64_t quota_nusd)
 static void
 declare_scoped(struct frame_out *args, uint8_t n, const char *name, const char *model)
 {
-    uint8_t digest[KEY_DIGEST_SIZE];
-
-    memset(digest, n, sizeof(digest));
-    frame_map(args, NULL);
-    frame_bin(args, "digest", digest, sizeof(digest));
-    frame_cstr(args, "name", name);
-    frame_cstr(args, "last4", "zzzz");
-    frame_int(args, "flags", 0);
+    begin_declared(args, n, name, 0);
     frame_array(args, "models");
     frame_cstr(args, NULL, model);
     frame_end(args);
